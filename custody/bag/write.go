@@ -1,0 +1,223 @@
+package bag
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// ChangedError says that a file is no longer what the inventory says. What
+// was written so far must not be sent: the source needs a new inventory.
+type ChangedError struct {
+	Path string // below data/
+	What string // "is gone", "has grown" …
+}
+
+// Error names the file.
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("reading %q: %s since the inventory was made", e.Path, e.What)
+}
+
+// Summary is what is known of a bag once it is written.
+type Summary struct {
+	Files             int    // files below data/
+	Bytes             int64  // sum of their sizes
+	Manifest          []byte // manifest-sha256.txt
+	TagManifest       []byte // tagmanifest-sha256.txt
+	TagManifestSHA256 [32]byte
+}
+
+const (
+	writeBuffer = 1 << 20
+	readMin     = 64 << 10 // smaller free space is flushed, not filled
+)
+
+// Write writes the archive to w, reading every file below src once, and
+// returns what the manifests say. src is the folder the inventory was made
+// of. All writes but the last have more than 900 KiB.
+//
+// A file is compared with the inventory before and after it is copied; one
+// that is gone, has another size or modification time, or is no regular file
+// any more gives a [*ChangedError]. After any error the bytes written are
+// no bag. Errors of w are returned as they are, wrapped.
+func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
+	o := &output{buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
+	defer o.folders.close()
+	s := &Summary{Files: p.files, Bytes: p.bytes, Manifest: make([]byte, 0, p.manifest)}
+	o.head(p)
+	for i := range p.inv.Items {
+		it := &p.inv.Items[i]
+		sum, err := o.item(p.entry(it), it)
+		if err != nil {
+			return nil, err
+		}
+		if !it.Dir {
+			s.Manifest = Line{Sum: sum, Path: dataName + it.Path}.append(s.Manifest)
+		}
+	}
+	s.TagManifest = tagManifest(map[string][]byte{
+		bagitName: []byte(bagitText), infoName: p.info, manifestName: s.Manifest,
+	})
+	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
+	tail := p.tail()
+	o.bytes(tail[0], s.Manifest)
+	o.bytes(tail[1], s.TagManifest)
+	o.zeros(2 * blockSize)
+	if err := o.flush(); err != nil {
+		return nil, err
+	}
+	if o.n != p.size {
+		return nil, fmt.Errorf("writing bag %q: wrote %d bytes instead of %d", p.id, o.n, p.size)
+	}
+	return s, nil
+}
+
+// output is the archive while it is written. Errors of the writer stay in
+// buf and come out at the next flush.
+type output struct {
+	buf     *bufio.Writer
+	folders folders
+	header  []byte // reused
+	n       int64  // bytes so far
+}
+
+func (o *output) write(b []byte) {
+	n, _ := o.buf.Write(b)
+	o.n += int64(n)
+}
+
+func (o *output) flush() error {
+	if err := o.buf.Flush(); err != nil {
+		return fmt.Errorf("writing the archive: %w", err)
+	}
+	return nil
+}
+
+func (o *output) entry(e entry) {
+	o.header = e.append(o.header[:0])
+	o.write(o.header)
+}
+
+func (o *output) zeros(n int64) { o.write(make([]byte, n)) }
+
+// bytes writes a file whose content is in memory.
+func (o *output) bytes(e entry, content []byte) {
+	o.entry(e)
+	o.write(content)
+	o.zeros(padding(e.size))
+}
+
+func (o *output) head(p *Plan) {
+	head := p.head()
+	o.entry(head[0])
+	o.bytes(head[1], []byte(bagitText))
+	o.bytes(head[2], p.info)
+	o.entry(head[3])
+}
+
+// item writes one item and returns the SHA-256 of a file.
+func (o *output) item(e entry, it *Item) (sum [32]byte, err error) {
+	dir, base := split(it.Path)
+	root, err := o.folders.at(dir)
+	if err != nil {
+		return sum, changed(it, err)
+	}
+	if it.Dir {
+		fi, err := root.Lstat(base)
+		if err != nil {
+			return sum, changed(it, err)
+		}
+		if !fi.IsDir() {
+			return sum, &ChangedError{Path: it.Path, What: "is no folder"}
+		}
+		o.entry(e)
+		return sum, nil
+	}
+	f, err := root.OpenFile(base, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return sum, changed(it, err)
+	}
+	defer f.Close()
+	return o.file(e, it, f)
+}
+
+// file copies one file.
+func (o *output) file(e entry, it *Item, f *os.File) (sum [32]byte, err error) {
+	if err := unchanged(it, f); err != nil {
+		return sum, err
+	}
+	o.entry(e)
+	if sum, err = o.copy(it, f); err != nil {
+		return sum, err
+	}
+	o.zeros(padding(it.Size))
+	// One more read: on some network file systems the size that Stat
+	// reports lags behind what can be read.
+	if n, err := f.Read(make([]byte, 1)); n > 0 {
+		return sum, &ChangedError{Path: it.Path, What: "has grown"}
+	} else if err != nil && !errors.Is(err, io.EOF) {
+		return sum, fmt.Errorf("reading %q: %w", it.Path, err)
+	}
+	return sum, unchanged(it, f)
+}
+
+// copy writes exactly it.Size bytes of f. It reads straight into the
+// buffer's free space, so nothing is held per file.
+func (o *output) copy(it *Item, f io.Reader) (sum [32]byte, err error) {
+	h := sha256.New()
+	for left := it.Size; left > 0; {
+		if o.buf.Available() < readMin {
+			if err := o.flush(); err != nil {
+				return sum, err
+			}
+		}
+		free := o.buf.AvailableBuffer()
+		free = free[:min(int64(cap(free)), left)]
+		n, err := f.Read(free)
+		h.Write(free[:n])
+		o.write(free[:n])
+		left -= int64(n)
+		if errors.Is(err, io.EOF) && left > 0 {
+			return sum, &ChangedError{Path: it.Path, What: "has become shorter"}
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return sum, fmt.Errorf("reading %q: %w", it.Path, err)
+		}
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// unchanged compares the open file with the inventory.
+func unchanged(it *Item, f *os.File) error {
+	fi, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("inspecting %q: %w", it.Path, err)
+	}
+	what := ""
+	switch {
+	case !fi.Mode().IsRegular():
+		what = "is no regular file"
+	case fi.Size() > it.Size:
+		what = "has grown"
+	case fi.Size() < it.Size:
+		what = "has become shorter"
+	case !fi.ModTime().Equal(it.ModTime):
+		what = "has another modification time"
+	default:
+		return nil
+	}
+	return &ChangedError{Path: it.Path, What: what}
+}
+
+// changed turns the absence of an item into a ChangedError.
+func changed(it *Item, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &ChangedError{Path: it.Path, What: "is gone"}
+	}
+	return fmt.Errorf("opening %q: %w", it.Path, err)
+}
