@@ -1,0 +1,174 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"comity.example/comity/agent/internal/annex"
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/durable"
+)
+
+// caseFile is what a home keeps to find a request again.
+type caseFile struct {
+	Request   string `json:"request"`
+	Reference string `json:"reference,omitempty"` // from the annex, in clear only here
+}
+
+// AmbiguousError says that a short name fits several requests.
+type AmbiguousError struct {
+	Name string
+	Fits []string
+}
+
+// Error lists what fits.
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("%q names %d requests: %s", e.Name, len(e.Fits), strings.Join(e.Fits, ", "))
+}
+
+// Resolve finds a request by its id, a prefix of four or more letters of it, its
+// reference, or an end of the reference after a dash. It asks the relay for
+// requests that this home does not know yet.
+func (s *Session) Resolve(ctx context.Context, name string) (string, error) {
+	if custody.CheckID(name) == nil {
+		return name, nil
+	}
+	if id, err := s.agent.home.resolve(name); id != "" || err != nil {
+		return id, err
+	}
+	if err := s.Discover(ctx); err != nil {
+		return "", err
+	}
+	id, err := s.agent.home.resolve(name)
+	if id == "" && err == nil {
+		err = fmt.Errorf("no request here is called %q", name)
+	}
+	return id, err
+}
+
+func (h *Home) resolve(name string) (string, error) {
+	list, err := h.cases()
+	if err != nil {
+		return "", err
+	}
+	var fits []string
+	for _, c := range list {
+		if len(name) >= 4 && strings.HasPrefix(c.Request, name) || c.Reference != "" &&
+			(c.Reference == name || strings.HasSuffix(c.Reference, "-"+name)) {
+			fits = append(fits, c.Request)
+		}
+	}
+	if len(fits) > 1 {
+		return "", &AmbiguousError{name, fits}
+	}
+	if len(fits) == 1 {
+		return fits[0], nil
+	}
+	return "", nil
+}
+
+// cases lists the requests that this home knows.
+func (h *Home) cases() ([]caseFile, error) {
+	files, err := os.ReadDir(h.path("cases"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing cases: %w", err)
+	}
+	var list []caseFile
+	for _, f := range files {
+		var c caseFile
+		data, err := os.ReadFile(h.path("cases", f.Name(), "case.json"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading case: %w", err)
+		}
+		if err := statement.Decode(data, &c); err != nil {
+			return nil, fmt.Errorf("reading case %q: %v", f.Name(), err)
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// Known lists the requests that this home knows, with their references.
+func (h *Home) Known() (map[string]string, error) {
+	list, err := h.cases()
+	m := map[string]string{}
+	for _, c := range list {
+		m[c.Request] = c.Reference
+	}
+	return m, err
+}
+
+// Remember stores a request's reference, so that people can use it.
+func (h *Home) Remember(request, reference string) error {
+	path := h.path("cases", request, "case.json")
+	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, statement.Encode(caseFile{request, reference}), 0o600)
+}
+
+// Discover asks the relay which requests concern this authority and learns the
+// references of those it does not know.
+func (s *Session) Discover(ctx context.Context) error {
+	known, err := s.agent.home.Known()
+	if err != nil {
+		return err
+	}
+	for cursor := ""; ; {
+		ch, err := s.Client.Changes(ctx, cursor, 0)
+		if err != nil {
+			return err
+		}
+		for _, c := range ch.Changes {
+			if _, ok := known[string(c.Record)]; ok || c.Kind != custody.KindRequest {
+				continue
+			}
+			known[string(c.Record)] = ""
+			if err := s.learn(ctx, string(c.Record)); err != nil {
+				return err
+			}
+		}
+		if len(ch.Changes) == 0 || ch.Cursor == cursor {
+			return nil
+		}
+		cursor = ch.Cursor
+	}
+}
+
+// learn reads a request's reference from its annex, if this home can open it.
+func (s *Session) learn(ctx context.Context, request string) error {
+	snap, err := s.Sync(ctx, request)
+	if err != nil {
+		return err
+	}
+	ref := ""
+	if a, err := s.annex(ctx, snap.Case(request).Request.Annex); err == nil {
+		ref = a.Text.Reference
+	}
+	return s.agent.home.Remember(request, ref)
+}
+
+// annex fetches and opens an annex with the identities of this home.
+func (s *Session) annex(ctx context.Context, ref custody.AnnexRef) (*annex.Annex, error) {
+	ids, err := s.agent.home.Identities()
+	if err != nil {
+		return nil, err
+	}
+	file, err := s.Client.Annex(ctx, ref.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	return annex.Open(file, ids...)
+}

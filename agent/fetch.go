@@ -1,0 +1,317 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"comity.example/comity/agent/internal/quarantine"
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/wire"
+)
+
+// Fetched is a package that arrived and verified.
+type Fetched struct {
+	Package     string
+	Path        string // of the bag; the files are below data/
+	Files       int
+	Bytes       int64
+	Sender      custody.PartyID
+	Description string
+}
+
+// Fetch takes every package of a request that waits for a recipient of this
+// home, verifies it to its last byte, puts it below into as a folder named by its
+// id, and signs the receipt. Before the name appears nothing can be read there.
+// A package that does not verify is removed and rejected, with ErrVerify.
+func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]Fetched, error) {
+	snap, err := s.Sync(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(into, 0o700); err != nil {
+		return nil, fmt.Errorf("creating %q: %w", into, err)
+	}
+	var list []Fetched
+	waiting := 0
+	for _, p := range snap.Case(request).Packages {
+		r := p.Released(s.ID)
+		if r != nil && !r.Closed.IsZero() {
+			continue
+		}
+		if p.Unlocked.IsZero() {
+			waiting++
+			continue
+		}
+		f, err := a.fetchPackage(ctx, s, request, p.Package, into)
+		if err != nil {
+			return list, fmt.Errorf("fetching package %q: %w", p.Package, err)
+		}
+		list = append(list, *f)
+	}
+	if len(list) == 0 && waiting > 0 {
+		return nil, fmt.Errorf("%d packages were deposited and wait for their sender to let the head go: %w", waiting, ErrTryLater)
+	}
+	return list, nil
+}
+
+// fetching is one package on its way in.
+type fetching struct {
+	a       *Agent
+	s       *Session
+	request string
+	into    string
+	snap    *Snapshot
+	pkg     *custody.PackageState
+	ids     []custody.PartyID // recipients of this home, of which one opens it
+	inner   *custody.Inner
+	innerEn []byte
+	innerH  custody.Digest
+	head    []byte
+	digests [][32]byte
+}
+
+func (a *Agent) fetchPackage(ctx context.Context, s *Session, request, id, into string) (*Fetched, error) {
+	snap, err := s.Sync(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	x := &fetching{a: a, s: s, request: request, into: into, snap: snap, pkg: snap.Case(request).Package(id)}
+	if f, err := x.resume(ctx); f != nil || err != nil {
+		return f, err
+	}
+	if _, err := os.Lstat(x.target()); !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%q exists already", x.target())
+	}
+	if err := x.release(ctx); err != nil {
+		return nil, err
+	}
+	f, err := x.take(ctx)
+	var bad *badPackage
+	if errors.As(err, &bad) {
+		return nil, errors.Join(err, x.reject(ctx, bad.reason))
+	}
+	return f, err
+}
+
+// badPackage is a package that is not what its sender signed.
+type badPackage struct {
+	reason string // code of a rejection
+	err    error
+}
+
+func (e *badPackage) Error() string   { return e.err.Error() }
+func (e *badPackage) Unwrap() []error { return []error{e.err, ErrVerify} }
+
+func rejected(reason, format string, args ...any) error {
+	return &badPackage{reason, fmt.Errorf(format, args...)}
+}
+
+func (x *fetching) target() string { return filepath.Join(x.into, x.pkg.Package) }
+
+// resume finishes a fetch that stopped between the last check and the receipt:
+// the package is verified, perhaps not yet named, and not yet receipted.
+func (x *fetching) resume(ctx context.Context) (*Fetched, error) {
+	p, err := x.a.home.loadPackage(x.request, x.pkg.Package)
+	if err != nil || p == nil || p.Side != sideRecipient || p.State != stateVerified {
+		return nil, err
+	}
+	if _, err := os.Stat(p.Path); err != nil {
+		return nil, nil // never got its name: fetch again
+	}
+	env, err := x.a.home.packageData(x.request, x.pkg.Package, fileInner)
+	if err != nil {
+		return nil, err
+	}
+	if x.inner, x.innerH, _, err = custody.ParseInner(env); err != nil {
+		return nil, err
+	}
+	return x.receipt(ctx, *p)
+}
+
+// recipient returns a recipient of the package whose identity is here and that
+// the directory says this agent holds.
+func (x *fetching) recipient() (custody.PartyID, error) {
+	for _, r := range x.pkg.Recipients {
+		m, ok := x.snap.Book.View().Authorities[r.ID.Authority()].Member(r.ID)
+		if ok && m.Holder == x.s.ID && x.a.home.Has(r.ID) {
+			return r.ID, nil
+		}
+	}
+	return "", wire.Refusal(custody.Decision{Code: custody.CodeRecipientNotGrant, Rule: "release"})
+}
+
+// release signs the taking of the package, unless it is in the record already.
+func (x *fetching) release(ctx context.Context) error {
+	id, err := x.recipient()
+	if err != nil {
+		return err
+	}
+	if x.pkg.Released(x.s.ID) != nil {
+		return nil
+	}
+	st, err := custody.Sign(&custody.Release{
+		Header:  x.s.header(x.snap, x.request, string(x.s.ID)),
+		Request: x.snap.Case(x.request).RequestSHA256, Package: x.pkg.Package, Seal: x.pkg.SHA256,
+		Acceptance: x.pkg.Grant.Acceptance, Recipient: id,
+	}, x.s.key)
+	if err != nil {
+		return err
+	}
+	if d := decide(x.snap, x.s, st); !d.Allowed() {
+		return wire.Refusal(d)
+	}
+	return x.s.retry(ctx, func(c *wire.Client) error {
+		_, err := c.Release(ctx, x.pkg.Package, st.Envelope)
+		return err
+	})
+}
+
+// take downloads and verifies. The order matters: what the seal names is checked
+// before anything is decrypted, and what was decrypted before it has a name.
+func (x *fetching) take(ctx context.Context) (*Fetched, error) {
+	if err := x.small(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.parts(ctx); err != nil {
+		return nil, err
+	}
+	q, err := quarantine.New(x.into, x.pkg.Package)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Remove()
+	c, err := x.download(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	in := x.inner
+	if c.TagManifestSHA256 != in.TagManifest || int64(c.Files) != in.Files || c.Bytes != in.Bytes || c.ArchiveSize != in.ArchiveSize {
+		return nil, rejected("inner-mismatch", "the bag is not the one that the inner statement describes")
+	}
+	if err := q.Sync(); err != nil {
+		return nil, err
+	}
+	p := packageFile{Package: x.pkg.Package, Request: x.request, Side: sideRecipient, State: stateVerified,
+		Agent: x.s.ID, Inner: x.innerH, Path: x.target()}
+	files := map[string][]byte{fileInner: x.innerEn, fileManifest: c.Manifest, fileTagManifest: c.TagManifest}
+	if err := x.a.home.savePackage(p, files); err != nil {
+		return nil, err
+	}
+	// If we crash here, resume finds no folder of that name and fetches again.
+	if err := q.Publish(x.target()); err != nil {
+		return nil, err
+	}
+	return x.receipt(ctx, p)
+}
+
+// small fetches head and inner.age, checks both against the seal, and the inner
+// statement against both.
+func (x *fetching) small(ctx context.Context) (err error) {
+	var innerAge []byte
+	err = x.s.retry(ctx, func(c *wire.Client) (err error) {
+		if x.head, err = c.Head(ctx, x.pkg.Package); err != nil {
+			return err
+		}
+		innerAge, err = c.Inner(ctx, x.pkg.Package)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if custody.HashOf(x.head) != x.pkg.HeadSHA256 || custody.HashOf(innerAge) != x.pkg.InnerSHA256 {
+		return rejected("head-mismatch", "head or inner.age is not the one that the seal names")
+	}
+	if err := seal.CheckHead(x.head); err != nil {
+		return rejected("head-mismatch", "checking head: %w", err)
+	}
+	ids, err := x.a.home.Identities()
+	if err != nil {
+		return err
+	}
+	if x.innerEn, err = seal.OpenSmall(innerAge, wire.MaxInner, ids...); err != nil {
+		return rejected("not-decryptable", "opening inner.age: %w", err)
+	}
+	sender, ok := x.snap.Book.View().Authorities[x.pkg.Sender.Authority()].Member(x.pkg.Sender)
+	if !ok {
+		return rejected("inner-mismatch", "sender %q is in no directory any more", x.pkg.Sender)
+	}
+	if err := custody.VerifyInner(x.innerEn, sender.Key, x.pkg.Seal); err != nil {
+		return rejected("inner-mismatch", "%w", err)
+	}
+	x.inner, x.innerH, _, err = custody.ParseInner(x.innerEn)
+	return err
+}
+
+// parts fetches the digests of the parts and checks them against the sealed root.
+func (x *fetching) parts(ctx context.Context) error {
+	var st *wire.PackageState
+	err := x.s.retry(ctx, func(c *wire.Client) (err error) {
+		st, err = c.Package(ctx, x.pkg.Package)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n := seal.Parts(x.pkg.PayloadSize)
+	if int64(n) != x.pkg.Parts || len(st.Digests) != 32*n {
+		return rejected("payload-mismatch", "the relay lists %d part digests, the seal %d parts", len(st.Digests)/32, x.pkg.Parts)
+	}
+	x.digests = make([][32]byte, n)
+	for i := range x.digests {
+		x.digests[i] = [32]byte(st.Digests[32*i:])
+	}
+	if seal.PayloadRoot(x.digests) != x.pkg.PayloadRoot {
+		return rejected("payload-mismatch", "the parts do not have the root that the seal names")
+	}
+	return nil
+}
+
+// receipt signs that all of the package arrived and verified.
+func (x *fetching) receipt(ctx context.Context, p packageFile) (*Fetched, error) {
+	if err := x.close(ctx, &custody.Receipt{
+		Request: x.snap.Case(x.request).RequestSHA256, Package: x.pkg.Package, Seal: x.pkg.SHA256,
+		InnerStatement: x.innerH, Scope: custody.ScopeWhole,
+	}); err != nil {
+		return nil, fmt.Errorf("signing the receipt: %w", err)
+	}
+	p.State = stateReceipt
+	if err := x.a.home.savePackage(p, nil); err != nil {
+		return nil, err
+	}
+	return &Fetched{Package: x.pkg.Package, Path: p.Path, Files: int(x.inner.Files), Bytes: x.inner.Bytes,
+		Sender: x.inner.Sender, Description: x.inner.Description}, nil
+}
+
+func (x *fetching) reject(ctx context.Context, reason string) error {
+	return x.close(ctx, &custody.Rejection{
+		Request: x.snap.Case(x.request).RequestSHA256, Package: x.pkg.Package, Seal: x.pkg.SHA256, Reason: reason,
+	})
+}
+
+// close signs and files a receipt or rejection on the newest state of the record.
+func (x *fetching) close(ctx context.Context, body custody.Body) error {
+	snap, err := x.s.Sync(ctx, x.request)
+	if err != nil {
+		return err
+	}
+	h := x.s.header(snap, x.request, string(x.s.ID))
+	switch b := body.(type) {
+	case *custody.Receipt:
+		b.Header = h
+	case *custody.Rejection:
+		b.Header = h
+	}
+	st, err := custody.Sign(body, x.s.key)
+	if err != nil {
+		return err
+	}
+	return x.s.retry(ctx, func(c *wire.Client) error {
+		_, err := c.Submit(ctx, st.Envelope, nil)
+		return err
+	})
+}

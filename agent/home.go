@@ -1,0 +1,247 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"comity.example/comity/config"
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/durable"
+	"comity.example/comity/internal/keyfile"
+
+	"filippo.io/age"
+)
+
+// Home is the state folder of one machine of an authority:
+//
+//	comity.yaml                    settings (package config)
+//	trust.json                     pinned roots of authorities and relays
+//	keys/AUTHORITY/ROLE/NAME.key   secret keys, see package keyfile
+//	enrolments/AUTHORITY/ROLE/NAME.json
+//	cases/REQUEST/                 what this machine knows of a request
+//	relays/ORIGIN/                 the relay's last checkpoint, its log so far
+//
+// One process at a time changes it: Lock.
+type Home struct {
+	dir    string
+	Config *config.Agent
+	Trust  *Trust
+}
+
+// The kinds of secret in a home.
+const (
+	KindRootKey  = "root"
+	KindSignKey  = "signing"
+	KindTLSKey   = "tls"
+	KindIdentity = "recipient"
+)
+
+// CreateHome makes a new home for an authority, or opens the one that is there
+// if it is of the same authority.
+func CreateHome(dir, authority string) (*Home, error) {
+	if err := custody.CheckAuthority(authority); err != nil {
+		return nil, err
+	}
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("creating home: %w", err)
+	}
+	err := durable.WriteNew(filepath.Join(dir, configName), []byte(config.AgentExample(authority)), 0o600)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("creating home: %w", err)
+	}
+	h, err := OpenHome(dir)
+	if err == nil && h.Config.Authority != authority {
+		return nil, fmt.Errorf("home %q belongs to authority %q, not %q", dir, h.Config.Authority, authority)
+	}
+	return h, err
+}
+
+const configName = "comity.yaml"
+
+// ErrNoHome is returned by OpenHome for a folder without settings.
+var ErrNoHome = errors.New("no Comity home")
+
+// OpenHome opens a home.
+func OpenHome(dir string) (*Home, error) {
+	data, err := os.ReadFile(filepath.Join(dir, configName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("opening %q: %w", dir, ErrNoHome)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening home: %w", err)
+	}
+	cfg, err := config.LoadAgent(configName, data)
+	if err != nil {
+		return nil, err
+	}
+	t, err := loadTrust(filepath.Join(dir, "trust.json"))
+	if err != nil {
+		return nil, err
+	}
+	return &Home{dir: dir, Config: cfg, Trust: t}, nil
+}
+
+// Dir returns the folder.
+func (h *Home) Dir() string { return h.dir }
+
+// Authority returns the name of the authority whose home this is.
+func (h *Home) Authority() string { return h.Config.Authority }
+
+// Lock keeps other processes out of the home until the function it returns is
+// called. It wraps ErrTryLater when another process has it.
+func (h *Home) Lock() (func(), error) {
+	l, err := durable.LockFile(filepath.Join(h.dir, "lock"))
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, fmt.Errorf("%w: another comity process works in this home: %w", err, ErrTryLater)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func() { l.Unlock() }, nil
+}
+
+// path returns a path below the home; party ids become folders, which their
+// checked form makes safe.
+func (h *Home) path(elem ...string) string {
+	return filepath.Join(append([]string{h.dir}, elem...)...)
+}
+
+func (h *Home) keyPath(id custody.PartyID, suffix string) string {
+	return h.path("keys", filepath.FromSlash(string(id))+suffix)
+}
+
+// SaveKey stores a new signing key of a party of this authority; officers' keys
+// take a passphrase, others nil.
+func (h *Home) SaveKey(id custody.PartyID, k *keys.Private, passphrase []byte) error {
+	return h.save(h.keyPath(id, ".key"), KindSignKey, seedText(k), passphrase)
+}
+
+// Key loads a party's signing key, asking for its passphrase where it has one.
+func (h *Home) Key(id custody.PartyID) (*keys.Private, error) {
+	s, err := keyfile.Load(h.keyPath(id, ".key"), KindSignKey, func() ([]byte, error) {
+		return keyfile.Passphrase(string(id))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return parseSeed(s)
+}
+
+// SaveRootKey and RootKeys store and load an authority's root keys, by number.
+func (h *Home) SaveRootKey(n int, k *keys.Private, passphrase []byte) error {
+	return h.save(h.rootPath(n), KindRootKey, seedText(k), passphrase)
+}
+
+func (h *Home) rootPath(n int) string {
+	return h.path("keys", h.Authority(), "root", fmt.Sprintf("%d.key", n))
+}
+
+// RootKeys loads the root keys that are on this machine.
+func (h *Home) RootKeys() ([]*keys.Private, error) {
+	var list []*keys.Private
+	for n := 1; ; n++ {
+		s, err := keyfile.Load(h.rootPath(n), KindRootKey, func() ([]byte, error) {
+			return keyfile.Passphrase(fmt.Sprintf("%s root key %d", h.Authority(), n))
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		k, err := parseSeed(s)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, k)
+	}
+}
+
+// SaveIdentity stores a recipient's age identity.
+func (h *Home) SaveIdentity(id custody.PartyID, identity string) error {
+	return h.save(h.keyPath(id, ".key"), KindIdentity, []byte(identity), nil)
+}
+
+// Identity loads a recipient's age identity as text.
+func (h *Home) Identity(id custody.PartyID) (string, error) {
+	s, err := keyfile.Load(h.keyPath(id, ".key"), KindIdentity, nil)
+	return string(s), err
+}
+
+// Identities loads every age identity of this home.
+func (h *Home) Identities() ([]age.Identity, error) {
+	ids, err := h.Own(custody.RoleRecipient)
+	if err != nil {
+		return nil, err
+	}
+	var list []age.Identity
+	for _, id := range ids {
+		s, err := h.Identity(id)
+		if err != nil {
+			return nil, err
+		}
+		i, err := seal.ParseIdentity(strings.TrimSpace(s))
+		if err != nil {
+			return nil, fmt.Errorf("loading identity %q: %v", id, err)
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+// Own lists the parties of a role whose keys are here, sorted.
+func (h *Home) Own(r custody.Role) ([]custody.PartyID, error) {
+	dir := h.path("keys", h.Authority(), string(r))
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing keys: %w", err)
+	}
+	var ids []custody.PartyID
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".key")
+		if !ok {
+			continue
+		}
+		id, err := custody.ParsePartyID(h.Authority() + "/" + string(r) + "/" + name)
+		if err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// Has reports whether the key of a party is here.
+func (h *Home) Has(id custody.PartyID) bool {
+	_, err := os.Stat(h.keyPath(id, ".key"))
+	return err == nil
+}
+
+// SaveTLS stores an agent's TLS certificate and key, both DER.
+func (h *Home) SaveTLS(id custody.PartyID, cert, key []byte) error {
+	return h.save(h.keyPath(id, ".tls"), KindTLSKey, tlsText(cert, key), nil)
+}
+
+// TLS loads an agent's TLS certificate and key, both DER.
+func (h *Home) TLS(id custody.PartyID) (cert, key []byte, err error) {
+	s, err := keyfile.Load(h.keyPath(id, ".tls"), KindTLSKey, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return parseTLS(s)
+}
+
+func (h *Home) save(path, kind string, secret, passphrase []byte) error {
+	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return keyfile.Save(path, kind, secret, passphrase)
+}

@@ -1,0 +1,58 @@
+// Package quarantine holds what has arrived and is not verified yet: a folder
+// with a random name beside the place where it will stand, readable by its owner
+// only. It becomes visible by one rename, after everything in it is durable.
+//
+// It refuses to replace a folder that exists.
+package quarantine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"comity.example/comity/internal/durable"
+)
+
+// Folder is one quarantine.
+type Folder struct {
+	dir  string
+	name string // of the bag in it
+	root *os.Root
+}
+
+// New makes an empty quarantine in a folder for the bag of that name.
+func New(in, name string) (*Folder, error) {
+	dir, err := os.MkdirTemp(in, ".comity-quarantine-")
+	if err != nil {
+		return nil, fmt.Errorf("making quarantine: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		os.Remove(dir)
+		return nil, fmt.Errorf("opening quarantine: %w", err)
+	}
+	return &Folder{dir, name, root}, nil
+}
+
+// Root is where to unpack. Nothing written through it leaves the quarantine.
+func (f *Folder) Root() *os.Root { return f.root }
+
+// Sync makes all of the quarantine durable.
+func (f *Folder) Sync() error { return durable.SyncTree(f.dir) }
+
+// Publish gives the verified bag its name. If we crash before the rename, the
+// next fetch starts over and the quarantine is garbage; after it, all is there.
+func (f *Folder) Publish(target string) error {
+	if _, err := os.Lstat(target); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("publishing: %q exists already", target)
+	}
+	return durable.Rename(filepath.Join(f.dir, f.name), target)
+}
+
+// Remove deletes the quarantine and all that is still in it.
+func (f *Folder) Remove() error {
+	f.root.Close()
+	return os.RemoveAll(f.dir)
+}

@@ -1,0 +1,110 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/durable"
+)
+
+// packageFile is what a home keeps of a package, in cases/REQUEST/packages/ID/,
+// beside head and inner.age (the sender's, until they are handed over) and the
+// inner statement and manifests (both sides', for dossiers).
+type packageFile struct {
+	Package string          `json:"package"`
+	Request string          `json:"request"`
+	Side    string          `json:"side"`  // sender or recipient
+	State   string          `json:"state"` // see the constants
+	Agent   custody.PartyID `json:"agent"`
+	Epoch   int64           `json:"epoch,omitempty"`
+	Inner   custody.Digest  `json:"inner_statement_sha256,omitzero"`
+	Path    string          `json:"path,omitempty"` // where a recipient put it
+}
+
+const (
+	sideSender    = "sender"
+	sideRecipient = "recipient"
+
+	stateOpen     = "open"     // parts are on their way; lost with the process
+	stateSealed   = "sealed"   // deposited; the head is here
+	stateUnlocked = "unlocked" // the head is with the relay
+	stateVerified = "verified" // every byte was checked; the folder may not have its name yet
+	stateReceipt  = "receipt"  // the receipt is in the log
+)
+
+// The names of the files of a package.
+const (
+	fileHead        = "head"
+	fileInnerAge    = "inner.age"
+	fileInner       = "inner.json"
+	fileManifest    = "manifest-sha256.txt"
+	fileTagManifest = "tagmanifest-sha256.txt"
+	fileState       = "package.json"
+	fileSeal        = "seal.json"
+)
+
+func (h *Home) packageDir(request, pkg string) string {
+	return h.path("cases", request, "packages", pkg)
+}
+
+// savePackage stores the state after the files, so that a state is never ahead
+// of what it needs.
+func (h *Home) savePackage(p packageFile, files map[string][]byte) error {
+	dir := h.packageDir(p.Request, p.Package)
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for name, data := range files {
+		if err := durable.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return durable.WriteFile(filepath.Join(dir, fileState), statement.Encode(p), 0o600)
+}
+
+func (h *Home) packageData(request, pkg, name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(h.packageDir(request, pkg), name))
+}
+
+// loadPackage reads the state of one package; nil if there is none.
+func (h *Home) loadPackage(request, pkg string) (*packageFile, error) {
+	data, err := h.packageData(request, pkg, fileState)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading package state: %w", err)
+	}
+	var p packageFile
+	if err := statement.Decode(data, &p); err != nil {
+		return nil, fmt.Errorf("reading state of package %q: %v", pkg, err)
+	}
+	return &p, nil
+}
+
+// packages lists the packages of a request that this home knows.
+func (h *Home) packages(request string) ([]packageFile, error) {
+	dirs, err := os.ReadDir(h.path("cases", request, "packages"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing packages: %w", err)
+	}
+	var list []packageFile
+	for _, d := range dirs {
+		p, err := h.loadPackage(request, d.Name())
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			list = append(list, *p)
+		}
+	}
+	return list, nil
+}

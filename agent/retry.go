@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"comity.example/comity/internal/wire"
+)
+
+// maxTries bounds how often one call is repeated after the connection or the
+// relay failed; the pauses between grow to maxPause.
+const (
+	maxTries  = 8
+	firstWait = 250 * time.Millisecond
+	maxPause  = 15 * time.Second
+)
+
+// retry makes a call that may be repeated safely, again after a lost connection
+// or an answer that says so. A refusal is final.
+func (s *Session) retry(ctx context.Context, call func(*wire.Client) error) error {
+	wait := firstWait
+	for try := 1; ; try++ {
+		c := s.current()
+		err := call(c)
+		if err == nil || !transient(err) || ctx.Err() != nil {
+			return err
+		}
+		if try == maxTries {
+			return fmt.Errorf("gave up after %d tries: %w: %w", try, err, ErrTryLater)
+		}
+		s.agent.log.Warn("call failed, trying again", "try", try, "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, maxPause)
+		s.reconnect(ctx, c)
+	}
+}
+
+// transient reports whether the same call may succeed later: everything that is
+// not an answer of the relay, and the answers that ask to wait.
+func transient(err error) bool {
+	var p *wire.Problem
+	if !errors.As(err, &p) {
+		return !errors.Is(err, ErrVerify)
+	}
+	switch p.Code {
+	case wire.CodeBusy, wire.CodeRateLimited, wire.CodeInternal, wire.CodeHelloRequired:
+		return true
+	}
+	return false
+}
+
+// current returns the client of the newest connection.
+func (s *Session) current() *wire.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Client
+}
+
+// reconnect replaces a connection that failed, once for all callers that saw it
+// fail. If it cannot, the next try fails again and comes back.
+func (s *Session) reconnect(ctx context.Context, failed *wire.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Client != failed {
+		return
+	}
+	n, err := s.agent.Connect(ctx, s.ID)
+	if err != nil {
+		s.agent.log.Warn("reconnecting failed", "error", err)
+		return
+	}
+	s.conn.Close()
+	s.conn, s.Client = n.conn, n.Client
+}

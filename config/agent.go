@@ -1,0 +1,64 @@
+package config
+
+import "fmt"
+
+// Agent is comity.yaml, the settings of one machine of an authority.
+type Agent struct {
+	// Authority is the name of the authority whose machine this is. Required.
+	Authority string `yaml:"authority"`
+
+	// Relay is the origin of the relay to use. If empty, the only relay that
+	// `comity trust relay` pinned.
+	Relay string `yaml:"relay"`
+
+	// Transport is how to reach the relay: "auto" (QUIC, or TCP where UDP is
+	// blocked), "h3" or "h2". If empty, auto.
+	Transport string `yaml:"transport"`
+
+	// Parallel is how many parts are in flight at once, 1 to 16. A part takes
+	// 16 MiB of memory. If zero, 3.
+	Parallel int `yaml:"parallel"`
+}
+
+// LoadAgent reads an agent's settings. The name is for messages.
+func LoadAgent(name string, data []byte) (*Agent, error) {
+	c := &Agent{}
+	if err := load(name, data, c); err != nil {
+		return nil, err
+	}
+	switch c.Transport {
+	case "":
+		c.Transport = "auto"
+	case "auto", "h3", "h2":
+	default:
+		return nil, fmt.Errorf("reading %q: transport %q is not auto, h3 or h2", name, c.Transport)
+	}
+	if c.Parallel == 0 {
+		c.Parallel = 3
+	}
+	if c.Parallel < 1 || c.Parallel > 16 {
+		return nil, fmt.Errorf("reading %q: parallel %d is not 1 to 16", name, c.Parallel)
+	}
+	if c.Authority == "" {
+		return nil, fmt.Errorf("reading %q: authority is missing", name)
+	}
+	return c, nil
+}
+
+// AgentExample returns the file that init writes.
+func AgentExample(authority string) string {
+	return fmt.Sprintf(`# Settings of Comity on this machine. Nothing here needs a change for a first run.
+
+# The authority whose machine this is.
+authority: %s
+
+# The origin of the relay to use. Empty: the only one that "comity trust relay" pinned.
+relay: ""
+
+# How to reach the relay: auto (QUIC, or TCP where UDP is blocked), h3 or h2.
+transport: auto
+
+# Parts in flight at once, 1 to 16. A part takes 16 MiB of memory.
+parallel: 3
+`, authority)
+}

@@ -1,0 +1,266 @@
+package custody
+
+import (
+	"fmt"
+	"slices"
+
+	"comity.example/comity/crypto/keys"
+)
+
+// Authority is what an authority's record says of it: its root, its directory,
+// its members. It is immutable; Apply makes a new one.
+type Authority struct {
+	Name            string
+	Root            *Root
+	RootSHA256      Digest
+	Directory       *Directory // nil before the first
+	DirectorySHA256 Digest
+
+	members    map[PartyID]*Member
+	registrars map[PartyID]*Member
+}
+
+// Member returns the member of that id, whatever its standing.
+func (a *Authority) Member(id PartyID) (*Member, bool) {
+	if a == nil {
+		return nil, false
+	}
+	m, ok := a.members[id]
+	return m, ok
+}
+
+// Active returns the member of that id if the directory and its entry are in
+// force at a time.
+func (a *Authority) Active(id PartyID, now Time) (*Member, bool) {
+	m, ok := a.Member(id)
+	if !ok || a.inForce(now) != CodeAllowed || !m.active(now) {
+		return nil, false
+	}
+	return m, true
+}
+
+// ActiveRole lists the active members of a role, by id.
+func (a *Authority) ActiveRole(r Role, now Time) []*Member {
+	var list []*Member
+	if a == nil || a.Directory == nil {
+		return nil
+	}
+	for _, l := range a.Directory.Entries {
+		if m, ok := a.Active(l.ID, now); ok && l.ID.Role() == r {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// inForce says whether the authority has a root and a directory in force.
+func (a *Authority) inForce(now Time) Code {
+	switch {
+	case a == nil || a.Directory == nil || a.Directory.Root != a.RootSHA256:
+		return CodeNoDirectory
+	case !now.Time().Before(a.Directory.Expires.Time()):
+		return CodeDirectoryExpired
+	case !now.Time().Before(a.Root.Expires.Time()):
+		return CodeRootExpired
+	}
+	return CodeAllowed
+}
+
+// accepts reports whether the directory lists a relay with that fingerprint.
+func (a *Authority) accepts(origin string, fp Digest) bool {
+	return slices.Contains(a.Directory.Relays, RelayPin{origin, fp})
+}
+
+// withRoot and withDirectory return the authority after an accepted statement.
+func (a *Authority) withRoot(s *Statement) (*Authority, error) {
+	b := s.Body.(*Root)
+	n := &Authority{Name: b.By, Root: b, RootSHA256: s.SHA256, registrars: map[PartyID]*Member{}}
+	if a != nil {
+		n.Directory, n.DirectorySHA256, n.members = a.Directory, a.DirectorySHA256, a.members
+	}
+	return n, fill(n.registrars, b.Registrars)
+}
+
+func (a *Authority) withDirectory(s *Statement) (*Authority, error) {
+	b := s.Body.(*Directory)
+	n := *a
+	n.Directory, n.DirectorySHA256, n.members = b, s.SHA256, map[PartyID]*Member{}
+	return &n, fill(n.members, b.Entries)
+}
+
+func fill(to map[PartyID]*Member, list []Listing) error {
+	for _, l := range list {
+		m, err := l.member()
+		if err != nil {
+			return err
+		}
+		to[l.ID] = m
+	}
+	return nil
+}
+
+// rootKeys returns the keys of a root by id.
+func rootKeys(list []string) map[keys.ID]*keys.Public {
+	m := map[keys.ID]*keys.Public{}
+	for _, s := range list {
+		if k, err := keys.ParsePublic(s); err == nil { // checked by checkBody
+			m[k.ID()] = k
+		}
+	}
+	return m
+}
+
+// Fingerprint returns the fingerprint of the root's keys: what others pin.
+func (b *Root) Fingerprint() Digest { return fingerprint(b.Threshold, b.Keys) }
+
+// Fingerprint returns the fingerprint of the relay's root keys.
+func (b *Relay) Fingerprint() Digest { return fingerprint(b.RootThreshold, b.RootKeys) }
+
+func fingerprint(threshold int64, list []string) Digest {
+	ids, err := parseKeys(list)
+	if err != nil {
+		return Digest{}
+	}
+	fp, err := keys.RootFingerprint(int(threshold), ids)
+	if err != nil {
+		return Digest{}
+	}
+	return fp
+}
+
+// decideRoot: the first root is the pinned one, signed by its own threshold; a
+// later one is signed by the thresholds of the old and the new.
+func decideRoot(a *Authority, v *View, s *Statement, now Time) Decision {
+	const rule = "root"
+	b := s.Body.(*Root)
+	own := rootKeys(b.Keys)
+	all := own
+	if a == nil {
+		if b.Version != 1 {
+			return deny(rule, CodeRollback)
+		}
+		if v.Pins[b.By].IsZero() || v.Pins[b.By] != b.Fingerprint() {
+			return deny(rule, CodeRootNotPinned)
+		}
+	} else {
+		if b.Version != a.Root.Version+1 || b.Prev != a.RootSHA256 {
+			return deny(rule, CodeRollback)
+		}
+		all = merged(own, rootKeys(a.Root.Keys))
+	}
+	if _, err := s.verify(all); err != nil {
+		return deny(rule, CodeBadSignature)
+	}
+	if count(s, own) < int(b.Threshold) || a != nil && count(s, rootKeys(a.Root.Keys)) < int(a.Root.Threshold) {
+		return deny(rule, CodeBelowThreshold)
+	}
+	if !now.Time().Before(b.Expires.Time()) {
+		return deny(rule, CodeRootExpired)
+	}
+	return allow(rule)
+}
+
+// decideDirectory: the next version, for the root in force, signed by enough
+// registrars, or by one if it does nothing but revoke.
+func decideDirectory(a *Authority, s *Statement, now Time) Decision {
+	const rule = "directory"
+	b := s.Body.(*Directory)
+	if a == nil || b.Root != a.RootSHA256 {
+		return deny(rule, CodeRootNotPinned)
+	}
+	if !nextDirectory(a, b) {
+		return deny(rule, CodeRollback)
+	}
+	n, err := s.verify(activeKeys(a.registrars, now))
+	if err != nil {
+		return deny(rule, CodeBadSignature)
+	}
+	if n < int(a.Root.RegistrarThreshold) && !onlyRevokes(a.Directory, b) {
+		return deny(rule, CodeBelowThreshold)
+	}
+	if !now.Time().Before(b.Expires.Time()) {
+		return deny(rule, CodeDirectoryExpired)
+	}
+	if !now.Time().Before(a.Root.Expires.Time()) {
+		return deny(rule, CodeRootExpired)
+	}
+	return allow(rule)
+}
+
+func nextDirectory(a *Authority, b *Directory) bool {
+	if a.Directory == nil {
+		return b.Version == 1
+	}
+	return b.Version == a.Directory.Version+1 && b.Prev == a.DirectorySHA256
+}
+
+// onlyRevokes reports whether next differs from old in nothing but entries that
+// turned from active to revoked: the one change that a registrar makes alone.
+func onlyRevokes(old, next *Directory) bool {
+	if old == nil || len(old.Entries) != len(next.Entries) || old.Rules != next.Rules ||
+		old.Root != next.Root || old.Expires != next.Expires || !slices.Equal(old.Relays, next.Relays) {
+		return false
+	}
+	changed := false
+	for i, l := range next.Entries {
+		o := old.Entries[i]
+		if equalListing(o, l) {
+			continue
+		}
+		if o.Status != StatusActive || l.Status != StatusRevoked {
+			return false
+		}
+		if o.Status = StatusRevoked; !equalListing(o, l) {
+			return false
+		}
+		changed = true
+	}
+	return changed
+}
+
+func activeKeys(ms map[PartyID]*Member, now Time) map[keys.ID]*keys.Public {
+	m := map[keys.ID]*keys.Public{}
+	for _, r := range ms {
+		if r.active(now) {
+			m[r.Key.ID()] = r.Key
+		}
+	}
+	return m
+}
+
+func merged(a, b map[keys.ID]*keys.Public) map[keys.ID]*keys.Public {
+	m := map[keys.ID]*keys.Public{}
+	for id, k := range a {
+		m[id] = k
+	}
+	for id, k := range b {
+		m[id] = k
+	}
+	return m
+}
+
+func count(s *Statement, of map[keys.ID]*keys.Public) (n int) {
+	for _, id := range s.Signers() {
+		if of[id] != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// VerifyRelay checks that a relay's descriptor is signed by enough of the root
+// keys it names; the caller compares their fingerprint with its pin.
+func VerifyRelay(s *Statement) error {
+	b, ok := s.Body.(*Relay)
+	if !ok {
+		return fmt.Errorf("a %s is no relay descriptor", s.Kind)
+	}
+	n, err := s.verify(rootKeys(b.RootKeys))
+	if err != nil {
+		return err
+	}
+	if n < int(b.RootThreshold) {
+		return fmt.Errorf("relay descriptor is signed by %d root keys of %d needed", n, b.RootThreshold)
+	}
+	return nil
+}

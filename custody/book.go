@@ -1,0 +1,130 @@
+package custody
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"comity.example/comity/crypto/translog"
+)
+
+// Line is one entry with its statement and salt, as a relay answers for it and a
+// dossier keeps it, and its place in the log.
+type Line struct {
+	Index    int64  // in the log
+	Entry    []byte // exact bytes
+	Envelope []byte // exact bytes
+	Salt     Digest
+}
+
+// Salted returns the hash by which the next entry of the record names this one.
+func (l *Line) Salted() Digest {
+	return translog.Salted(l.Salt, sha256.Sum256(l.Entry), sha256.Sum256(l.Envelope))
+}
+
+// Leaf returns the tile entry that the log holds for the line in a record whose
+// first statement has the payload hash given.
+func (l *Line) Leaf(first Digest, seq int64) translog.Leaf {
+	return translog.Leaf{Tag: translog.NewTag(first), Seq: uint64(seq), Salted: l.Salted()}
+}
+
+// Book replays records in the order of the log. At each line it asks Decide what
+// the relay should have answered then, with the directories of that moment, and
+// fails if the entry says otherwise. It is what an agent believes a relay by, and
+// a court a dossier. It is not safe for concurrent use.
+type Book struct {
+	view    *View
+	records map[RecordID]*Record
+	index   int64 // of the last line
+	last    Time  // of the last line
+}
+
+// NewBook returns an empty book for a relay. Pins are the root fingerprints of
+// the authorities; relay is the fingerprint of the relay's root keys.
+func NewBook(origin string, pins map[string]Digest, relay Digest) *Book {
+	return &Book{
+		view:    &View{Origin: origin, RelayFingerprint: relay, Pins: pins, Authorities: map[string]*Authority{}},
+		records: map[RecordID]*Record{},
+		index:   -1,
+	}
+}
+
+// View returns what is in force after the lines so far.
+func (b *Book) View() *View { return b.view }
+
+// Record returns the record of that name as the lines so far made it, or nil.
+func (b *Book) Record(id RecordID) *Record { return b.records[id] }
+
+// Records lists the names of the records, sorted.
+func (b *Book) Records() []RecordID {
+	var ids []RecordID
+	for id := range b.records {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Add replays one line. Lines must come in ascending order of their index. It
+// returns the leaf whose inclusion in the log at that index the caller must
+// check: without that check a line proves nothing. After an error the book must
+// not be used further.
+func (b *Book) Add(l Line) (translog.Leaf, *Entry, error) {
+	var none translog.Leaf
+	e, err := ParseEntry(l.Entry)
+	if err != nil {
+		return none, nil, err
+	}
+	s, err := ParseStatement(l.Envelope)
+	if err != nil {
+		return none, nil, fmt.Errorf("entry %d of record %q: %v", e.Seq, e.Record, err)
+	}
+	if err := b.fits(l, e); err != nil {
+		return none, nil, err
+	}
+	r := b.records[e.Record]
+	if r == nil {
+		r = NewRecord(e.Record)
+	}
+	if err := b.decided(r, e, s); err != nil {
+		return none, nil, err
+	}
+	if err := r.Apply(e, s, l.Salted()); err != nil {
+		return none, nil, err
+	}
+	b.records[e.Record] = r
+	b.view = b.view.With(r)
+	b.index, b.last = l.Index, e.Time
+	return l.Leaf(r.First(), e.Seq), e, nil
+}
+
+func (b *Book) fits(l Line, e *Entry) error {
+	switch {
+	case l.Index <= b.index:
+		return fmt.Errorf("entry %d of record %q stands at %d in the log, not after %d", e.Seq, e.Record, l.Index, b.index)
+	case e.Time.Time().Before(b.last.Time()):
+		return fmt.Errorf("entry %d of record %q is dated before the log entry that precedes it", e.Seq, e.Record)
+	case e.Relay != b.view.Origin:
+		return fmt.Errorf("entry %d of record %q is of relay %q, not %q", e.Seq, e.Record, e.Relay, b.view.Origin)
+	}
+	return nil
+}
+
+// decided asks the rule book again. A relay may say no more often than the rules
+// (its operator's policy narrows), but its entries say only what they allow.
+func (b *Book) decided(r *Record, e *Entry, s *Statement) error {
+	d := Decide(r, b.view, Action{Act: ActStatement, Via: e.Via, Statement: s}, e.Time)
+	if !d.Allowed() {
+		return fmt.Errorf("entry %d of record %q: the rules refuse this %s: %s: %w", e.Seq, e.Record, e.Kind, d, ErrRefused)
+	}
+	if e.Decision != d {
+		return fmt.Errorf("entry %d of record %q: the entry says %q, the rules say %q", e.Seq, e.Record, e.Decision, d)
+	}
+	if want := b.view.refs(r, s); !slices.Equal(e.Directories, want) {
+		return fmt.Errorf("entry %d of record %q was decided with other directories than those in force at its place in the log", e.Seq, e.Record)
+	}
+	if (r.ID == RelayRecord || r.ID.Authority() != "") && e.Via != "" {
+		return fmt.Errorf("entry %d of record %q names a carrier where none is needed", e.Seq, e.Record)
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package custody
+
+import "errors"
+
+// Case is the state of one request: what was asked, allowed, accepted, moved.
+type Case struct {
+	From, To      string
+	Request       *Request
+	RequestSHA256 Digest
+	Refusal       *Refusal
+	Grants        []*GrantState   // oldest first
+	Packages      []*PackageState // in order of deposit
+
+	reviews map[Digest]*Review
+}
+
+// GrantState is a grant and what became of it.
+type GrantState struct {
+	*Grant
+	SHA256     Digest
+	Time       Time   // of its entry
+	Acceptance Digest // zero until accepted
+	Accepted   Time
+	Revoked    bool
+	RevokedAt  Time
+	revokedSeq int64 // of the revocation's entry
+	Bytes      int64 // deposited under it
+	Packages   int64
+	Final      bool // the final delivery was made
+}
+
+// PackageState is a deposited package and how far it went.
+type PackageState struct {
+	*Seal
+	SHA256    Digest // of the seal's payload
+	Grant     *GrantState
+	Sender    PartyID
+	Deposited Time
+	Unlocked  Time // zero: the head is with the sender
+	Releases  []*ReleaseState
+}
+
+// ReleaseState is one recipient's taking of a package.
+type ReleaseState struct {
+	By        PartyID // agent
+	Recipient PartyID
+	Time      Time
+	Receipt   *Receipt
+	Rejection *Rejection
+	Closed    Time // of the receipt or rejection
+}
+
+func newCase(b *Request, sha Digest) *Case {
+	return &Case{From: b.By, To: b.To, Request: b, RequestSHA256: sha, reviews: map[Digest]*Review{}}
+}
+
+// Live returns the grant that counts: the newest, or nil. It may be revoked or
+// out of its time; an older one is so always, since only then is a new one
+// accepted.
+func (c *Case) Live() *GrantState {
+	if len(c.Grants) == 0 {
+		return nil
+	}
+	return c.Grants[len(c.Grants)-1]
+}
+
+// Package returns the deposited package of that id.
+func (c *Case) Package(id string) *PackageState {
+	for _, p := range c.Packages {
+		if p.Package == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// Released returns the release of a package to an agent.
+func (p *PackageState) Released(by PartyID) *ReleaseState {
+	for _, r := range p.Releases {
+		if r.By == by {
+			return r
+		}
+	}
+	return nil
+}
+
+func (c *Case) grant(sha Digest) *GrantState {
+	for _, g := range c.Grants {
+		if g.SHA256 == sha {
+			return g
+		}
+	}
+	return nil
+}
+
+var errOrder = errors.New("it refers to a statement that the record does not hold before it")
+
+// apply folds a statement of the case's life into the state.
+func (c *Case) apply(e *Entry, s *Statement) error {
+	switch b := s.Body.(type) {
+	case *Review:
+		c.reviews[s.SHA256] = b
+	case *Grant:
+		c.Grants = append(c.Grants, &GrantState{Grant: b, SHA256: s.SHA256, Time: e.Time})
+	case *Refusal:
+		c.Refusal = b
+	case *Acceptance:
+		g := c.grant(b.Grant)
+		if g == nil {
+			return errOrder
+		}
+		g.Acceptance, g.Accepted = s.SHA256, e.Time
+	case *Revocation:
+		g := c.grant(b.Grant)
+		if g == nil {
+			return errOrder
+		}
+		g.Revoked, g.RevokedAt, g.revokedSeq = true, e.Time, e.Seq
+	case *Seal:
+		return c.deposit(e, s, b)
+	default:
+		return c.applyPackage(e, s)
+	}
+	return nil
+}
+
+func (c *Case) deposit(e *Entry, s *Statement, b *Seal) error {
+	g := c.grant(b.Grant)
+	if g == nil || c.Package(b.Package) != nil {
+		return errOrder
+	}
+	g.Bytes += b.PayloadSize
+	g.Packages++
+	g.Final = g.Final || b.Final
+	c.Packages = append(c.Packages, &PackageState{Seal: b, SHA256: s.SHA256, Grant: g, Sender: PartyID(b.By), Deposited: e.Time})
+	return nil
+}
+
+func (c *Case) applyPackage(e *Entry, s *Statement) error {
+	p := c.Package(s.Package())
+	if p == nil {
+		return errOrder
+	}
+	by := PartyID(s.Header.By)
+	switch b := s.Body.(type) {
+	case *Unlock:
+		p.Unlocked = e.Time
+		return nil
+	case *Release:
+		p.Releases = append(p.Releases, &ReleaseState{By: by, Recipient: b.Recipient, Time: e.Time})
+		return nil
+	}
+	r := p.Released(by)
+	if r == nil {
+		return errOrder
+	}
+	switch b := s.Body.(type) {
+	case *Receipt:
+		r.Receipt, r.Closed = b, e.Time
+	case *Rejection:
+		r.Rejection, r.Closed = b, e.Time
+	}
+	return nil
+}

@@ -1,0 +1,357 @@
+package custody
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/crypto/seal"
+)
+
+// Limits on what a statement may list.
+const (
+	maxListings   = 2000
+	maxRecipients = 32
+	maxSenders    = 64
+	// MaxAnnex is the largest annex in bytes.
+	MaxAnnex = 16 << 20
+	// MaxRootLife is how long a root may stay in force.
+	MaxRootLife = 400 * 24 * time.Hour
+	// MaxDirectoryLife is how long a directory may stay in force.
+	MaxDirectoryLife = 400 * 24 * time.Hour
+)
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), errField)
+}
+
+// checkBody checks what holds for a kind whatever the state of its record.
+func checkBody(k Kind, b Body) error {
+	h := b.header()
+	switch {
+	case h.Type != k.typeName():
+		return bad("_type %q, want %q", h.Type, k.typeName())
+	case h.Nonce.IsZero():
+		return bad("nonce is zero")
+	case h.Issued.IsZero():
+		return bad("issued is missing")
+	case h.After != nil && (h.After.Seq < 0 || h.After.Leaf.IsZero()):
+		return bad("after names no entry")
+	}
+	if k == KindRoot || k == KindDirectory {
+		if h.Relay != "" {
+			return bad("relay %q: a %s is for all relays", h.Relay, k)
+		}
+	} else if err := CheckOrigin(h.Relay); err != nil {
+		return bad("relay: %v", err)
+	}
+	if err := checkBy(k, h.By); err != nil {
+		return err
+	}
+	return b.check()
+}
+
+func checkBy(k Kind, by string) error {
+	switch k {
+	case KindRelay:
+		if err := CheckOrigin(by); err != nil {
+			return bad("by: %v", err)
+		}
+	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection:
+		if p, err := ParsePartyID(by); err != nil || p.Role() != RoleAgent {
+			return bad("by %q: want an agent's id", by)
+		}
+	default:
+		if err := CheckAuthority(by); err != nil {
+			return bad("by: %v", err)
+		}
+	}
+	return nil
+}
+
+func (b *Root) check() error {
+	ids, err := parseKeys(b.Keys)
+	if err != nil {
+		return bad("keys: %v", err)
+	}
+	if err := checkRootKeys(b.Threshold, ids); err != nil {
+		return bad("keys: %v", err)
+	}
+	if b.RegistrarThreshold < 1 || b.RegistrarThreshold > int64(len(b.Registrars)) {
+		return bad("registrar_threshold %d of %d registrars", b.RegistrarThreshold, len(b.Registrars))
+	}
+	if err := checkLife(b.Issued, b.Expires, MaxRootLife); err != nil {
+		return err
+	}
+	if err := checkVersion(b.Version, b.Prev); err != nil {
+		return err
+	}
+	return checkListings(b.By, b.Registrars, true)
+}
+
+func (b *Directory) check() error {
+	if err := checkVersion(b.Version, b.Prev); err != nil {
+		return err
+	}
+	if err := checkLife(b.Issued, b.Expires, MaxDirectoryLife); err != nil {
+		return err
+	}
+	if b.Root.IsZero() {
+		return bad("root is missing")
+	}
+	r := b.Rules
+	for _, n := range []int64{r.Request, r.Review, r.Grant, r.Refusal, r.Acceptance, r.Revocation} {
+		if n < 1 || n > 16 {
+			return bad("rules: a threshold of %d officers, want 1 to 16", n)
+		}
+	}
+	for i, p := range b.Relays {
+		if err := CheckOrigin(p.Origin); err != nil || p.Fingerprint.IsZero() {
+			return bad("relays[%d]: malformed", i)
+		}
+	}
+	return checkListings(b.By, b.Entries, false)
+}
+
+func (b *Relay) check() error {
+	ids, err := parseKeys(b.RootKeys)
+	if err != nil {
+		return bad("root_keys: %v", err)
+	}
+	if err := checkRootKeys(b.RootThreshold, ids); err != nil {
+		return bad("root_keys: %v", err)
+	}
+	if _, err := keys.ParsePublic(b.Key); err != nil {
+		return bad("key: %v", err)
+	}
+	switch {
+	case b.By != b.Header.Relay:
+		return bad("by %q speaks for relay %q", b.By, b.Header.Relay)
+	case len(b.TLS) == 0 || len(b.TLS) > 8 || slices.ContainsFunc(b.TLS, Digest.IsZero):
+		return bad("tls_spki_sha256: want 1 to 8 digests")
+	case len(b.Addresses) == 0 || len(b.Addresses) > 16:
+		return bad("addresses: want 1 to 16")
+	case len(b.LogKey) == 0 || len(b.LogKey) > 500:
+		return bad("log_key: malformed")
+	}
+	return checkVersion(b.Version, b.Prev)
+}
+
+func (b *Request) check() error {
+	if err := CheckAuthority(b.To); err != nil || b.To == b.By {
+		return bad("to %q: want another authority than %q", b.To, b.By)
+	}
+	switch {
+	case !requestTypes[b.RequestType]:
+		return bad("type %q is unknown", b.RequestType)
+	case b.OrderSHA256.IsZero():
+		return bad("order_sha256 is missing: a request carries the hash of its signed order")
+	case !b.Expires.Time().After(b.Issued.Time()):
+		return bad("expires %s is not after issued %s", b.Expires, b.Issued)
+	}
+	if err := checkParties("recipients", b.Recipients, RoleRecipient, b.By, maxRecipients); err != nil {
+		return err
+	}
+	return checkAnnex(&b.Annex)
+}
+
+func (b *Review) check() error {
+	if err := refs(b.Request); err != nil {
+		return err
+	}
+	if !reviewBodies[b.Body] {
+		return bad("body %q is unknown", b.Body)
+	}
+	if !reviewFindings[b.Finding] {
+		return bad("finding %q is unknown", b.Finding)
+	}
+	return checkAnnex(&b.Annex)
+}
+
+func (b *Grant) check() error {
+	if err := refs(b.Request, b.Review); err != nil {
+		return err
+	}
+	if err := CheckAuthority(b.To); err != nil || b.To == b.By {
+		return bad("to %q: want another authority than %q", b.To, b.By)
+	}
+	if err := checkParties("senders", b.Senders, RoleAgent, b.By, maxSenders); err != nil {
+		return err
+	}
+	if err := checkParties("recipients", b.Recipients, RoleRecipient, b.To, maxRecipients); err != nil {
+		return err
+	}
+	if b.MaxBytes < 1 || b.MaxPackages < 1 || b.MaxPackages > 10000 {
+		return bad("max_bytes %d, max_packages %d: out of range", b.MaxBytes, b.MaxPackages)
+	}
+	if b.NotBefore.IsZero() || !b.Expires.Time().After(b.NotBefore.Time()) {
+		return bad("expires %s is not after not_before %s", b.Expires, b.NotBefore)
+	}
+	if err := checkCodes("conditions", b.Conditions, conditionCodes, 0); err != nil {
+		return err
+	}
+	return checkAnnex(b.Annex)
+}
+
+func (b *Refusal) check() error {
+	if err := refs(b.Request); err != nil {
+		return err
+	}
+	if err := checkCodes("grounds", b.Grounds, refusalGrounds, 1); err != nil {
+		return err
+	}
+	return checkAnnex(b.Annex)
+}
+
+func (b *Acceptance) check() error { return refs(b.Request, b.Grant) }
+
+func (b *Revocation) check() error {
+	if !revocationReasons[b.Reason] {
+		return bad("reason %q is unknown", b.Reason)
+	}
+	return refs(b.Request, b.Grant)
+}
+
+func (b *Seal) check() error {
+	if err := refs(b.Request, b.Grant, b.HeadSHA256, b.PayloadRoot, b.InnerSHA256); err != nil {
+		return err
+	}
+	if err := CheckID(b.Package); err != nil {
+		return bad("package: %v", err)
+	}
+	if _, err := seal.PlainSize(b.PayloadSize); err != nil {
+		return bad("payload_size: %v", err)
+	}
+	if b.Parts != int64(seal.Parts(b.PayloadSize)) || b.Delivery < 1 {
+		return bad("payload_size %d, parts %d, delivery %d: out of range", b.PayloadSize, b.Parts, b.Delivery)
+	}
+	var ids []PartyID
+	for _, r := range b.Recipients {
+		if r.Directory.IsZero() || r.Key.IsZero() {
+			return bad("recipients: %q lacks its directory or key", r.ID)
+		}
+		ids = append(ids, r.ID)
+	}
+	if len(ids) == 0 {
+		return bad("recipients: none")
+	}
+	return checkParties("recipients", ids, RoleRecipient, ids[0].Authority(), maxRecipients)
+}
+
+func (b *Unlock) check() error {
+	if b.Checkpoint.Size < 1 {
+		return bad("checkpoint: size %d", b.Checkpoint.Size)
+	}
+	return packageRefs(b.Package, b.Request, b.Seal, b.HeadSHA256, b.Acceptance, b.Checkpoint.Root)
+}
+
+func (b *Release) check() error {
+	if p, err := ParsePartyID(string(b.Recipient)); err != nil || p.Role() != RoleRecipient {
+		return bad("recipient %q: want a recipient's id", b.Recipient)
+	}
+	return packageRefs(b.Package, b.Request, b.Seal, b.Acceptance)
+}
+
+func (b *Receipt) check() error {
+	if b.Scope != ScopeWhole {
+		return bad("scope %q is unknown", b.Scope)
+	}
+	return packageRefs(b.Package, b.Request, b.Seal, b.InnerStatement)
+}
+
+func (b *Rejection) check() error {
+	if !rejectionReasons[b.Reason] {
+		return bad("reason %q is unknown", b.Reason)
+	}
+	return packageRefs(b.Package, b.Request, b.Seal)
+}
+
+func packageRefs(id string, ds ...Digest) error {
+	if err := CheckID(id); err != nil {
+		return bad("package: %v", err)
+	}
+	return refs(ds...)
+}
+
+func refs(ds ...Digest) error {
+	for _, d := range ds {
+		if d.IsZero() {
+			return bad("a reference is zero")
+		}
+	}
+	return nil
+}
+
+// checkRootKeys compares before it converts: where int has 32 bits, a threshold
+// of 2^32+1 would count as one.
+func checkRootKeys(threshold int64, ids []keys.ID) error {
+	if threshold > int64(len(ids)) {
+		return fmt.Errorf("root threshold %d of %d keys is impossible", threshold, len(ids))
+	}
+	_, err := keys.RootFingerprint(int(threshold), ids)
+	return err
+}
+
+func checkVersion(v int64, prev Digest) error {
+	if v < 1 || (v == 1) != prev.IsZero() {
+		return bad("version %d with prev %s: the first version has no prev, each later one has", v, prev)
+	}
+	return nil
+}
+
+func checkLife(issued, expires Time, most time.Duration) error {
+	d := expires.Time().Sub(issued.Time())
+	if d <= 0 || d > most {
+		return bad("expires %s is not within %d days after issued %s", expires, most/(24*time.Hour), issued)
+	}
+	return nil
+}
+
+func checkAnnex(a *AnnexRef) error {
+	if a != nil && (a.SHA256.IsZero() || a.Size < 1 || a.Size > MaxAnnex) {
+		return bad("annex: size %d, want 1 to %d", a.Size, MaxAnnex)
+	}
+	return nil
+}
+
+func checkCodes(name string, list []string, known codeSet, least int) error {
+	if len(list) < least {
+		return bad("%s: none named", name)
+	}
+	seen := codeSet{}
+	for _, c := range list {
+		if !known[c] || seen[c] {
+			return bad("%s: %q is unknown or repeated", name, c)
+		}
+		seen[c] = true
+	}
+	return nil
+}
+
+func checkParties(name string, list []PartyID, role Role, authority string, most int) error {
+	if len(list) == 0 || len(list) > most {
+		return bad("%s: %d named, want 1 to %d", name, len(list), most)
+	}
+	seen := map[PartyID]bool{}
+	for _, id := range list {
+		p, err := ParsePartyID(string(id))
+		if err != nil || p.Role() != role || p.Authority() != authority || seen[id] {
+			return bad("%s: %q is not a distinct %s of %s", name, id, role, authority)
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+func parseKeys(list []string) ([]keys.ID, error) {
+	var ids []keys.ID
+	for _, s := range list {
+		k, err := keys.ParsePublic(s)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, k.ID())
+	}
+	return ids, nil
+}

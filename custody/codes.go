@@ -1,0 +1,122 @@
+package custody
+
+import "errors"
+
+// ErrRefused is what errors of a replay wrap when the rules refuse an entry.
+var ErrRefused = errors.New("refused by the rules")
+
+// Code is the answer of the rule book: CodeAllowed, or why not. Codes are part of
+// the protocol and of every dossier: append, never reuse.
+type Code string
+
+// The answers of Decide.
+const (
+	CodeAllowed Code = "allowed"
+
+	CodeBadStatement   Code = "bad-statement"   // it does not belong to this record or this state
+	CodeBadSignature   Code = "bad-signature"   // a signature is wrong, or of a key not entitled
+	CodeBelowThreshold Code = "below-threshold" // more signatures are needed
+	CodeWrongRelay     Code = "wrong-relay"     // the statement names another relay
+	CodeDuplicate      Code = "duplicate"       // the record holds this statement already
+	CodeBadAfter       Code = "bad-after"       // after names no entry of the record
+	CodeNotYetIssued   Code = "issued-in-future"
+	CodeNotCarrier     Code = "wrong-carrier" // this agent may not carry it
+
+	CodeRootNotPinned     Code = "root-not-pinned"
+	CodeRootExpired       Code = "root-expired"
+	CodeRollback          Code = "rollback" // version or predecessor is not the next one
+	CodeNoDirectory       Code = "no-directory"
+	CodeDirectoryExpired  Code = "directory-expired"
+	CodeRelayNotAccepted  Code = "relay-not-accepted"
+	CodeNotActive         Code = "not-active" // the party is not, or not any more, in the directory
+	CodeNoSuchRequest     Code = "no-such-request"
+	CodeNotParty          Code = "not-a-party"
+	CodeNotRequested      Code = "not-requested-authority"
+	CodeNotRequesting     Code = "not-requesting-authority"
+	CodeRequestExpired    Code = "request-expired"
+	CodeAlreadyDecided    Code = "already-decided"
+	CodeNoReview          Code = "no-review"
+	CodeWiderThanRequest  Code = "wider-than-request"
+	CodeNoGrant           Code = "no-grant"
+	CodeGrantNotYet       Code = "grant-not-yet-valid"
+	CodeGrantExpired      Code = "grant-expired"
+	CodeGrantRevoked      Code = "grant-revoked"
+	CodeGrantUsedUp       Code = "grant-used-up" // bytes or packages
+	CodeGrantFinal        Code = "final-delivery-made"
+	CodeSenderNotGranted  Code = "sender-not-granted"
+	CodeRecipientNotGrant Code = "recipient-not-granted"
+	CodeNotAccepted       Code = "not-accepted"
+	CodeNoSuchPackage     Code = "no-such-package"
+	CodeAlreadySealed     Code = "already-sealed"
+	CodeNotUnlocked       Code = "not-unlocked"
+	CodeAlreadyUnlocked   Code = "already-unlocked"
+	CodeNotReleased       Code = "not-released"
+	CodeAlreadyReceived   Code = "already-received"
+	CodeUnknownAction     Code = "unknown-action"
+)
+
+var explanations = map[Code]string{
+	CodeAllowed:           "allowed",
+	CodeBadStatement:      "the statement does not fit the record it names",
+	CodeBadSignature:      "a signature does not verify, or its key is not entitled to sign this",
+	CodeBelowThreshold:    "more signatures are needed: the signed directory says how many",
+	CodeWrongRelay:        "the statement was signed for another relay",
+	CodeDuplicate:         "the record holds this statement already",
+	CodeBadAfter:          "the statement refers to an entry that the record does not have",
+	CodeNotYetIssued:      "the statement was issued in the future: check the clock of the machine that signed it",
+	CodeNotCarrier:        "this agent may not carry this statement: officers' statements go through a desk agent of the same authority",
+	CodeRootNotPinned:     "the authority's root keys are not the ones pinned here",
+	CodeRootExpired:       "the authority's root has expired",
+	CodeRollback:          "the version is not the next one after the version in force",
+	CodeNoDirectory:       "the authority has no directory in force here",
+	CodeDirectoryExpired:  "the authority's directory has expired: its registrars must publish a new one",
+	CodeRelayNotAccepted:  "the authority's directory does not list this relay and its fingerprint",
+	CodeNotActive:         "the party is not active in its authority's directory",
+	CodeNoSuchRequest:     "there is no such request",
+	CodeNotParty:          "only the two authorities of a request take part in it",
+	CodeNotRequested:      "only the requested authority may do this",
+	CodeNotRequesting:     "only the requesting authority may do this",
+	CodeRequestExpired:    "the request has expired",
+	CodeAlreadyDecided:    "the request has been decided already",
+	CodeNoReview:          "a grant needs a review of this request without objection",
+	CodeWiderThanRequest:  "the grant allows more than the request asks for",
+	CodeNoGrant:           "no grant allows this",
+	CodeGrantNotYet:       "the grant is not valid yet",
+	CodeGrantExpired:      "the grant has expired",
+	CodeGrantRevoked:      "the grant has been revoked",
+	CodeGrantUsedUp:       "the grant's bytes or packages are used up",
+	CodeGrantFinal:        "the final delivery under this grant has been made",
+	CodeSenderNotGranted:  "the grant does not name this sender",
+	CodeRecipientNotGrant: "the recipients are not exactly those that the grant names",
+	CodeNotAccepted:       "the requesting authority has not accepted the conditions of the grant",
+	CodeNoSuchPackage:     "there is no such package",
+	CodeAlreadySealed:     "the package is sealed already",
+	CodeNotUnlocked:       "the sender has not let the package's head go yet",
+	CodeAlreadyUnlocked:   "the package is unlocked already",
+	CodeNotReleased:       "the package has not been released to this agent",
+	CodeAlreadyReceived:   "the package has been receipted or rejected already",
+	CodeUnknownAction:     "the action is unknown",
+}
+
+// Explain returns one sentence for people.
+func (c Code) Explain() string {
+	if s, ok := explanations[c]; ok {
+		return s
+	}
+	return "refused"
+}
+
+// Decision is an answer of the rule book: its code, and the rule that gave it.
+type Decision struct {
+	Code Code   `json:"code"`
+	Rule string `json:"rule"`
+}
+
+// Allowed reports whether the answer is yes. Anything else is no.
+func (d Decision) Allowed() bool { return d.Code == CodeAllowed }
+
+// String returns the code and the rule.
+func (d Decision) String() string { return string(d.Code) + " (" + d.Rule + ")" }
+
+func allow(rule string) Decision        { return Decision{CodeAllowed, rule} }
+func deny(rule string, c Code) Decision { return Decision{c, rule} }

@@ -1,0 +1,159 @@
+package custody
+
+import (
+	"slices"
+	"time"
+)
+
+// Act is something that a party wants of a relay.
+type Act string
+
+// The acts. ActStatement is any signed statement, the others are calls.
+const (
+	ActStatement Act = "statement"
+	ActReserve   Act = "reserve" // room for a package under a grant
+	ActPart      Act = "part"    // one part of a reserved package
+	ActRecord    Act = "record"  // read a record
+	ActAnnex     Act = "annex"   // read an annex of a record
+	ActHead      Act = "head"    // read a package's head or inner file
+	ActPayload   Act = "payload" // read a package's payload
+)
+
+// Action is one act with what Decide needs to know of it.
+type Action struct {
+	Act       Act
+	Via       PartyID    // the agent whose hello was proven; empty where none is needed
+	Statement *Statement // of ActStatement
+	Grant     Digest     // of ActReserve and ActPart: the grant's payload hash
+	Package   string     // of ActHead, ActPayload
+	Bytes     int64      // of ActReserve: payload bytes
+	Open      Usage      // of ActReserve and a seal: other reservations that count against the grant
+}
+
+// Usage is what reservations take of a grant.
+type Usage struct{ Bytes, Packages int64 }
+
+// maxSkew is how far the clock of a signer may run ahead of the relay's.
+const maxSkew = 10 * time.Minute
+
+// Decide says whether the rules allow an action on a record, given what is in
+// force outside it and the time. It changes nothing.
+func Decide(r *Record, v *View, a Action, now Time) Decision {
+	if a.Act == ActStatement {
+		return decideStatement(r, v, a, now)
+	}
+	m, d := agent(v, a.Via, now)
+	if !d.Allowed() {
+		return d
+	}
+	if r.ID == RelayRecord || r.ID.Authority() != "" {
+		if a.Act == ActRecord {
+			return allow("record-of-authority")
+		}
+		return deny("acts", CodeUnknownAction)
+	}
+	if r.kase == nil {
+		return deny("request", CodeNoSuchRequest)
+	}
+	d = party(r.kase, m)
+	if !d.Allowed() {
+		return d
+	}
+	switch a.Act {
+	case ActRecord, ActAnnex:
+		return d
+	case ActReserve:
+		return decideReserve(r.kase, m, a, now)
+	case ActPart:
+		return decideSend(r.kase.grant(a.Grant), m, now)
+	case ActHead, ActPayload:
+		return decideTake(r.kase, a, m)
+	}
+	return deny("acts", CodeUnknownAction)
+}
+
+// agent returns the active agent that acts.
+func agent(v *View, id PartyID, now Time) (*Member, Decision) {
+	a := v.Authorities[id.Authority()]
+	if code := a.inForce(now); code != CodeAllowed {
+		return nil, deny("directory-in-force", code)
+	}
+	if !a.accepts(v.Origin, v.RelayFingerprint) {
+		return nil, deny("relay-accepted", CodeRelayNotAccepted)
+	}
+	m, ok := a.Active(id, now)
+	if !ok || id.Role() != RoleAgent {
+		return nil, deny("agent-active", CodeNotActive)
+	}
+	return m, allow("agent-active")
+}
+
+func party(c *Case, m *Member) Decision {
+	if au := m.ID.Authority(); au != c.From && au != c.To {
+		return deny("parties-only", CodeNotParty)
+	}
+	return allow("parties-only")
+}
+
+// live says whether a grant stands at a time.
+func live(g *GrantState, now Time) Decision {
+	const rule = "live-grant"
+	switch t := now.Time(); {
+	case g == nil:
+		return deny(rule, CodeNoGrant)
+	case g.Revoked:
+		return deny(rule, CodeGrantRevoked)
+	case t.Before(g.NotBefore.Time()):
+		return deny(rule, CodeGrantNotYet)
+	case !t.Before(g.Expires.Time()):
+		return deny(rule, CodeGrantExpired)
+	}
+	return allow(rule)
+}
+
+// decideSend: only a lab agent that a live grant names may bring bytes.
+func decideSend(g *GrantState, m *Member, now Time) Decision {
+	if d := live(g, now); !d.Allowed() {
+		return d
+	}
+	if !slices.Contains(g.Senders, m.ID) || !m.has(DutyLab) {
+		return deny("granted-sender", CodeSenderNotGranted)
+	}
+	return allow("granted-sender")
+}
+
+func decideReserve(c *Case, m *Member, a Action, now Time) Decision {
+	g := c.grant(a.Grant)
+	if d := decideSend(g, m, now); !d.Allowed() {
+		return d
+	}
+	return room(g, a.Bytes, a.Open)
+}
+
+// room says whether one more package of that size fits a grant.
+func room(g *GrantState, bytes int64, open Usage) Decision {
+	const rule = "within-grant"
+	switch {
+	case g.Final:
+		return deny(rule, CodeGrantFinal)
+	case bytes < 16 || bytes > g.MaxBytes-g.Bytes-open.Bytes || g.Packages+open.Packages+1 > g.MaxPackages:
+		return deny(rule, CodeGrantUsedUp)
+	}
+	return allow(rule)
+}
+
+// decideTake: bytes go only to an agent whose release is in the record, and not
+// after a revocation.
+func decideTake(c *Case, a Action, m *Member) Decision {
+	const rule = "released"
+	p := c.Package(a.Package)
+	switch {
+	case p == nil:
+		return deny(rule, CodeNoSuchPackage)
+	case p.Released(m.ID) == nil:
+		return deny(rule, CodeNotReleased)
+	case p.Grant.Revoked:
+		return deny(rule, CodeGrantRevoked)
+	}
+	return allow(rule)
+}

@@ -1,0 +1,148 @@
+package custody
+
+import (
+	"crypto/sha256"
+	"slices"
+
+	"comity.example/comity/crypto/keys"
+)
+
+// decideAgentStatement: an agent signs what it says, alone, and is bound by the
+// state of the package.
+func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decision {
+	s := a.Statement
+	if n, err := s.verify(map[keys.ID]*keys.Public{m.Key.ID(): m.Key}); err != nil || n != 1 {
+		return deny("agent-signs", CodeBadSignature)
+	}
+	if b, ok := s.Body.(*Seal); ok {
+		return decideSeal(c, v, b, m, a.Open, now)
+	}
+	p := c.Package(s.Package())
+	if p == nil {
+		return deny("package", CodeNoSuchPackage)
+	}
+	switch b := s.Body.(type) {
+	case *Unlock:
+		return decideUnlock(p, b, m, now)
+	case *Release:
+		return decideRelease(v, p, b, m, now)
+	case *Receipt:
+		return decideClose(p, b.Seal, m)
+	case *Rejection:
+		return decideClose(p, b.Seal, m)
+	}
+	return deny("acts", CodeUnknownAction)
+}
+
+// decideSeal: a deposit under a live grant, for exactly its recipients, within
+// what it leaves.
+func decideSeal(c *Case, v *View, b *Seal, m *Member, open Usage, now Time) Decision {
+	const rule = "seal"
+	g := c.grant(b.Grant)
+	if d := decideSend(g, m, now); !d.Allowed() {
+		return d
+	}
+	if c.Package(b.Package) != nil {
+		return deny(rule, CodeAlreadySealed)
+	}
+	if d := room(g, b.PayloadSize, open); !d.Allowed() {
+		return d
+	}
+	if b.Delivery != g.Packages+1 {
+		return deny(rule, CodeBadStatement)
+	}
+	if d := sameRecipients(v.Authorities[c.From], g, b, now); !d.Allowed() {
+		return d
+	}
+	return allow(rule)
+}
+
+// sameRecipients: the seal names the grant's recipients, no more and no fewer,
+// each with the key that the directory in force lists.
+func sameRecipients(a *Authority, g *GrantState, b *Seal, now Time) Decision {
+	const rule = "granted-recipients"
+	if len(b.Recipients) != len(g.Recipients) {
+		return deny(rule, CodeRecipientNotGrant)
+	}
+	for _, r := range b.Recipients {
+		if !slices.Contains(g.Recipients, r.ID) {
+			return deny(rule, CodeRecipientNotGrant)
+		}
+		m, ok := a.Active(r.ID, now)
+		if !ok {
+			return deny(rule, CodeNotActive)
+		}
+		if RecipientKey(m.Recipient) != r.Key || r.Directory != a.DirectorySHA256 {
+			return deny(rule, CodeRecipientNotGrant)
+		}
+	}
+	return allow(rule)
+}
+
+// RecipientKey returns the digest by which a seal names an age recipient.
+func RecipientKey(recipient string) Digest { return sha256.Sum256([]byte(recipient)) }
+
+// accepted: the grant stands and the requesting State accepted exactly it.
+func accepted(g *GrantState, acceptance Digest, now Time) Decision {
+	if d := live(g, now); !d.Allowed() {
+		return d
+	}
+	if g.Acceptance.IsZero() || g.Acceptance != acceptance {
+		return deny("accepted", CodeNotAccepted)
+	}
+	return allow("accepted")
+}
+
+func decideUnlock(p *PackageState, b *Unlock, m *Member, now Time) Decision {
+	const rule = "unlock"
+	switch {
+	case p.Sender != m.ID || !m.has(DutyLab):
+		return deny(rule, CodeSenderNotGranted)
+	case b.Seal != p.SHA256 || b.HeadSHA256 != p.HeadSHA256:
+		return deny(rule, CodeBadStatement)
+	case !p.Unlocked.IsZero():
+		return deny(rule, CodeAlreadyUnlocked)
+	}
+	if d := accepted(p.Grant, b.Acceptance, now); !d.Allowed() {
+		return d
+	}
+	return allow(rule)
+}
+
+// decideRelease: by the lab agent that holds a recipient of the package.
+func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) Decision {
+	const rule = "release"
+	if b.Seal != p.SHA256 {
+		return deny(rule, CodeBadStatement)
+	}
+	r, ok := v.Authorities[b.Recipient.Authority()].Active(b.Recipient, now)
+	if !ok || r.Holder != m.ID || !m.has(DutyLab) || !slices.Contains(p.Grant.Recipients, b.Recipient) {
+		return deny(rule, CodeRecipientNotGrant)
+	}
+	if d := accepted(p.Grant, b.Acceptance, now); !d.Allowed() {
+		return d
+	}
+	if p.Unlocked.IsZero() {
+		return deny(rule, CodeNotUnlocked)
+	}
+	if p.Released(m.ID) != nil {
+		return deny(rule, CodeDuplicate)
+	}
+	return allow(rule)
+}
+
+// decideClose: who took a package says once how it arrived, also after the grant
+// ended: the truth is always welcome.
+func decideClose(p *PackageState, seal Digest, m *Member) Decision {
+	const rule = "close"
+	r := p.Released(m.ID)
+	switch {
+	case seal != p.SHA256:
+		return deny(rule, CodeBadStatement)
+	case r == nil:
+		return deny(rule, CodeNotReleased)
+	case !r.Closed.IsZero():
+		return deny(rule, CodeAlreadyReceived)
+	}
+	return allow(rule)
+}

@@ -1,0 +1,292 @@
+package custody
+
+import (
+	"slices"
+
+	"comity.example/comity/crypto/keys"
+)
+
+// decideStatement says whether a statement may become the next entry.
+func decideStatement(r *Record, v *View, a Action, now Time) Decision {
+	s := a.Statement
+	switch {
+	case s == nil || s.Record() != r.ID:
+		return deny("fits-record", CodeBadStatement)
+	case s.Header.Relay != "" && s.Header.Relay != v.Origin:
+		return deny("this-relay", CodeWrongRelay)
+	case s.Header.Issued.Time().After(now.Time().Add(maxSkew)):
+		return deny("issued", CodeNotYetIssued)
+	}
+	if r.ID == RelayRecord || r.ID.Authority() != "" {
+		return decidePublic(r, v, s, now)
+	}
+	return decideCase(r, v, a, now)
+}
+
+// decidePublic: statements that anybody may bring, since anybody may read them.
+func decidePublic(r *Record, v *View, s *Statement, now Time) Decision {
+	if _, dup := r.Has(s.SHA256); dup {
+		return deny("once", CodeDuplicate)
+	}
+	switch s.Kind {
+	case KindRoot:
+		return decideRoot(r.authority, v, s, now)
+	case KindDirectory:
+		return decideDirectory(r.authority, s, now)
+	case KindRelay:
+		return decideRelay(r, v, s)
+	}
+	return deny("acts", CodeUnknownAction)
+}
+
+// decideRelay: a relay's descriptor is signed by its own root; the root of the
+// first one stays.
+func decideRelay(r *Record, v *View, s *Statement) Decision {
+	const rule = "relay"
+	b := s.Body.(*Relay)
+	if b.By != v.Origin {
+		return deny(rule, CodeWrongRelay)
+	}
+	if r.relay == nil {
+		if b.Version != 1 || !v.RelayFingerprint.IsZero() && v.RelayFingerprint != b.Fingerprint() {
+			return deny(rule, CodeRollback)
+		}
+	} else if b.Version != r.relay.Version+1 || b.Prev != r.relaySHA || b.Fingerprint() != r.relay.Fingerprint() {
+		return deny(rule, CodeRollback)
+	}
+	n, err := s.verify(rootKeys(b.RootKeys))
+	switch {
+	case err != nil:
+		return deny(rule, CodeBadSignature)
+	case n < int(b.RootThreshold):
+		return deny(rule, CodeBelowThreshold)
+	}
+	return allow(rule)
+}
+
+// decideCase: the common rules of statements in a case, then the kind's own.
+func decideCase(r *Record, v *View, a Action, now Time) Decision {
+	s := a.Statement
+	carrier, d := agent(v, a.Via, now)
+	if !d.Allowed() {
+		return d
+	}
+	if d := decideCarrier(s, carrier); !d.Allowed() {
+		return d
+	}
+	if d := decidePlace(r, s, carrier); !d.Allowed() {
+		return d
+	}
+	if isAgentKind(s.Kind) {
+		return decideAgentStatement(r.kase, v, a, carrier, now)
+	}
+	if d := decideOfficers(v, s, now); !d.Allowed() {
+		return d
+	}
+	switch b := s.Body.(type) {
+	case *Request:
+		return decideRequest(v, b, now)
+	case *Review:
+		return decideReview(r.kase, b)
+	case *Grant:
+		return decideGrant(r.kase, b, now)
+	case *Refusal:
+		return decideRefusal(r.kase, b)
+	case *Acceptance:
+		return decideAcceptance(r.kase, b, now)
+	case *Revocation:
+		return decideRevocation(r.kase, b)
+	}
+	return deny("acts", CodeUnknownAction)
+}
+
+func isAgentKind(k Kind) bool {
+	switch k {
+	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection:
+		return true
+	}
+	return false
+}
+
+// decideCarrier: an agent speaks for itself; officers' statements are carried by
+// a desk agent of their authority.
+func decideCarrier(s *Statement, m *Member) Decision {
+	if isAgentKind(s.Kind) {
+		if string(m.ID) != s.Header.By {
+			return deny("own-words", CodeNotCarrier)
+		}
+		return allow("own-words")
+	}
+	if m.ID.Authority() != s.Header.By || !m.has(DutyDesk) {
+		return deny("desk-carries", CodeNotCarrier)
+	}
+	return allow("desk-carries")
+}
+
+// decidePlace: the statement has a place in the record. Who is no party of the
+// request learns nothing else here: whether the record holds this statement or
+// that entry is for parties only.
+func decidePlace(r *Record, s *Statement, m *Member) Decision {
+	if r.kase == nil && s.Kind != KindRequest {
+		return deny("request", CodeNoSuchRequest)
+	}
+	if r.kase != nil {
+		if d := party(r.kase, m); !d.Allowed() {
+			return d
+		}
+		if _, dup := r.Has(s.SHA256); dup || s.Kind == KindRequest {
+			return deny("once", CodeDuplicate)
+		}
+		if s.request() != r.kase.RequestSHA256 { // ids hold half of the hash
+			return deny("fits-record", CodeBadStatement)
+		}
+	}
+	if (s.Header.After == nil) != (s.Kind == KindRequest) || s.Header.After != nil && !r.refers(s.Header.After) {
+		return deny("after", CodeBadAfter)
+	}
+	return allow("after")
+}
+
+// decideOfficers: enough active officers of the speaking authority signed, and
+// all signatures are theirs.
+func decideOfficers(v *View, s *Statement, now Time) Decision {
+	a := v.Authorities[s.Header.By]
+	allowed := map[keys.ID]*keys.Public{}
+	for _, m := range a.ActiveRole(RoleOfficer, now) {
+		allowed[m.Key.ID()] = m.Key
+	}
+	n, err := s.verify(allowed)
+	if err != nil {
+		return deny("officers-sign", CodeBadSignature)
+	}
+	if n < int(a.Directory.Rules.For(s.Kind)) {
+		return deny("officers-sign", CodeBelowThreshold)
+	}
+	return allow("officers-sign")
+}
+
+// For returns the number of officers that must sign a kind. Of a kind that has
+// no rule it is more than can ever sign.
+func (t Thresholds) For(k Kind) int64 {
+	switch k {
+	case KindRequest:
+		return t.Request
+	case KindReview:
+		return t.Review
+	case KindGrant:
+		return t.Grant
+	case KindRefusal:
+		return t.Refusal
+	case KindAcceptance:
+		return t.Acceptance
+	case KindRevocation:
+		return t.Revocation
+	}
+	return 1 << 20
+}
+
+func decideRequest(v *View, b *Request, now Time) Decision {
+	const rule = "request"
+	to := v.Authorities[b.To]
+	if code := to.inForce(now); code != CodeAllowed {
+		return deny(rule, code)
+	}
+	if !to.accepts(v.Origin, v.RelayFingerprint) {
+		return deny(rule, CodeRelayNotAccepted)
+	}
+	if !now.Time().Before(b.Expires.Time()) {
+		return deny(rule, CodeRequestExpired)
+	}
+	for _, id := range b.Recipients {
+		if _, ok := v.Authorities[b.By].Active(id, now); !ok {
+			return deny(rule, CodeNotActive)
+		}
+	}
+	return allow(rule)
+}
+
+func decideReview(c *Case, b *Review) Decision {
+	const rule = "review"
+	if b.By != c.To {
+		return deny(rule, CodeNotRequested)
+	}
+	return allow(rule)
+}
+
+// decideGrant: by the requested State, after its review, never wider than the
+// request, and only while no other grant stands. After a revocation its signers
+// must have seen that: else a grant that was signed earlier and kept back would
+// undo it.
+func decideGrant(c *Case, b *Grant, now Time) Decision {
+	const rule = "grant"
+	rev := c.reviews[b.Review]
+	old := c.Live()
+	switch {
+	case b.By != c.To:
+		return deny(rule, CodeNotRequested)
+	case b.To != c.From:
+		return deny(rule, CodeBadStatement)
+	case c.Refusal != nil || old != nil && !old.Revoked && now.Time().Before(old.Expires.Time()):
+		return deny(rule, CodeAlreadyDecided)
+	case old != nil && old.Revoked && b.After.Seq < old.revokedSeq:
+		return deny(rule, CodeBadAfter)
+	case rev == nil || rev.Finding != FindingNoObjection:
+		return deny(rule, CodeNoReview)
+	case !now.Time().Before(c.Request.Expires.Time()):
+		return deny(rule, CodeRequestExpired)
+	case !now.Time().Before(b.Expires.Time()):
+		return deny(rule, CodeGrantExpired)
+	case b.Expires.Time().After(c.Request.Expires.Time()):
+		return deny(rule, CodeWiderThanRequest)
+	}
+	for _, id := range b.Recipients {
+		if !slices.Contains(c.Request.Recipients, id) {
+			return deny(rule, CodeWiderThanRequest)
+		}
+	}
+	return allow(rule)
+}
+
+func decideRefusal(c *Case, b *Refusal) Decision {
+	const rule = "refusal"
+	old := c.Live()
+	switch {
+	case b.By != c.To:
+		return deny(rule, CodeNotRequested)
+	case c.Refusal != nil || old != nil && !old.Revoked:
+		return deny(rule, CodeAlreadyDecided)
+	}
+	return allow(rule)
+}
+
+func decideAcceptance(c *Case, b *Acceptance, now Time) Decision {
+	const rule = "acceptance"
+	g := c.Live()
+	switch {
+	case b.By != c.From:
+		return deny(rule, CodeNotRequesting)
+	case g == nil || g.SHA256 != b.Grant:
+		return deny(rule, CodeNoGrant)
+	case g.Revoked:
+		return deny(rule, CodeGrantRevoked)
+	case !now.Time().Before(g.Expires.Time()):
+		return deny(rule, CodeGrantExpired)
+	case !g.Acceptance.IsZero():
+		return deny(rule, CodeAlreadyDecided)
+	}
+	return allow(rule)
+}
+
+func decideRevocation(c *Case, b *Revocation) Decision {
+	const rule = "revocation"
+	g := c.grant(b.Grant)
+	switch {
+	case b.By != c.To:
+		return deny(rule, CodeNotRequested)
+	case g == nil:
+		return deny(rule, CodeNoGrant)
+	case g.Revoked:
+		return deny(rule, CodeGrantRevoked)
+	}
+	return allow(rule)
+}

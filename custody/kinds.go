@@ -1,0 +1,338 @@
+package custody
+
+// Kind names what a statement does.
+type Kind string
+
+// The kinds of statement that live. An unknown kind is refused.
+const (
+	KindRoot       Kind = "root"       // an authority's root keys and registrars
+	KindDirectory  Kind = "directory"  // an authority's complete list of parties
+	KindRelay      Kind = "relay"      // a relay describes itself
+	KindRequest    Kind = "request"    // one State asks another
+	KindReview     Kind = "review"     // the requested State examined the request
+	KindGrant      Kind = "grant"      // it allows, narrowly, until a date
+	KindRefusal    Kind = "refusal"    // or refuses, on named grounds
+	KindAcceptance Kind = "acceptance" // the requesting State accepts exactly that grant
+	KindRevocation Kind = "revocation" // the granting State takes it back
+	KindSeal       Kind = "seal"       // the sender's agent fixes a package's bytes
+	KindUnlock     Kind = "unlock"     // and lets its head go, once accepted
+	KindRelease    Kind = "release"    // the recipient's agent takes it
+	KindReceipt    Kind = "receipt"    // it arrived and verified
+	KindRejection  Kind = "rejection"  // or it did not
+)
+
+// Header begins every statement.
+type Header struct {
+	Type   string `json:"_type"`           // comity/KIND/v1
+	Nonce  Digest `json:"nonce"`           // 32 random bytes: the hash cannot be guessed
+	Relay  string `json:"relay,omitempty"` // the one relay it is for; absent in root and directory
+	By     string `json:"by"`              // the authority, agent or relay that speaks
+	Issued Time   `json:"issued"`          // the signer's clock; informative, the entry's time counts
+	After  *Ref   `json:"after,omitempty"` // an earlier entry of the record that the signer saw
+}
+
+// Ref names an entry of a record: its place and its salted leaf hash.
+type Ref struct {
+	Seq  int64  `json:"seq"`
+	Leaf Digest `json:"leaf"`
+}
+
+// AnnexRef binds an age file that only the parties can open.
+type AnnexRef struct {
+	SHA256 Digest `json:"sha256"`
+	Size   int64  `json:"size"` // bytes
+}
+
+// Root is an authority's list of root keys, how many of them must sign, and the
+// registrars it lets sign directories. Version 1 is pinned by its fingerprint; a
+// later one is signed by the old and the new threshold.
+type Root struct {
+	Header
+	Version            int64     `json:"version"`
+	Prev               Digest    `json:"prev,omitzero"` // payload hash of the version before
+	Expires            Time      `json:"expires"`
+	Threshold          int64     `json:"threshold"`
+	Keys               []string  `json:"keys"`
+	RegistrarThreshold int64     `json:"registrar_threshold"`
+	Registrars         []Listing `json:"registrars"`
+}
+
+// Listing is one line of a directory: a party, its enrolment, its standing.
+type Listing struct {
+	ID        PartyID  `json:"id"`
+	Status    string   `json:"status"` // active, retired or revoked
+	NotBefore Time     `json:"not_before"`
+	NotAfter  Time     `json:"not_after"`
+	Duties    []string `json:"duties,omitempty"` // of agents: lab, desk
+	Enrolment []byte   `json:"enrolment"`        // the DSSE envelope in which the party lists its own keys
+}
+
+// The standings of a listing.
+const (
+	StatusActive  = "active"
+	StatusRetired = "retired"
+	StatusRevoked = "revoked"
+)
+
+// Directory is one complete snapshot of an authority's parties and rules.
+type Directory struct {
+	Header
+	Version int64      `json:"version"`
+	Prev    Digest     `json:"prev,omitzero"`
+	Root    Digest     `json:"root"` // payload hash of the root in force
+	Expires Time       `json:"expires"`
+	Rules   Thresholds `json:"rules"`
+	Relays  []RelayPin `json:"relays"`
+	Entries []Listing  `json:"entries"`
+}
+
+// Thresholds says how many officers must sign each kind.
+type Thresholds struct {
+	Request    int64 `json:"request"`
+	Review     int64 `json:"review"`
+	Grant      int64 `json:"grant"`
+	Refusal    int64 `json:"refusal"`
+	Acceptance int64 `json:"acceptance"`
+	Revocation int64 `json:"revocation"`
+}
+
+// RelayPin is a relay that an authority accepts.
+type RelayPin struct {
+	Origin      string `json:"origin"`
+	Fingerprint Digest `json:"fingerprint"` // of the relay's root keys
+}
+
+// Relay is a relay's description of itself, signed by its own root.
+type Relay struct {
+	Header
+	Version       int64    `json:"version"`
+	Prev          Digest   `json:"prev,omitzero"`
+	RootThreshold int64    `json:"root_threshold"`
+	RootKeys      []string `json:"root_keys"`
+	Key           string   `json:"key"`     // the hybrid key of hello
+	LogKey        string   `json:"log_key"` // C2SP signed-note verifier key of the log
+	TLS           []Digest `json:"tls_spki_sha256"`
+	Addresses     []string `json:"addresses"` // host:port
+}
+
+// Request asks another authority for one thing. All that tells of the case is in
+// the annex, sealed to both authorities.
+type Request struct {
+	Header
+	To          string    `json:"to"`
+	RequestType string    `json:"type"`
+	OrderSHA256 Digest    `json:"order_sha256"` // of the signed legal order, byte for byte
+	Recipients  []PartyID `json:"recipients"`   // of the requesting authority, its backup among them
+	Expires     Time      `json:"expires"`      // nothing can be granted beyond
+	Annex       AnnexRef  `json:"annex"`
+}
+
+// requestTypes are the codes of Request.RequestType, in the terms of the
+// Convention on Cybercrime (ETS 185, articles 29 to 31).
+var requestTypes = codes("stored-data", "subscriber-data", "traffic-data", "content-data", "preserved-data", "other-evidence")
+
+// Review says that a body of the requested State examined the request. Its
+// findings are in an annex sealed to that State alone.
+type Review struct {
+	Header
+	Request Digest   `json:"request_sha256"`
+	Body    string   `json:"body"`    // judicial, prosecutorial or administrative
+	Finding string   `json:"finding"` // no-objection or objection
+	Annex   AnnexRef `json:"annex"`
+}
+
+var (
+	reviewBodies   = codes("judicial", "prosecutorial", "administrative")
+	reviewFindings = codes(FindingNoObjection, FindingObjection)
+)
+
+// The findings of a review. A grant needs one without objection.
+const (
+	FindingNoObjection = "no-objection"
+	FindingObjection   = "objection"
+)
+
+// Grant allows the transfer that a request asked for, and nothing beside it.
+type Grant struct {
+	Header
+	Request     Digest    `json:"request_sha256"`
+	Review      Digest    `json:"review_sha256"`
+	To          string    `json:"to"`
+	Senders     []PartyID `json:"senders"`
+	Recipients  []PartyID `json:"recipients"`
+	MaxBytes    int64     `json:"max_bytes"` // sealed payload bytes over all packages
+	MaxPackages int64     `json:"max_packages"`
+	NotBefore   Time      `json:"not_before"`
+	Expires     Time      `json:"expires"`
+	Conditions  []string  `json:"conditions"`
+	Annex       *AnnexRef `json:"annex,omitempty"`
+}
+
+// Conditions of a grant are codes. None can bar the disclosure of exculpatory material with
+// notice: there is no code for it.
+var conditionCodes = codes("use-limitation", "confidentiality", "no-onward-transfer-without-consent", "delete-when-closed", "use-report")
+
+// Refusal says no, on grounds that treaties know.
+type Refusal struct {
+	Header
+	Request Digest    `json:"request_sha256"`
+	Grounds []string  `json:"grounds"`
+	Annex   *AnnexRef `json:"annex,omitempty"`
+}
+
+var refusalGrounds = codes("not-in-conformity", "sovereignty", "security", "ordre-public", "essential-interests", "own-law",
+	"dual-criminality", "ne-bis-in-idem", "political-offence", "discrimination", "fundamental-rights", "privilege", "press-freedom", "proportionality")
+
+// Acceptance is the requesting State's promise to keep a grant's conditions.
+type Acceptance struct {
+	Header
+	Request Digest `json:"request_sha256"`
+	Grant   Digest `json:"grant_sha256"`
+}
+
+// Revocation takes a grant back.
+type Revocation struct {
+	Header
+	Request Digest `json:"request_sha256"`
+	Grant   Digest `json:"grant_sha256"`
+	Reason  string `json:"reason"`
+}
+
+var revocationReasons = codes("no-longer-justified", "remedy-granted", "conditions-breached", "key-compromise", "error")
+
+// Seal fixes the bytes of a package. The sender's agent signs it when all parts
+// are with the relay; its entry is the proof that the package was deposited.
+type Seal struct {
+	Header
+	Request     Digest         `json:"request_sha256"`
+	Grant       Digest         `json:"grant_sha256"`
+	Package     string         `json:"package"`
+	Recipients  []RecipientRef `json:"recipients"`
+	HeadSHA256  Digest         `json:"head_sha256"`
+	PayloadSize int64          `json:"payload_size"` // ciphertext bytes
+	Parts       int64          `json:"parts"`
+	PayloadRoot Digest         `json:"payload_root"` // RFC 6962 tree head over the parts' SHA-256
+	InnerSHA256 Digest         `json:"inner_sha256"` // of inner.age
+	Delivery    int64          `json:"delivery"`     // 1, 2, … under one grant
+	Final       bool           `json:"final"`
+}
+
+// RecipientRef is a recipient as the sender found it in a directory.
+type RecipientRef struct {
+	ID        PartyID `json:"id"`
+	Directory Digest  `json:"directory_sha256"`
+	Key       Digest  `json:"key_sha256"` // of the age recipient's text
+}
+
+// Unlock lets a package's head leave the sender.
+type Unlock struct {
+	Header
+	Request    Digest        `json:"request_sha256"`
+	Package    string        `json:"package"`
+	Seal       Digest        `json:"seal_sha256"`
+	HeadSHA256 Digest        `json:"head_sha256"`
+	Acceptance Digest        `json:"acceptance_sha256"`
+	Checkpoint CheckpointRef `json:"checkpoint"` // up to which the sender scanned the log
+}
+
+// CheckpointRef names a state of the log.
+type CheckpointRef struct {
+	Size int64  `json:"size"`
+	Root Digest `json:"root"`
+}
+
+// Release is the recipient's agent taking a package.
+type Release struct {
+	Header
+	Request    Digest  `json:"request_sha256"`
+	Package    string  `json:"package"`
+	Seal       Digest  `json:"seal_sha256"`
+	Acceptance Digest  `json:"acceptance_sha256"`
+	Recipient  PartyID `json:"recipient"`
+}
+
+// Receipt says that a package arrived and that everything in it verified.
+type Receipt struct {
+	Header
+	Request        Digest `json:"request_sha256"`
+	Package        string `json:"package"`
+	Seal           Digest `json:"seal_sha256"`
+	InnerStatement Digest `json:"inner_statement_sha256"` // payload hash: commits to the files' hashes, tells nothing
+	Scope          string `json:"scope"`
+}
+
+// ScopeWhole is the scope of a receipt for a whole package.
+const ScopeWhole = "whole"
+
+// Rejection says that a package arrived and did not verify.
+type Rejection struct {
+	Header
+	Request Digest `json:"request_sha256"`
+	Package string `json:"package"`
+	Seal    Digest `json:"seal_sha256"`
+	Reason  string `json:"reason"`
+}
+
+var rejectionReasons = codes("head-mismatch", "payload-mismatch", "not-decryptable", "inner-mismatch", "malformed-package")
+
+type codeSet map[string]bool
+
+func codes(list ...string) codeSet {
+	s := codeSet{}
+	for _, c := range list {
+		s[c] = true
+	}
+	return s
+}
+
+// Body is what every kind's struct has: its common header.
+type Body interface {
+	header() *Header
+	check() error // fields that are wrong in any state of any record
+}
+
+func (h *Header) header() *Header { return h }
+
+// newBody returns an empty body of a kind, or nil for an unknown one.
+func newBody(k Kind) Body {
+	switch k {
+	case KindRoot:
+		return new(Root)
+	case KindDirectory:
+		return new(Directory)
+	case KindRelay:
+		return new(Relay)
+	case KindRequest:
+		return new(Request)
+	case KindReview:
+		return new(Review)
+	case KindGrant:
+		return new(Grant)
+	case KindRefusal:
+		return new(Refusal)
+	case KindAcceptance:
+		return new(Acceptance)
+	case KindRevocation:
+		return new(Revocation)
+	case KindSeal:
+		return new(Seal)
+	case KindUnlock:
+		return new(Unlock)
+	case KindRelease:
+		return new(Release)
+	case KindReceipt:
+		return new(Receipt)
+	case KindRejection:
+		return new(Rejection)
+	}
+	return nil
+}
+
+// Kinds lists the kinds that this version reads, in the order of a case's life.
+func Kinds() []Kind {
+	return []Kind{KindRoot, KindDirectory, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
+		KindRevocation, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection}
+}
+
+func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }
+func (k Kind) payloadType() string { return "application/vnd.comity." + string(k) + ".v1+json" }

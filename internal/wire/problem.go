@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"comity.example/comity/custody"
+)
+
+// Codes of problems that are not answers of the rule book. The codes of package
+// custody are used as they are. Append; never reuse.
+const (
+	CodeHelloRequired  custody.Code = "hello-required"
+	CodeHelloRefused   custody.Code = "hello-refused"
+	CodeMalformed      custody.Code = "malformed"
+	CodeTooLarge       custody.Code = "too-large"
+	CodeNotFound       custody.Code = "not-found"
+	CodeMethod         custody.Code = "method-not-allowed"
+	CodeDigestMismatch custody.Code = "digest-mismatch"
+	CodeRootMismatch   custody.Code = "root-mismatch"
+	CodeStaleEpoch     custody.Code = "stale-epoch"
+	CodeNotOpen        custody.Code = "not-open"
+	CodeIncomplete     custody.Code = "parts-missing"
+	CodeAnnexMismatch  custody.Code = "annex-mismatch"
+	CodeWrongRoute     custody.Code = "wrong-route"
+	CodeRateLimited    custody.Code = "rate-limited"
+	CodeBusy           custody.Code = "busy"
+	CodeStorage        custody.Code = "storage-full"
+	CodeInternal       custody.Code = "internal"
+	CodeRange          custody.Code = "range-not-satisfiable"
+)
+
+// Problem is an error as RFC 9457 problem+json: a stable code, one sentence, and
+// no internal detail.
+type Problem struct {
+	Type   string       `json:"type"` // urn:comity:problem:CODE
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Code   custody.Code `json:"code"`
+	Rule   string       `json:"rule,omitempty"` // of the rule book, where it answered
+	Detail string       `json:"detail,omitempty"`
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string {
+	if p.Detail != "" {
+		return fmt.Sprintf("%s: %s", p.Code, p.Detail)
+	}
+	return fmt.Sprintf("%s: %s", p.Code, p.Title)
+}
+
+// NewProblem makes the problem of a code. The detail is a sentence for people
+// that repeats nothing the caller did not know.
+func NewProblem(code custody.Code, detail string) *Problem {
+	st, title := status(code)
+	return &Problem{Type: "urn:comity:problem:" + string(code), Title: title, Status: st, Code: code, Detail: detail}
+}
+
+// Refusal makes the problem of a decision of the rule book.
+func Refusal(d custody.Decision) *Problem {
+	p := NewProblem(d.Code, "")
+	p.Rule = d.Rule
+	return p
+}
+
+// CodeOf returns the code of an error that is or wraps a Problem, or "".
+func CodeOf(err error) custody.Code {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p.Code
+	}
+	return ""
+}
+
+var problems = map[custody.Code]struct {
+	status int
+	title  string
+}{
+	CodeHelloRequired:  {http.StatusUnauthorized, "prove who you are first: POST /v1/hello"},
+	CodeHelloRefused:   {http.StatusForbidden, "the proof of identity does not hold"},
+	CodeMalformed:      {http.StatusBadRequest, "the request is malformed"},
+	CodeTooLarge:       {http.StatusRequestEntityTooLarge, "the body is larger than allowed"},
+	CodeNotFound:       {http.StatusNotFound, "there is nothing here"},
+	CodeMethod:         {http.StatusMethodNotAllowed, "the method is not allowed here"},
+	CodeDigestMismatch: {http.StatusUnprocessableEntity, "the body does not have the digest that its header names"},
+	CodeRootMismatch:   {http.StatusUnprocessableEntity, "the parts do not have the root that the seal names"},
+	CodeStaleEpoch:     {http.StatusConflict, "another process has taken the upload over"},
+	CodeNotOpen:        {http.StatusConflict, "the package takes no more parts"},
+	CodeIncomplete:     {http.StatusConflict, "parts of the package are missing"},
+	CodeAnnexMismatch:  {http.StatusUnprocessableEntity, "the annex is not the one that the statement binds"},
+	CodeWrongRoute:     {http.StatusBadRequest, "this kind of statement has a route of its own"},
+	CodeRateLimited:    {http.StatusTooManyRequests, "too many requests: wait and try again"},
+	CodeBusy:           {http.StatusServiceUnavailable, "the relay is busy: try again"},
+	CodeStorage:        {http.StatusInsufficientStorage, "the relay has no room for this"},
+	CodeInternal:       {http.StatusInternalServerError, "the relay failed: its operator's log says why"},
+	CodeRange:          {http.StatusRequestedRangeNotSatisfiable, "the bytes asked for are beyond the end"},
+
+	// Existence is no secret to parties only: a stranger hears the same of a
+	// request that exists as of one that does not.
+	custody.CodeNoSuchRequest:   {http.StatusNotFound, custody.CodeNoSuchRequest.Explain()},
+	custody.CodeNoSuchPackage:   {http.StatusNotFound, custody.CodeNoSuchPackage.Explain()},
+	custody.CodeDuplicate:       {http.StatusConflict, custody.CodeDuplicate.Explain()},
+	custody.CodeRollback:        {http.StatusConflict, custody.CodeRollback.Explain()},
+	custody.CodeAlreadyDecided:  {http.StatusConflict, custody.CodeAlreadyDecided.Explain()},
+	custody.CodeAlreadySealed:   {http.StatusConflict, custody.CodeAlreadySealed.Explain()},
+	custody.CodeAlreadyUnlocked: {http.StatusConflict, custody.CodeAlreadyUnlocked.Explain()},
+	custody.CodeAlreadyReceived: {http.StatusConflict, custody.CodeAlreadyReceived.Explain()},
+	custody.CodeBadSignature:    {http.StatusUnprocessableEntity, custody.CodeBadSignature.Explain()},
+	custody.CodeBadStatement:    {http.StatusUnprocessableEntity, custody.CodeBadStatement.Explain()},
+}
+
+func status(code custody.Code) (int, string) {
+	if p, ok := problems[code]; ok {
+		return p.status, p.title
+	}
+	return http.StatusForbidden, code.Explain()
+}

@@ -1,0 +1,133 @@
+package comity_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "comity.example/comity/"
+
+// mayImport says which of our own top-level folders a folder may import. Programs
+// have rows of their own. Test files are exempt.
+var mayImport = map[string][]string{
+	"crypto":             {"crypto"},
+	"custody":            {"crypto", "custody"},
+	"config":             {"crypto", "config"},
+	"internal":           {"crypto", "custody", "internal"},
+	"gateway":            {"gateway", "internal", "custody", "crypto"},
+	"agent":              {"agent", "internal", "config", "custody", "crypto"},
+	"cmd/comity":         {"agent", "config", "internal", "custody", "crypto"},
+	"cmd/comity-gateway": {"gateway", "config", "internal", "custody", "crypto"},
+	"cmd/comity-verify":  {"custody", "crypto"},
+	"test":               {"test", "agent", "gateway", "config", "custody", "crypto", "internal"},
+}
+
+// pure lists what folders that compute may not import, and why.
+var pure = map[string]map[string]string{
+	"crypto": {
+		"net": "no network", "net/http": "no network", "os": "no disk", "os/exec": "no programs",
+		"log": "no log", "log/slog": "no log", "database/sql": "no database", "math/rand": "not random enough", "math/rand/v2": "not random enough",
+	},
+	"config": {
+		"net/http": "no network", "os/exec": "no programs", "log": "no log", "log/slog": "no log", "database/sql": "no database",
+	},
+	"custody": {
+		"net": "no network", "net/http": "no network", "os/exec": "no programs", "log": "no log", "log/slog": "no log", "database/sql": "no database",
+	},
+}
+
+// TestLayout keeps the tree as docs/design.md says: who may import whom, what the
+// computing folders may not touch, and one package comment in each folder.
+func TestLayout(t *testing.T) {
+	comments := map[string]int{}
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (name == "testdata" || strings.HasPrefix(d.Name(), ".") && name != "." || isModule(name)) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		if documented(f) {
+			comments[path.Dir(name)]++
+		} else {
+			comments[path.Dir(name)] += 0
+		}
+		for _, i := range f.Imports {
+			checkImport(t, name, i)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, n := range comments {
+		if n != 1 {
+			t.Errorf("%s: %d package comments, want exactly one", dir, n)
+		}
+	}
+}
+
+// isModule reports whether a folder below the root is a module of its own.
+func isModule(name string) bool {
+	_, err := os.Stat(path.Join(name, "go.mod"))
+	return name != "." && err == nil
+}
+
+func documented(f *ast.File) bool {
+	return f.Doc != nil && (strings.HasPrefix(f.Doc.Text(), "Package "+f.Name.Name+" ") || strings.HasPrefix(f.Doc.Text(), "Command "))
+}
+
+// row returns the key of mayImport that a file falls under, or "".
+func row(name string) string {
+	parts := strings.SplitN(name, "/", 3)
+	if len(parts) == 3 && parts[0] == "cmd" {
+		return "cmd/" + parts[1]
+	}
+	return parts[0]
+}
+
+func checkImport(t *testing.T, name string, i *ast.ImportSpec) {
+	t.Helper()
+	p, err := strconv.Unquote(i.Path.Value)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	key := row(name)
+	allowed, known := mayImport[key]
+	if !known {
+		t.Errorf("%s: folder %q has no row in the layout", name, key)
+		return
+	}
+	if why, banned := pure[key][p]; banned {
+		t.Errorf("%s: %s may not import %s: %s", name, key, p, why)
+	}
+	if own, ok := strings.CutPrefix(p, module); ok && !slices.Contains(allowed, row(own+"/")) && !slices.Contains(allowed, strings.SplitN(own, "/", 2)[0]) {
+		t.Errorf("%s: %s may not import %s", name, key, own)
+	}
+}
+
+// TestLicence checks that the licence text is the one that README names.
+func TestLicence(t *testing.T) {
+	b, err := os.ReadFile("LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), "Apache License") || !strings.Contains(string(b), "Version 2.0, January 2004") {
+		t.Error("LICENSE is not the Apache License 2.0")
+	}
+}
