@@ -57,7 +57,7 @@ func kindOf(payloadType string) (Kind, error) {
 	return Kind(s), nil
 }
 
-// KindOf returns the kind that a body is of.
+// kindOfBody returns the kind that a body is of.
 func kindOfBody(b Body) Kind {
 	for _, k := range Kinds() {
 		if fmt.Sprintf("%T", newBody(k)) == fmt.Sprintf("%T", b) {
@@ -73,10 +73,28 @@ func Draft(body Body) (*statement.Envelope, error) {
 	k := kindOfBody(body)
 	h := body.header()
 	h.Type, h.Nonce = k.typeName(), statement.NewNonce()
+	fillLists(body)
 	if err := checkBody(k, body); err != nil {
 		return nil, fmt.Errorf("writing %s: %w", k, err)
 	}
-	return statement.New(k.payloadType(), statement.Encode(body)), nil
+	payload := statement.Encode(body)
+	// What nobody could read must not be signed, proposed or filed.
+	if err := statement.Decode(payload, newBody(k)); err != nil {
+		return nil, fmt.Errorf("writing %s: %v", k, err)
+	}
+	return statement.New(k.payloadType(), payload), nil
+}
+
+// fillLists makes lists that may be empty empty rather than nil, which would be
+// written as null.
+func fillLists(body Body) {
+	switch b := body.(type) {
+	case *Grant:
+		b.Conditions = append([]string{}, b.Conditions...)
+	case *Directory:
+		b.Relays = append([]RelayPin{}, b.Relays...)
+		b.Entries = append([]Listing{}, b.Entries...)
+	}
 }
 
 // Sign drafts a body and signs it with the keys given.

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -181,6 +182,16 @@ func (k *Private) Equal(o *Private) bool {
 
 // String names the key by its public id, never by its secret.
 func (k *Private) String() string { return "private key " + k.pub.id.String() }
+
+// Format implements fmt.Formatter, for the value as for the pointer: without it
+// %d, %#v or a copied struct in a log line would print the seed.
+func (k Private) Format(f fmt.State, _ rune) {
+	if k.pub == nil {
+		io.WriteString(f, "private key")
+		return
+	}
+	io.WriteString(f, k.String())
+}
 
 // RootFingerprint names a set of root keys and the number of them that must
 // sign: SHA-256 over "comity/root-keys/v1\0", the threshold in one byte and the

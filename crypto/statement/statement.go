@@ -118,7 +118,7 @@ func (e *Envelope) Verify(find func(keys.ID) (*keys.Public, bool)) ([]keys.ID, e
 	msg := PAE(e.PayloadType, e.Payload)
 	for _, p := range e.signatures {
 		pub, ok := find(p.id)
-		if !ok {
+		if !ok || pub.ID() != p.id {
 			return nil, fmt.Errorf("signed by an unknown key %s", p.id)
 		}
 		if err := pub.Verify(msg, p.ed, p.ml); err != nil {

@@ -3,6 +3,7 @@ package statement
 import (
 	"bytes"
 	"encoding"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,23 +23,21 @@ const (
 // struct with json tags, and refuses all that is ambiguous: repeated, unknown,
 // missing or differently cased fields, null, invalid UTF-8, replacement
 // characters (what a lone surrogate turns into), numbers other than integers
-// below 2^53, more than eight levels, anything after the value. A field without
-// omitempty or omitzero in its tag must be present.
+// below 2^53, bytes in any spelling but canonical base64, more than eight
+// levels, anything after the value. A field without omitempty or omitzero in its
+// tag must be present. It stops at the first value that has no place in v, so
+// that hostile input costs no more memory than a statement of its size.
 func Decode(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("not valid UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	tree, err := readValue(d, 0)
-	if err != nil {
+	r := reader{json.NewDecoder(bytes.NewReader(data))}
+	r.UseNumber()
+	if err := r.value(reflect.TypeOf(v), 0); err != nil {
 		return err
 	}
-	if _, err := d.Token(); err != io.EOF {
+	if _, err := r.Token(); err != io.EOF {
 		return errors.New("data after the end of the JSON value")
-	}
-	if err := match(tree, reflect.TypeOf(v), "$"); err != nil {
-		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("reading JSON: %v", err)
@@ -46,137 +45,141 @@ func Decode(data []byte, v any) error {
 	return nil
 }
 
-// readValue builds a tree of map[string]any, []any, string, bool, json.Number.
-func readValue(d *json.Decoder, depth int) (any, error) {
-	t, err := d.Token()
-	if err != nil {
-		return nil, fmt.Errorf("reading JSON: %v", noEOF(err))
-	}
-	switch t := t.(type) {
-	case json.Delim:
-		if depth == maxDepth {
-			return nil, fmt.Errorf("nested deeper than %d", maxDepth)
-		}
-		if t == '{' {
-			return readObject(d, depth+1)
-		}
-		return readArray(d, depth+1)
-	case string:
-		return t, checkString(t)
-	case json.Number:
-		n, err := strconv.ParseInt(string(t), 10, 64)
-		if err != nil || n > maxInt || n < -maxInt || strconv.FormatInt(n, 10) != string(t) {
-			return nil, fmt.Errorf("number %q is not an integer below 2^53", string(t))
-		}
-		return t, nil
-	case bool:
-		return t, nil
-	}
-	return nil, errors.New("null is not allowed")
-}
+// reader walks a JSON text beside the type that it is for, since encoding/json
+// by itself takes names in another case, repeated and absent ones, and nulls.
+type reader struct{ *json.Decoder }
 
-func readObject(d *json.Decoder, depth int) (any, error) {
-	m := map[string]any{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return nil, fmt.Errorf("reading JSON: %v", noEOF(err))
-		}
-		k, ok := t.(string)
-		if !ok {
-			return nil, fmt.Errorf("reading JSON: field name %v is not a string", t)
-		}
-		if _, dup := m[k]; dup {
-			return nil, fmt.Errorf("field %q stands twice", k)
-		}
-		if m[k], err = readValue(d, depth); err != nil {
-			return nil, err
-		}
-	}
-	_, err := d.Token()
-	return m, err
-}
-
-func readArray(d *json.Decoder, depth int) (any, error) {
-	var a []any
-	for d.More() {
-		v, err := readValue(d, depth)
-		if err != nil {
-			return nil, err
-		}
-		a = append(a, v)
-	}
-	_, err := d.Token()
-	return a, err
-}
-
-func checkString(s string) error {
-	if strings.ContainsRune(s, utf8.RuneError) {
-		return fmt.Errorf("string %.40q holds a replacement character or a lone surrogate", s)
-	}
-	return nil
-}
-
-func noEOF(err error) error {
+// next returns the next token. Inside a value the end of the text is an error.
+func (r reader) next() (json.Token, error) {
+	t, err := r.Token()
 	if err == io.EOF {
-		return io.ErrUnexpectedEOF
+		err = io.ErrUnexpectedEOF
 	}
-	return err
+	if err != nil {
+		return nil, fmt.Errorf("reading JSON: %v", err)
+	}
+	return t, nil
+}
+
+func (r reader) value(t reflect.Type, depth int) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	tok, err := r.next()
+	if err != nil {
+		return err
+	}
+	switch tok := tok.(type) {
+	case json.Delim:
+		switch {
+		case depth == maxDepth:
+			return fmt.Errorf("nested deeper than %d", maxDepth)
+		case tok == '{':
+			return r.object(t, depth+1)
+		}
+		return r.list(t, depth+1)
+	case string:
+		return checkString(tok, t)
+	case json.Number:
+		return checkNumber(string(tok))
+	case bool:
+		return nil
+	}
+	return errors.New("null is not allowed")
 }
 
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
-// match compares the names in a tree with the tags of a type, since
-// encoding/json also accepts names in another case and absent ones.
-func match(tree any, t reflect.Type, at string) error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
+func (r reader) object(t reflect.Type, depth int) error {
+	if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return errors.New("an object does not belong here")
 	}
-	if reflect.PointerTo(t).Implements(textUnmarshaler) {
+	due := fields(t)
+	seen := map[string]bool{}
+	for r.More() {
+		tok, err := r.next()
+		if err != nil {
+			return err
+		}
+		name, ok := tok.(string)
+		f, known := due[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("field name %v is not a string", tok)
+		case !known:
+			return fmt.Errorf("unknown field %.40q", name)
+		case seen[name]:
+			return fmt.Errorf("field %q stands twice", name)
+		}
+		seen[name] = true
+		if err := r.value(f.t, depth); err != nil {
+			return fmt.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, f := range due {
+		if !f.optional && !seen[name] {
+			return fmt.Errorf("field %q is missing", name)
+		}
+	}
+	_, err := r.next() // the closing brace
+	return err
+}
+
+func (r reader) list(t reflect.Type, depth int) error {
+	if t.Kind() != reflect.Slice || isBytes(t) {
+		return errors.New("a list does not belong here")
+	}
+	for i := 0; r.More(); i++ {
+		if err := r.value(t.Elem(), depth); err != nil {
+			return fmt.Errorf("[%d]: %v", i, err)
+		}
+	}
+	_, err := r.next() // the closing bracket
+	return err
+}
+
+type field struct {
+	t        reflect.Type
+	optional bool
+}
+
+// fields lists the fields of a struct, those of embedded structs included, by
+// their names in JSON.
+func fields(t reflect.Type) map[string]field {
+	m := map[string]field{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name != "" && name != "-" {
+			m[name] = field{f.Type, strings.Contains(opts, "omit")}
+		}
+	}
+	return m
+}
+
+// isBytes reports whether encoding/json writes a type as base64; it would also
+// read it from a list of numbers.
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
+}
+
+func checkString(s string, t reflect.Type) error {
+	if strings.ContainsRune(s, utf8.RuneError) {
+		return fmt.Errorf("string %.40q holds a replacement character or a lone surrogate", s)
+	}
+	if !isBytes(t) {
 		return nil
 	}
-	switch tree := tree.(type) {
-	case map[string]any:
-		if t.Kind() != reflect.Struct {
-			return fmt.Errorf("%s: an object does not belong here", at)
-		}
-		return matchObject(tree, t, at)
-	case []any:
-		if t.Kind() != reflect.Slice {
-			return fmt.Errorf("%s: a list does not belong here", at)
-		}
-		for i, e := range tree {
-			if err := match(e, t.Elem(), fmt.Sprintf("%s[%d]", at, i)); err != nil {
-				return err
-			}
-		}
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || b64(b) != s { // Strict skips line breaks
+		return errors.New("not canonical base64")
 	}
 	return nil
 }
 
-func matchObject(m map[string]any, t reflect.Type, at string) error {
-	known := map[string]bool{}
-	for _, f := range reflect.VisibleFields(t) {
-		name, opts, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		known[name] = true
-		v, ok := m[name]
-		if !ok {
-			if !strings.Contains(opts, "omit") {
-				return fmt.Errorf("%s: field %q is missing", at, name)
-			}
-			continue
-		}
-		if err := match(v, f.Type, at+"."+name); err != nil {
-			return err
-		}
-	}
-	for k := range m {
-		if !known[k] {
-			return fmt.Errorf("%s: unknown field %q", at, k)
-		}
+func checkNumber(s string) error {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n > maxInt || n < -maxInt || strconv.FormatInt(n, 10) != s {
+		return fmt.Errorf("number %.40q is not an integer below 2^53", s)
 	}
 	return nil
 }

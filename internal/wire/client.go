@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/custody"
@@ -147,7 +149,11 @@ func (c *Client) Reserve(ctx context.Context, r Reserve) (*Reservation, error) {
 // earlier process are refused from now on.
 func (c *Client) TakeOver(ctx context.Context, pkg string) (*Reservation, error) {
 	var out Reservation
-	return &out, c.callJSON(ctx, http.MethodPost, "/v1/packages/"+pkg+"/epoch", nil, &out)
+	r, err := c.request(ctx, http.MethodPost, "/v1/packages/"+pkg+"/epoch", nil)
+	if err != nil {
+		return nil, err
+	}
+	return &out, c.doJSON(r, &out)
 }
 
 // PutPart uploads part n. It may be repeated, in any order, on any connection.
@@ -314,6 +320,9 @@ func (c *Client) doJSON(r *http.Request, out any) error {
 	if err := d.Decode(out); err != nil {
 		return fmt.Errorf("reading the relay's answer to %s %s: %v", r.Method, r.URL.Path, err)
 	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("reading the relay's answer to %s %s: data after the JSON value", r.Method, r.URL.Path)
+	}
 	return nil
 }
 
@@ -338,12 +347,30 @@ func (c *Client) do(r *http.Request, most int64) ([]byte, error) {
 }
 
 // problemOf reads a problem; whatever else came is reported by its status only.
+// People read problems in a terminal, so a hostile relay's control characters
+// are taken out, and the title is the one that this side knows for the code.
 func problemOf(resp *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	var p Problem
 	mt, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if mt == TypeProblem && json.Unmarshal(b, &p) == nil && p.Code != "" {
-		return &p
+	if mt != TypeProblem || json.Unmarshal(b, &p) != nil || p.Code == "" {
+		return fmt.Errorf("the relay answered with status %d", resp.StatusCode)
 	}
-	return fmt.Errorf("the relay answered with status %d", resp.StatusCode)
+	p.Code = custody.Code(printable(string(p.Code)))
+	p.Status = resp.StatusCode
+	p.Type = "urn:comity:problem:" + string(p.Code)
+	_, p.Title = status(p.Code)
+	p.Rule, p.Detail = printable(p.Rule), printable(p.Detail)
+	return &p
+}
+
+// printable keeps the printable characters of a text, 500 bytes at most.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.ToValidUTF8(s[:min(len(s), 500)], "")
 }

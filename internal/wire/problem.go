@@ -52,15 +52,32 @@ func (p *Problem) Error() string {
 
 // NewProblem makes the problem of a code. The detail is a sentence for people
 // that repeats nothing the caller did not know.
+//
+// Existence is a secret of the parties: who is no party of a request reads that
+// there is no such request, in the same bytes as if there were none, whatever
+// detail is given.
 func NewProblem(code custody.Code, detail string) *Problem {
+	if code == custody.CodeNotParty {
+		code = custody.CodeNoSuchRequest
+	}
+	if code == custody.CodeNoSuchRequest || code == custody.CodeNoSuchPackage {
+		detail = ""
+	}
 	st, title := status(code)
 	return &Problem{Type: "urn:comity:problem:" + string(code), Title: title, Status: st, Code: code, Detail: detail}
 }
 
-// Refusal makes the problem of a decision of the rule book.
+// Refusal makes the problem of a decision of the rule book, with its rule unless
+// that would tell a stranger what NewProblem hides. Routes that name a package
+// answer strangers with NewProblem(custody.CodeNoSuchPackage, "") instead.
 func Refusal(d custody.Decision) *Problem {
+	if d.Allowed() { // a caller's mistake must not read as a refusal by the rules
+		return NewProblem(CodeInternal, "")
+	}
 	p := NewProblem(d.Code, "")
-	p.Rule = d.Rule
+	if p.Status != http.StatusNotFound {
+		p.Rule = d.Rule
+	}
 	return p
 }
 
@@ -96,8 +113,6 @@ var problems = map[custody.Code]struct {
 	CodeInternal:       {http.StatusInternalServerError, "the relay failed: its operator's log says why"},
 	CodeRange:          {http.StatusRequestedRangeNotSatisfiable, "the bytes asked for are beyond the end"},
 
-	// Existence is no secret to parties only: a stranger hears the same of a
-	// request that exists as of one that does not.
 	custody.CodeNoSuchRequest:   {http.StatusNotFound, custody.CodeNoSuchRequest.Explain()},
 	custody.CodeNoSuchPackage:   {http.StatusNotFound, custody.CodeNoSuchPackage.Explain()},
 	custody.CodeDuplicate:       {http.StatusConflict, custody.CodeDuplicate.Explain()},

@@ -54,7 +54,7 @@ func Seal(a Annex, to []age.Recipient) ([]byte, custody.AnnexRef, error) {
 	var none custody.AnnexRef
 	a.Text.Type, a.Text.Attachments = "comity/annex/v1", nil
 	for _, f := range a.Attachments {
-		if err := checkName(f.Name); err != nil || slices.Contains(a.Text.Attachments, f.Name) {
+		if err := checkName(f.Name); err != nil || f.Name == jsonName || slices.Contains(a.Text.Attachments, f.Name) {
 			return nil, none, fmt.Errorf("packing annex: attachment %q has no plain name of its own", f.Name)
 		}
 		a.Text.Attachments = append(a.Text.Attachments, f.Name)

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"comity.example/comity/custody"
+	"comity.example/comity/custody/dossier"
+	"comity.example/comity/internal/wire"
+)
+
+// Dossier writes all that proves a request's path as one file that comity-verify
+// checks offline. With contents it carries the inner statements and manifests of
+// the packages that this home sent or opened: with them a court can recognise an
+// exhibit, and read its name.
+func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Writer, withContents bool) error {
+	snap, err := s.Sync(ctx, request)
+	if err != nil {
+		return err
+	}
+	d, err := a.collect(snap, request, withContents)
+	if err != nil {
+		return err
+	}
+	// What leaves this machine as proof has been checked as the court will.
+	v, err := dossier.Verify(d, a.Pins(snap))
+	if err != nil {
+		return fmt.Errorf("checking the dossier before writing it: %w: %w", err, ErrVerify)
+	}
+	if !v.Verified() {
+		return fmt.Errorf("checking the dossier before writing it: %s: %w", v.Result, ErrVerify)
+	}
+	return dossier.Write(w, d)
+}
+
+// Verdict says of a snapshot what a court's verifier would say.
+func (a *Agent) Verdict(snap *Snapshot, request string) (*dossier.Verdict, error) {
+	d, err := a.collect(snap, request, true)
+	if err != nil {
+		return nil, err
+	}
+	return dossier.Verify(d, a.Pins(snap))
+}
+
+// Pins returns what a verifier pins: the fingerprints that this home trusts.
+func (a *Agent) Pins(snap *Snapshot) dossier.Pins {
+	v := snap.Book.View()
+	return dossier.Pins{
+		Authorities: a.home.Trust.Pins(),
+		Relays:      map[string]custody.Digest{v.Origin: v.RelayFingerprint},
+	}
+}
+
+// collect turns a snapshot into a dossier.
+func (a *Agent) collect(snap *Snapshot, request string, withContents bool) (*dossier.Dossier, error) {
+	c := snap.Case(request)
+	d := &dossier.Dossier{Relay: snap.Checkpoint.Origin, Request: request, Checkpoint: snap.Note,
+		Records: map[custody.RecordID][]dossier.Line{}, Packages: map[string]dossier.Contents{}}
+	for _, id := range []custody.RecordID{custody.RelayRecord, custody.AuthorityRecord(c.From),
+		custody.AuthorityRecord(c.To), custody.RecordID(request)} {
+		for _, l := range snap.Records[id] {
+			d.Records[id] = append(d.Records[id], proven(l))
+		}
+	}
+	if !withContents {
+		return d, nil
+	}
+	for _, p := range c.Packages {
+		contents, err := a.contents(request, p.Package)
+		if err != nil {
+			return nil, err
+		}
+		if contents != nil {
+			d.Packages[p.Package] = *contents
+		}
+	}
+	return d, nil
+}
+
+func proven(l wire.Line) dossier.Line {
+	return dossier.Line{
+		Line:  custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt},
+		Proof: hashes(l.Proof),
+	}
+}
+
+// contents returns what this home keeps of an opened package, or nil.
+func (a *Agent) contents(request, pkg string) (*dossier.Contents, error) {
+	var c dossier.Contents
+	for name, to := range map[string]*[]byte{fileInner: &c.Inner, fileManifest: &c.Manifest, fileTagManifest: &c.TagManifest} {
+		data, err := a.home.packageData(request, pkg, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		*to = data
+	}
+	return &c, nil
+}

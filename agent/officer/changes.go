@@ -1,0 +1,131 @@
+package officer
+
+import (
+	"fmt"
+	"strings"
+
+	"comity.example/comity/custody"
+)
+
+// Changes says in words how a directory differs from the one before, which is
+// nil for the first: what a registrar reads before signing.
+func Changes(old, next *custody.Directory) []string {
+	var list []string
+	say := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if old == nil {
+		old = &custody.Directory{}
+	}
+	before := map[custody.PartyID]custody.Listing{}
+	for _, l := range old.Entries {
+		before[l.ID] = l
+	}
+	for _, l := range next.Entries {
+		o, known := before[l.ID]
+		delete(before, l.ID)
+		if s := entryChange(o, l, known); s != "" {
+			say("%s", s)
+		}
+	}
+	for _, l := range old.Entries {
+		if _, gone := before[l.ID]; gone {
+			say("%s is left out", l.ID)
+		}
+	}
+	list = append(list, ruleChanges(old.Rules, next.Rules)...)
+	return append(list, relayChanges(old.Relays, next.Relays)...)
+}
+
+func entryChange(o, l custody.Listing, known bool) string {
+	switch {
+	case !known:
+		return fmt.Sprintf("%s is new: %s%s", l.ID, l.Status, dutyWords(l))
+	case o.Equal(l):
+		return ""
+	case o.Status != l.Status:
+		return fmt.Sprintf("%s was %s and is %s", l.ID, o.Status, l.Status)
+	case string(o.Enrolment) != string(l.Enrolment):
+		return fmt.Sprintf("%s gets new keys", l.ID)
+	case strings.Join(o.Duties, ",") != strings.Join(l.Duties, ","):
+		return fmt.Sprintf("%s changes its duties%s", l.ID, dutyWords(l))
+	}
+	return fmt.Sprintf("%s is listed from %s to %s", l.ID, l.NotBefore, l.NotAfter)
+}
+
+func dutyWords(l custody.Listing) string {
+	if len(l.Duties) == 0 {
+		return ""
+	}
+	return ", duty " + strings.Join(l.Duties, " and ")
+}
+
+// ruleNames are the names of the thresholds, in the order of a case's life.
+var ruleNames = []custody.Kind{custody.KindRequest, custody.KindReview, custody.KindGrant, custody.KindRefusal,
+	custody.KindAcceptance, custody.KindRevocation}
+
+func ruleChanges(old, next custody.Thresholds) []string {
+	var list []string
+	for _, k := range ruleNames {
+		if o, n := old.For(k), next.For(k); o != n {
+			list = append(list, fmt.Sprintf("a %s needs %s", k, count(n, "officer")))
+		}
+	}
+	return list
+}
+
+func relayChanges(old, next []custody.RelayPin) []string {
+	var list []string
+	before := map[string]custody.Digest{}
+	for _, p := range old {
+		before[p.Origin] = p.Fingerprint
+	}
+	for _, p := range next {
+		if before[p.Origin] != p.Fingerprint {
+			list = append(list, fmt.Sprintf("relay %s with root %s is accepted", p.Origin, p.Fingerprint))
+		}
+		delete(before, p.Origin)
+	}
+	for _, p := range old {
+		if _, gone := before[p.Origin]; gone {
+			list = append(list, fmt.Sprintf("relay %s is accepted no more", p.Origin))
+		}
+	}
+	return list
+}
+
+// Warnings says what a directory lacks for work to be possible under it.
+func Warnings(b *custody.Directory) []string {
+	count, duties := map[custody.Role]int64{}, map[string]bool{}
+	for _, l := range b.Entries {
+		if l.Status != custody.StatusActive {
+			continue
+		}
+		count[l.ID.Role()]++
+		for _, d := range l.Duties {
+			duties[d] = true
+		}
+	}
+	var list []string
+	if len(b.Relays) == 0 {
+		list = append(list, "no relay is accepted: nothing can be filed")
+	}
+	if !duties[custody.DutyDesk] {
+		list = append(list, "no agent has the duty desk: no officer's statement can be filed")
+	}
+	if count[custody.RoleRecipient] == 0 {
+		list = append(list, "no recipient is active: nothing can be requested")
+	}
+	for _, k := range ruleNames {
+		if n := b.Rules.For(k); n > count[custody.RoleOfficer] {
+			list = append(list, fmt.Sprintf("a %s needs %d officers and %d are active", k, n, count[custody.RoleOfficer]))
+		}
+	}
+	return list
+}
+
+// count writes a number with its noun.
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
