@@ -1,0 +1,113 @@
+package ledger
+
+import (
+	"bytes"
+
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/records"
+)
+
+// accept makes the entry of one statement, if the rules allow it.
+func (l *Ledger) accept(tx *records.Tx, p *pending) error {
+	st, s := l.next, p.sub.Statement
+	r, err := st.record(tx, s.Record())
+	if err != nil {
+		return err
+	}
+	now := later(l.cfg.Now, st.head.Last)
+	a := custody.Action{Act: custody.ActStatement, Via: p.sub.Via, Statement: s}
+	if !isCase(r.ID) {
+		a.Via = "" // anyone may bring these; the rules want no carrier recorded
+	}
+	if _, dup := r.Has(s.SHA256); dup {
+		if done, err := l.again(tx, r, a, now, p); done || err != nil {
+			return err
+		}
+	}
+	if p.sub.Open != nil {
+		if a.Open, err = p.sub.Open(tx); err != nil {
+			return err
+		}
+	}
+	d := custody.Decide(r, st.view, a, now)
+	if !d.Allowed() {
+		return &Refused{d}
+	}
+	return l.append(tx, r, p, custody.NewEntry(r, st.view, s, a.Via, now, d, p.sub.Deposit))
+}
+
+// again answers a statement that the log holds, if it came in the same envelope
+// and from someone who may read its record: the answer tells the entry.
+func (l *Ledger) again(tx *records.Tx, r *custody.Record, a custody.Action, now custody.Time, p *pending) (done bool, err error) {
+	e, err := tx.ByStatement(a.Statement.SHA256)
+	if err != nil || !bytes.Equal(e.Envelope, a.Statement.Envelope) {
+		return false, err
+	}
+	if isCase(r.ID) {
+		d := custody.Decide(r, l.next.view, custody.Action{Act: custody.ActRecord, Via: a.Via}, now)
+		if !d.Allowed() {
+			return false, &Refused{d}
+		}
+	}
+	p.line = e.Line
+	return true, nil
+}
+
+// append writes one entry and what the caller changes with it, then moves the
+// state on.
+func (l *Ledger) append(tx *records.Tx, r *custody.Record, p *pending, e *custody.Entry) error {
+	st, s := l.next, p.sub.Statement
+	line := custody.Line{Index: st.head.Size, Entry: e.Marshal(), Envelope: s.Envelope, Salt: statement.NewNonce()}
+	first := r.First()
+	if r.Len() == 0 {
+		first = s.SHA256
+	}
+	row := records.Entry{Line: line, Record: r.ID, Seq: e.Seq, Kind: e.Kind, Statement: s.SHA256, Leaf: line.Leaf(first, e.Seq)}
+	err := tx.Savepoint(func() error {
+		if err := write(tx, row, s); err != nil {
+			return err
+		}
+		if p.sub.In != nil {
+			if err := p.sub.In(tx); err != nil {
+				return err
+			}
+		}
+		return r.Apply(e, s, line.Salted()) // last: it cannot be undone
+	})
+	if err != nil {
+		return err
+	}
+	st.front = st.with(r, s)
+	st.head.Size++
+	st.head.Last = e.Time
+	p.line = line
+	l.copies[line.Index] = startSealing(line, l.cfg.Recovery)
+	return nil
+}
+
+func write(tx *records.Tx, row records.Entry, s *custody.Statement) error {
+	if err := tx.Append(row); err != nil {
+		return err
+	}
+	if row.Seq > 0 {
+		return nil
+	}
+	for _, name := range parties(s) {
+		if err := tx.AddParty(row.Record, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parties lists the authorities that the record of a first statement concerns.
+func parties(s *custody.Statement) []string {
+	switch b := s.Body.(type) {
+	case *custody.Request:
+		return []string{b.By, b.To}
+	case *custody.Root:
+		return []string{b.By}
+	}
+	return nil
+}

@@ -1,0 +1,7 @@
+package ledger
+
+// The plaintext form of a copy, for its fuzz test.
+var (
+	PlainCopy = plainCopy
+	ParseCopy = parseCopy
+)

@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"comity.example/comity/crypto/translog"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/records"
+	"comity.example/comity/internal/wire"
+)
+
+// prove fills in the proofs of a batch in the newest checkpoint.
+func (l *Ledger) prove(ctx context.Context, batch []*pending) error {
+	s := l.shown.Load()
+	from := s.size
+	for _, p := range batch {
+		if p.err == nil && !p.reload {
+			from = min(from, p.line.Index)
+		}
+	}
+	return l.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		if from < s.size && s.size-from <= 2*maxBatch {
+			if err := tx.LoadHashes(from, s.size); err != nil {
+				return err
+			}
+		}
+		for _, p := range batch {
+			if p.err != nil || p.reload {
+				continue
+			}
+			w, err := prove(tx, p.line, s.size)
+			if err != nil {
+				return err
+			}
+			p.proof = &wire.Proof{Checkpoint: string(s.note), Line: w}
+		}
+		return nil
+	})
+}
+
+// prove returns a line with its proof in the tree of a size.
+func prove(tx *records.Tx, line custody.Line, size int64) (wire.Line, error) {
+	w := wire.Line{Index: line.Index, Entry: line.Entry, Envelope: line.Envelope, Salt: line.Salt, Proof: []custody.Digest{}}
+	path, err := translog.ProveInclusion(size, line.Index, tx.Hashes())
+	for _, h := range path {
+		w.Proof = append(w.Proof, custody.Digest(h))
+	}
+	return w, err
+}
+
+// RecordProof returns the lines of a record with their proofs in the tree of a
+// size: 0 is the newest checkpoint, any other size must have a signed one
+// (ErrNoCheckpoint). ErrNoRecord: the record has no line in that tree.
+func (l *Ledger) RecordProof(ctx context.Context, id custody.RecordID, size int64) (*wire.RecordProof, error) {
+	p := &wire.RecordProof{Record: id}
+	if size == 0 {
+		size = l.Size()
+	}
+	err := l.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		c, err := tx.Checkpoint(size)
+		if errors.Is(err, records.ErrNotFound) {
+			return ErrNoCheckpoint
+		}
+		if err != nil {
+			return err
+		}
+		p.Checkpoint = string(c.Note)
+		p.Lines, err = proveRecord(tx, id, size)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("proving record %q at %d: %w", id, size, err)
+	}
+	return p, nil
+}
+
+func proveRecord(tx *records.Tx, id custody.RecordID, size int64) ([]wire.Line, error) {
+	list, err := tx.Lines(id, 0, size)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, ErrNoRecord
+	}
+	lines := make([]wire.Line, len(list))
+	for i, e := range list {
+		if lines[i], err = prove(tx, e.Line, size); err != nil {
+			return nil, err
+		}
+	}
+	return lines, nil
+}

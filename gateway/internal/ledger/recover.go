@@ -1,0 +1,141 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"comity.example/comity/crypto/translog"
+	"comity.example/comity/gateway/objects"
+	"comity.example/comity/gateway/records"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// recover loads the state, checks that database and store tell one history, and
+// publishes what the store lacks.
+func (l *Ledger) recover(ctx context.Context) error {
+	stored, err := l.storedCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := l.loadChecked(ctx, stored)
+	if err != nil {
+		return err
+	}
+	from, head := sizeOf(stored), l.next.head.Size
+	if sizeOf(kept) > from || kept != nil && stored == nil {
+		// Acknowledged entries were in the store. Their tiles and copies follow
+		// from the database; whether payloads are missing, a scrub must tell.
+		l.cfg.Logger.WarnContext(ctx, "the store has lost its newest checkpoints: publishing again", "stored", from, "published", kept.Size)
+	}
+	if kept == nil || stored == nil || kept.Size != head || from != head {
+		l.shown.Store(&snapshot{front: l.next.front, size: from})
+		return l.publish(ctx)
+	}
+	l.show(kept.note)
+	return nil
+}
+
+// signed is a checkpoint and the note it was signed in.
+type signed struct {
+	translog.Checkpoint
+	note []byte
+}
+
+func sizeOf(c *signed) int64 {
+	if c == nil {
+		return 0
+	}
+	return c.Size
+}
+
+// storedCheckpoint returns the checkpoint that the store shows, or nil.
+func (l *Ledger) storedCheckpoint(ctx context.Context) (*signed, error) {
+	r, info, err := l.cfg.Store.Get(ctx, checkpointKey, "", 0, -1)
+	if errors.Is(err, objects.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the store's checkpoint: %w", err)
+	}
+	defer r.Close()
+	if info.Size > translog.MaxCheckpointBytes {
+		return nil, fmt.Errorf("reading the store's checkpoint: %d bytes: %w", info.Size, ErrLogKey)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading the store's checkpoint: %w", err)
+	}
+	return l.open(b)
+}
+
+// open verifies a checkpoint of this log.
+func (l *Ledger) open(b []byte) (*signed, error) {
+	c, err := translog.Open(b, l.cfg.Origin, ownKey{l.cfg.LogKey})
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", err, ErrLogKey)
+	}
+	return &signed{c, b}, nil
+}
+
+// ownKey verifies the signatures of a deterministic signer by signing again.
+type ownKey struct{ note.Signer }
+
+// Verify implements note.Verifier.
+func (k ownKey) Verify(msg, sig []byte) bool {
+	own, err := k.Sign(msg)
+	return err == nil && bytes.Equal(own, sig)
+}
+
+// loadChecked loads the state and checks its root and both checkpoints against
+// the hashes in the database. It returns the newest checkpoint that the database
+// keeps, or nil.
+func (l *Ledger) loadChecked(ctx context.Context, stored *signed) (kept *signed, err error) {
+	err = l.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		if l.next, err = load(tx, l.cfg.Origin); err != nil {
+			return err
+		}
+		head := l.next.head
+		if err := matches(tx, head, translog.Checkpoint{Size: head.Size, Root: head.Root}); err != nil {
+			return fmt.Errorf("checking the log head: %w", err)
+		}
+		c, err := tx.NewestCheckpoint()
+		switch {
+		case err == nil:
+			if kept, err = l.open(c.Note); err != nil {
+				return fmt.Errorf("checking the database's checkpoint: %w", err)
+			}
+			if err := matches(tx, head, kept.Checkpoint); err != nil {
+				return fmt.Errorf("checking the database's checkpoint: %w", err)
+			}
+		case !errors.Is(err, records.ErrNotFound):
+			return err
+		}
+		if stored == nil {
+			return nil
+		}
+		if err := matches(tx, head, stored.Checkpoint); err != nil {
+			return fmt.Errorf("checking the store's checkpoint: %w", err)
+		}
+		return nil
+	})
+	return kept, err
+}
+
+// matches checks that a checkpoint is of the log in the database.
+func matches(tx *records.Tx, head records.Head, c translog.Checkpoint) error {
+	if c.Size > head.Size {
+		return fmt.Errorf("size %d, the database has %d entries: %w", c.Size, head.Size, ErrAhead)
+	}
+	root, err := tlog.TreeHash(c.Size, tx.Hashes())
+	if err != nil {
+		return err
+	}
+	if root != c.Root {
+		return fmt.Errorf("root of %d entries differs: %w", c.Size, ErrFork)
+	}
+	return nil
+}

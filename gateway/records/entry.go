@@ -1,0 +1,154 @@
+package records
+
+import (
+	"fmt"
+
+	"comity.example/comity/crypto/translog"
+	"comity.example/comity/custody"
+)
+
+// Entry is one line of the log with what is kept beside it.
+type Entry struct {
+	custody.Line // index, entry, envelope, salt
+
+	Record    custody.RecordID
+	Seq       int64 // within the record
+	Kind      custody.Kind
+	Statement custody.Digest // of the payload
+	Leaf      translog.Leaf  // what the log holds at the index
+}
+
+const entryColumns = "idx, entry, envelope, salt, record, seq, kind, statement_sha256, leaf"
+
+// insertEntry adds an entry; Append calls it.
+func (t *Tx) insertEntry(e Entry) error {
+	_, err := t.exec("INSERT INTO entries ("+entryColumns+") VALUES (?,?,?,?,?,?,?,?,?)", e.Index, e.Entry, e.Envelope, e.Salt[:],
+		string(e.Record), e.Seq, string(e.Kind), e.Statement[:], e.Leaf.Bytes())
+	return err
+}
+
+// Lines returns the entries of a record from a seq on whose index is below a
+// size, in order.
+func (t *Tx) Lines(record custody.RecordID, seq, below int64) ([]Entry, error) {
+	list, err := collect(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE record = ? AND seq >= ? AND idx < ? ORDER BY seq",
+		string(record), seq, below)
+	if err != nil {
+		return nil, fmt.Errorf("reading record %q: %w", record, err)
+	}
+	return list, nil
+}
+
+// Range returns the entries of all records with indices from to to-1, in order.
+func (t *Tx) Range(from, to int64) ([]Entry, error) {
+	list, err := collect(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
+	if err == nil && int64(len(list)) != to-from {
+		err = fmt.Errorf("%d entries are there", len(list))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading entries %d to %d: %w", from, to-1, err)
+	}
+	return list, nil
+}
+
+// Weights returns the bytes of entry and envelope of the entries from to to-1,
+// in order: for planning how many to read at a time.
+func (t *Tx) Weights(from, to int64) ([]int64, error) {
+	list, err := collect(t, func(s scanner) (n int64, err error) {
+		err = s.Scan(&n)
+		return n, err
+	}, "SELECT LENGTH(entry) + LENGTH(envelope) FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
+	if err != nil {
+		return nil, fmt.Errorf("weighing entries %d to %d: %w", from, to-1, err)
+	}
+	return list, nil
+}
+
+// ByStatement returns the entry of the statement with that payload hash, or
+// ErrNotFound.
+func (t *Tx) ByStatement(sha custody.Digest) (Entry, error) {
+	list, err := collect(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE statement_sha256 = ?", sha[:])
+	if err == nil && len(list) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("reading the entry of statement %s: %w", sha, err)
+	}
+	return list[0], nil
+}
+
+func scanEntry(s scanner) (e Entry, err error) {
+	var salt, sha, leaf []byte
+	err = s.Scan(&e.Index, &e.Entry, &e.Envelope, &salt, &e.Record, &e.Seq, &e.Kind, &sha, &leaf)
+	if err != nil {
+		return e, err
+	}
+	if e.Salt, err = digest(salt); err != nil {
+		return e, err
+	}
+	if e.Statement, err = digest(sha); err != nil {
+		return e, err
+	}
+	e.Leaf, err = translog.ParseLeaf(leaf)
+	return e, err
+}
+
+// Leaves returns the leaves from to to-1, in order: an entry bundle of the log.
+func (t *Tx) Leaves(from, to int64) ([]translog.Leaf, error) {
+	list, err := collect(t, func(s scanner) (translog.Leaf, error) {
+		var b []byte
+		if err := s.Scan(&b); err != nil {
+			return translog.Leaf{}, err
+		}
+		return translog.ParseLeaf(b)
+	}, "SELECT leaf FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx", from, to)
+	if err == nil && int64(len(list)) != to-from {
+		err = fmt.Errorf("%d are there", len(list))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading leaves %d to %d: %w", from, to-1, err)
+	}
+	return list, nil
+}
+
+// Records lists the records, sorted by name.
+func (t *Tx) Records() ([]custody.RecordID, error) {
+	list, err := collect(t, func(s scanner) (id custody.RecordID, err error) {
+		err = s.Scan(&id)
+		return id, err
+	}, "SELECT record FROM entries WHERE seq = 0 ORDER BY record")
+	if err != nil {
+		return nil, fmt.Errorf("listing records: %w", err)
+	}
+	return list, nil
+}
+
+// AddParty notes that a record concerns an authority; a second time is no error.
+func (t *Tx) AddParty(record custody.RecordID, authority string) error {
+	_, err := t.exec("INSERT INTO parties (authority, record) VALUES (?,?) ON CONFLICT (authority, record) DO NOTHING", authority, string(record))
+	if err != nil {
+		return fmt.Errorf("noting authority %q of record %q: %w", authority, record, err)
+	}
+	return nil
+}
+
+// Change is one entry that concerns an authority.
+type Change struct {
+	Index  int64 // in the log
+	Record custody.RecordID
+	Seq    int64
+	Kind   custody.Kind
+}
+
+// Changes lists at most so many entries with indices from to to-1 of records
+// that concern an authority, in order.
+func (t *Tx) Changes(authority string, from, to int64, most int) ([]Change, error) {
+	list, err := collect(t, func(s scanner) (c Change, err error) {
+		err = s.Scan(&c.Index, &c.Record, &c.Seq, &c.Kind)
+		return c, err
+	}, `SELECT e.idx, e.record, e.seq, e.kind FROM entries e WHERE e.idx >= ? AND e.idx < ?
+		AND EXISTS (SELECT 1 FROM parties p WHERE p.authority = ? AND p.record = e.record) ORDER BY e.idx LIMIT ?`, from, to, authority, most)
+	if err != nil {
+		return nil, fmt.Errorf("listing changes for %q: %w", authority, err)
+	}
+	return list, nil
+}
