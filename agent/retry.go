@@ -13,6 +13,7 @@ import (
 // relay failed; the pauses between grow to maxPause.
 const (
 	maxTries  = 8
+	maxDials  = 4
 	firstWait = 250 * time.Millisecond
 	maxPause  = 15 * time.Second
 )

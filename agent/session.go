@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/translog"
@@ -89,7 +90,7 @@ func (a *Agent) certificate(id custody.PartyID) (*tls.Certificate, custody.Diges
 // answers; it is used only after the relay's descriptor, signed by the pinned
 // root, has named the TLS key that answered.
 func (s *Session) dial(ctx context.Context, pin PinnedRelay, cert *tls.Certificate) error {
-	conn, err := link.Dial(ctx, link.DialConfig{
+	conn, err := s.reach(ctx, link.DialConfig{
 		Addrs: pin.Addresses, FirstContact: true, Certificate: cert,
 		Transport: s.agent.home.Config.Transport, Logger: s.agent.log,
 	})
@@ -102,6 +103,23 @@ func (s *Session) dial(ctx context.Context, pin PinnedRelay, cert *tls.Certifica
 		return err
 	}
 	return nil
+}
+
+// reach dials a few times: a relay that restarts is away for a moment.
+func (s *Session) reach(ctx context.Context, cfg link.DialConfig) (*link.Conn, error) {
+	wait := firstWait
+	for try := 1; ; try++ {
+		conn, err := link.Dial(ctx, cfg)
+		if err == nil || try == maxDials || ctx.Err() != nil {
+			return conn, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		wait *= 2
+	}
 }
 
 // identify checks the relay's descriptor against the pin and the connection.

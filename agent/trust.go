@@ -34,7 +34,7 @@ type PinnedRelay struct {
 }
 
 func loadTrust(path string) (*Trust, error) {
-	t := &Trust{path: path}
+	t := &Trust{Authorities: []PinnedAuthority{}, Relays: []PinnedRelay{}, path: path}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil

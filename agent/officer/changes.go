@@ -66,7 +66,7 @@ func ruleChanges(old, next custody.Thresholds) []string {
 	var list []string
 	for _, k := range ruleNames {
 		if o, n := old.For(k), next.For(k); o != n {
-			list = append(list, fmt.Sprintf("a %s needs %s", k, count(n, "officer")))
+			list = append(list, fmt.Sprintf("each %s needs %s", k, plural(n, "officer")))
 		}
 	}
 	return list
@@ -94,12 +94,12 @@ func relayChanges(old, next []custody.RelayPin) []string {
 
 // Warnings says what a directory lacks for work to be possible under it.
 func Warnings(b *custody.Directory) []string {
-	count, duties := map[custody.Role]int64{}, map[string]bool{}
+	active, duties := map[custody.Role]int64{}, map[string]bool{}
 	for _, l := range b.Entries {
 		if l.Status != custody.StatusActive {
 			continue
 		}
-		count[l.ID.Role()]++
+		active[l.ID.Role()]++
 		for _, d := range l.Duties {
 			duties[d] = true
 		}
@@ -111,19 +111,19 @@ func Warnings(b *custody.Directory) []string {
 	if !duties[custody.DutyDesk] {
 		list = append(list, "no agent has the duty desk: no officer's statement can be filed")
 	}
-	if count[custody.RoleRecipient] == 0 {
+	if active[custody.RoleRecipient] == 0 {
 		list = append(list, "no recipient is active: nothing can be requested")
 	}
 	for _, k := range ruleNames {
-		if n := b.Rules.For(k); n > count[custody.RoleOfficer] {
-			list = append(list, fmt.Sprintf("a %s needs %d officers and %d are active", k, n, count[custody.RoleOfficer]))
+		if n := b.Rules.For(k); n > active[custody.RoleOfficer] {
+			list = append(list, fmt.Sprintf("each %s needs %s, active: %d", k, plural(n, "officer"), active[custody.RoleOfficer]))
 		}
 	}
 	return list
 }
 
-// count writes a number with its noun.
-func count(n int64, noun string) string {
+// plural writes a number with its noun.
+func plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -34,6 +34,8 @@ var (
 	ErrNoDraft = errors.New("no directory draft here")
 	// ErrOutdated is wrapped where a draft does not follow the published directory.
 	ErrOutdated = errors.New("the draft was begun from another directory than the published one")
+	// ErrUnsigned is wrapped where a directory lacks registrars' signatures.
+	ErrUnsigned = errors.New("more signatures are needed")
 	// ErrChallenge is wrapped where a recipient's challenge is unknown or its
 	// answer is wrong.
 	ErrChallenge = errors.New("the challenge was not opened")

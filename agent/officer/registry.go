@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/crypto/keys"
@@ -118,7 +119,7 @@ func (r *Registry) base() (b base, err error) {
 	return b, err
 }
 
-// body returns the root's statement and rootSHA its payload hash.
+// body returns the root in force.
 func (b base) body() *custody.Root { return b.root.Body.(*custody.Root) }
 
 // directory returns the published directory, or nil.
@@ -154,6 +155,7 @@ func (b base) signers(envelope []byte) ([]custody.PartyID, error) {
 	for _, id := range ids {
 		list = append(list, byKey[id].id)
 	}
+	slices.Sort(list)
 	return list, nil
 }
 

@@ -65,7 +65,7 @@ func firstRoot(h *agent.Home, spec RootSpec, now time.Time) (*custody.Statement,
 	if len(spec.Registrars) < RegistrarThreshold {
 		return nil, fmt.Errorf("%d registrars: at least %d sign a directory together", len(spec.Registrars), RegistrarThreshold)
 	}
-	expires := statement.At(now.Add(rootLife))
+	expires := statement.At(now.Add(rootLife).Truncate(time.Second))
 	list, err := registrarListings(h, spec.Registrars, now, expires)
 	if err != nil {
 		return nil, err

@@ -71,22 +71,17 @@ func (r *Registry) pending(d *Draft, b base, expires time.Time) (*statement.Enve
 // SignFile adds the signatures of this home's registrars to a directory that was
 // made on another machine, and those that another copy of it here has.
 func (r *Registry) SignFile(data []byte, now time.Time) (*Signing, error) {
-	s, err := r.parse(custody.KindDirectory, data)
+	here, err := r.Signed()
 	if err != nil {
-		return nil, fmt.Errorf("signing the directory: %w", err)
+		return nil, err
+	}
+	s, err := r.merged(data, here)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
 	}
 	env, err := statement.Parse(s.Envelope)
 	if err != nil {
 		return nil, err
-	}
-	if here, err := r.Signed(); err == nil && here != nil && here.SHA256 == s.SHA256 {
-		other, err := statement.Parse(here.Envelope)
-		if err != nil {
-			return nil, err
-		}
-		if err := env.Merge(other); err != nil {
-			return nil, err
-		}
 	}
 	return r.sign(env, now)
 }
@@ -186,6 +181,64 @@ func (b base) next(d *Draft, expires, now time.Time) *custody.Directory {
 	if end := b.body().Expires.Time(); expires.After(end) {
 		expires = end
 	}
-	n.Expires = statement.At(expires)
+	n.Expires = statement.At(expires.Truncate(time.Second))
 	return n
+}
+
+// Ready returns the directory to publish: the one given, with the signatures that
+// are here too, or the one that was signed here. It fails if signatures are
+// missing, or if the draft has changed since they were made.
+func (r *Registry) Ready(data []byte) (*Signing, error) {
+	s, err := r.Signed()
+	if err != nil {
+		return nil, err
+	}
+	if data != nil {
+		if s, err = r.merged(data, s); err != nil {
+			return nil, err
+		}
+	}
+	if s == nil {
+		return nil, fmt.Errorf("publishing: %w", ErrUnsigned)
+	}
+	if data == nil && r.Here() {
+		d, err := r.Draft()
+		if err != nil {
+			return nil, err
+		}
+		if !d.same(s.Body.(*custody.Directory)) {
+			return nil, fmt.Errorf("publishing: the draft has changed since: %w", ErrUnsigned)
+		}
+	}
+	g, err := r.status(s)
+	if err != nil {
+		return nil, err
+	}
+	if !g.Complete() {
+		return nil, fmt.Errorf("publishing: %d of %d registrars have signed: %w", len(g.Signed), g.Need, ErrUnsigned)
+	}
+	return g, nil
+}
+
+// merged reads a directory and adds the signatures of another copy of it.
+func (r *Registry) merged(data []byte, other *custody.Statement) (*custody.Statement, error) {
+	s, err := r.parse(custody.KindDirectory, data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the directory: %w", err)
+	}
+	if other == nil || other.SHA256 != s.SHA256 {
+		return s, nil
+	}
+	env, err := statement.Parse(s.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	o, err := statement.Parse(other.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	if err := env.Merge(o); err != nil {
+		return nil, err
+	}
+	return custody.ParseStatement(env.Marshal())
 }

@@ -1,0 +1,86 @@
+package officer
+
+import (
+	"slices"
+
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/wire"
+)
+
+// Code is a code of a statement with what it means, for help and for people who
+// read a case. The rule book decides which codes exist.
+type Code struct{ Code, Means string }
+
+// RequestTypes are what can be requested.
+var RequestTypes = []Code{
+	{"stored-data", "data that somebody has stored"},
+	{"subscriber-data", "who a subscriber is"},
+	{"traffic-data", "who communicated when, not what"},
+	{"content-data", "the content of communication"},
+	{"preserved-data", "data that was preserved before on request"},
+	{"other-evidence", "other evidence"},
+}
+
+// ReviewBodies are who reviews a request.
+var ReviewBodies = []Code{
+	{"judicial", "a court or judge"},
+	{"prosecutorial", "a prosecutor"},
+	{"administrative", "the central authority"},
+}
+
+// ReviewFindings are how a review ends.
+var ReviewFindings = []Code{
+	{custody.FindingNoObjection, "nothing stands against a grant"},
+	{custody.FindingObjection, "the request should not be granted as it is"},
+}
+
+// Conditions are what a grant may bind the other State to. None bars the
+// disclosure of exculpatory material with notice.
+var Conditions = []Code{
+	{"use-limitation", "use for the purpose of the request only"},
+	{"confidentiality", "keep the request and the evidence confidential"},
+	{"no-onward-transfer-without-consent", "give it to no third State or body without consent"},
+	{"delete-when-closed", "delete it when the proceedings end"},
+	{"use-report", "report the use that was made of it"},
+}
+
+// Grounds are why a request may be refused.
+var Grounds = []Code{
+	{"not-in-conformity", "the request does not have the form that the treaty asks for"},
+	{"sovereignty", "it would prejudice sovereignty"},
+	{"security", "it would prejudice security"},
+	{"ordre-public", "it would prejudice public order"},
+	{"essential-interests", "it would prejudice other essential interests"},
+	{"own-law", "own law would not allow it in a case at home"},
+	{"dual-criminality", "the act is no offence here"},
+	{"ne-bis-in-idem", "the person was tried for it already"},
+	{"political-offence", "the offence is political"},
+	{"discrimination", "it aims at a person's origin, religion, opinion or the like"},
+	{"fundamental-rights", "it would breach fundamental rights"},
+	{"privilege", "immunity or privilege protects the data"},
+	{"press-freedom", "rules on freedom of the press protect the data"},
+	{"proportionality", "it is out of proportion"},
+}
+
+// Reasons are why a grant may be revoked.
+var Reasons = []Code{
+	{"no-longer-justified", "the request is no longer justified"},
+	{"remedy-granted", "a legal remedy against the grant succeeded"},
+	{"conditions-breached", "the conditions were not kept"},
+	{"key-compromise", "keys may be in wrong hands"},
+	{"error", "the grant was an error"},
+}
+
+// Means returns what a code of one of these lists means, or "".
+func Means(list []Code, code string) string {
+	i := slices.IndexFunc(list, func(c Code) bool { return c.Code == code })
+	if i < 0 {
+		return ""
+	}
+	return list[i].Means
+}
+
+// refused is the error of a rule that was asked here.
+func refused(rule string, c custody.Code) error {
+	return wire.Refusal(custody.Decision{Code: c, Rule: rule})
+}

@@ -1,0 +1,274 @@
+package officer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/wire"
+)
+
+// Desk signs and files officers' statements over the session of a desk agent of
+// the same authority. It may be used from one goroutine at a time.
+type Desk struct {
+	Home    *agent.Home
+	Session *agent.Session
+	As      []custody.PartyID // officers that sign; if empty, those whose keys are here, as many as needed
+	Now     func() time.Time
+
+	keys map[custody.PartyID]*keys.Private // loaded: a passphrase is asked for once
+}
+
+// Filed says what became of a statement.
+type Filed struct {
+	Kind    custody.Kind
+	Request string
+	SHA256  custody.Digest
+	Signed  []custody.PartyID
+	Need    int
+	Entry   *custody.Entry    // nil if it waits for signatures
+	Waits   []custody.PartyID // officers who can still sign
+	Until   custody.Time      // when the relay forgets a statement that waits
+}
+
+// Office returns what drafting needs, at the state of a snapshot.
+func (d *Desk) Office(snap *agent.Snapshot) Office {
+	return Office{Authority: d.Home.Authority(), View: snap.Book.View(), Now: d.Now()}
+}
+
+// File signs a drafted statement with this home's officers and files it; if the
+// directory asks for more of them than have keys here, it becomes a proposal
+// that the others sign.
+func (d *Desk) File(ctx context.Context, snap *agent.Snapshot, p *Paper) (*Filed, error) {
+	env, err := custody.Draft(p.Body)
+	if err != nil {
+		return nil, err
+	}
+	f, st, err := d.sign(snap, env)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.allowed(snap, st); err != nil {
+		return nil, err
+	}
+	if len(f.Signed) < f.Need {
+		state, err := d.Session.Propose(ctx, st.Envelope, p.Annex)
+		if err != nil {
+			return nil, fmt.Errorf("proposing the %s: %w", st.Kind, err)
+		}
+		f.Until = state.Expires
+		return f, nil
+	}
+	return f, d.file(ctx, snap, f, st, p.Annex)
+}
+
+// file files a statement that has signatures enough.
+func (d *Desk) file(ctx context.Context, snap *agent.Snapshot, f *Filed, st *custody.Statement, annex []byte) (err error) {
+	first := st.SHA256
+	if r := snap.Book.Record(st.Record()); r != nil {
+		first = r.First()
+	}
+	if f.Entry, err = d.Session.File(ctx, first, st, annex); err != nil {
+		return fmt.Errorf("filing the %s: %w", st.Kind, err)
+	}
+	f.Waits = nil
+	return nil
+}
+
+// allowed asks the rule book here. What only lacks signatures may go on.
+func (d *Desk) allowed(snap *agent.Snapshot, st *custody.Statement) error {
+	if c := d.Session.Decide(snap, st); !c.Allowed() && c.Code != custody.CodeBelowThreshold {
+		return wire.Refusal(c)
+	}
+	return nil
+}
+
+// sign adds the signatures of this home's officers to an envelope, up to the
+// number that the directory in force asks for.
+func (d *Desk) sign(snap *agent.Snapshot, env *statement.Envelope) (*Filed, *custody.Statement, error) {
+	st, err := custody.ParseStatement(env.Marshal())
+	if err != nil {
+		return nil, nil, err
+	}
+	au := snap.Book.View().Authorities[d.Home.Authority()]
+	if au == nil || au.Directory == nil {
+		return nil, nil, refused("directory-in-force", custody.CodeNoDirectory)
+	}
+	f := &Filed{Kind: st.Kind, Request: string(st.Record()), SHA256: st.SHA256, Need: int(au.Directory.Rules.For(st.Kind))}
+	own, err := d.officers()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range au.ActiveRole(custody.RoleOfficer, statement.At(d.Now())) {
+		switch {
+		case slices.Contains(env.Signers(), m.Key.ID()):
+			f.Signed = append(f.Signed, m.ID)
+		case len(env.Signers()) < f.Need && slices.Contains(own, m.ID):
+			if err := d.signAs(env, m); err != nil {
+				return nil, nil, err
+			}
+			f.Signed = append(f.Signed, m.ID)
+		default:
+			f.Waits = append(f.Waits, m.ID)
+		}
+	}
+	if len(f.Signed) == 0 {
+		return nil, nil, fmt.Errorf("signing the %s: no key of an active officer of %q: %w", st.Kind, d.Home.Authority(), ErrNoKey)
+	}
+	st, err = custody.ParseStatement(env.Marshal())
+	return f, st, err
+}
+
+// officers lists the officers that may sign here.
+func (d *Desk) officers() ([]custody.PartyID, error) {
+	for _, id := range d.As {
+		if !d.Home.Has(id) {
+			return nil, fmt.Errorf("signing as %q: %w", id, ErrNoKey)
+		}
+	}
+	if len(d.As) > 0 {
+		return d.As, nil
+	}
+	return d.Home.Own(custody.RoleOfficer)
+}
+
+func (d *Desk) signAs(env *statement.Envelope, m *custody.Member) error {
+	k, err := d.key(m.ID)
+	if err != nil {
+		return err
+	}
+	if k.Public().ID() != m.Key.ID() {
+		return fmt.Errorf("signing as %q: the key here is not the one in the directory", m.ID)
+	}
+	env.Sign(k)
+	return nil
+}
+
+func (d *Desk) key(id custody.PartyID) (*keys.Private, error) {
+	if k := d.keys[id]; k != nil {
+		return k, nil
+	}
+	k, err := d.Home.Key(id)
+	if err != nil {
+		return nil, err
+	}
+	if d.keys == nil {
+		d.keys = map[custody.PartyID]*keys.Private{}
+	}
+	d.keys[id] = k
+	return k, nil
+}
+
+// Proposal is a statement of this authority that waits for signatures.
+type Proposal struct {
+	Statement *custody.Statement
+	Expires   custody.Time
+}
+
+// Request returns the id of the request that the proposal is about.
+func (p *Proposal) Request() string { return string(p.Statement.Record()) }
+
+// Proposals lists what waits for signatures of this authority.
+func (d *Desk) Proposals(ctx context.Context) ([]Proposal, error) {
+	open, err := d.Session.Proposals(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the proposals: %w", err)
+	}
+	var list []Proposal
+	for _, o := range open.Proposals {
+		st, err := custody.ParseStatement(o.Envelope)
+		if err != nil {
+			return nil, fmt.Errorf("reading a proposal: %w: %w", err, agent.ErrVerify)
+		}
+		if st.SHA256 != o.SHA256 || st.Header.By != d.Home.Authority() {
+			return nil, fmt.Errorf("the relay shows a proposal that is not what it says: %w", agent.ErrVerify)
+		}
+		list = append(list, Proposal{st, o.Expires})
+	}
+	return list, nil
+}
+
+// Newest returns of each kind the proposal that was made last, in the order in
+// which they were made, and how many older ones it leaves out: a second proposal
+// of a kind is the correction of the first.
+func Newest(list []Proposal) (newest []Proposal, older int) {
+	last := map[custody.Kind]Proposal{}
+	for _, p := range list {
+		if o, ok := last[p.Statement.Kind]; !ok || o.issued().Before(p.issued()) {
+			last[p.Statement.Kind] = p
+		}
+	}
+	newest = slices.SortedFunc(maps.Values(last), func(a, b Proposal) int { return a.issued().Compare(b.issued()) })
+	return newest, len(list) - len(newest)
+}
+
+func (p *Proposal) issued() time.Time { return p.Statement.Header.Issued.Time() }
+
+// State reads the records that a proposal is decided by.
+func (d *Desk) State(ctx context.Context, p Proposal) (*agent.Snapshot, error) {
+	if b, ok := p.Statement.Body.(*custody.Request); ok {
+		return d.Session.Sync(ctx, "", b.By, b.To)
+	}
+	return d.Session.Sync(ctx, p.Request())
+}
+
+// ErrSigned is returned by CoSign where nobody here can add a signature.
+var ErrSigned = errors.New("every officer whose key is here has signed it already")
+
+// CoSign adds signatures of this home's officers to a proposal, and files it if
+// they are enough now.
+func (d *Desk) CoSign(ctx context.Context, snap *agent.Snapshot, p Proposal) (*Filed, error) {
+	env, err := statement.Parse(p.Statement.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	before := len(env.Signers())
+	f, st, err := d.sign(snap, env)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.allowed(snap, st); err != nil {
+		return nil, err
+	}
+	if len(f.Signed) >= f.Need {
+		return f, d.file(ctx, snap, f, st, nil) // the relay has had the annex since the proposal
+	}
+	if len(env.Signers()) == before {
+		return nil, ErrSigned
+	}
+	state, err := d.Session.CoSign(ctx, st.SHA256, st.Envelope)
+	if err != nil {
+		return nil, fmt.Errorf("signing the proposal: %w", err)
+	}
+	f.Until = state.Expires
+	return f, nil
+}
+
+// Signers returns the members of an authority whose keys signed a statement; it
+// verifies nothing, the rule book has.
+func Signers(a *custody.Authority, st *custody.Statement) []custody.PartyID {
+	byKey := map[keys.ID]custody.PartyID{}
+	if a != nil && a.Directory != nil {
+		for _, l := range a.Directory.Entries {
+			if m, ok := a.Member(l.ID); ok && l.ID.Role() != custody.RoleRecipient {
+				byKey[m.Key.ID()] = l.ID
+			}
+		}
+	}
+	var list []custody.PartyID
+	for _, id := range st.Signers() {
+		if name, ok := byKey[id]; ok {
+			list = append(list, name)
+		} else {
+			list = append(list, custody.PartyID("key "+id.String()[:16]))
+		}
+	}
+	return list
+}

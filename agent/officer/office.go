@@ -1,0 +1,187 @@
+package officer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"comity.example/comity/agent/internal/annex"
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+
+	"filippo.io/age"
+)
+
+// Office drafts what an authority's officers say, from what the log proves. It
+// signs nothing and reads no file.
+type Office struct {
+	Authority string
+	View      *custody.View
+	Now       time.Time
+}
+
+// Paper is a drafted statement and the annex that it binds.
+type Paper struct {
+	Body  custody.Body
+	Annex []byte // age file; nil if none
+}
+
+// Attachment is a document that goes into an annex, byte for byte.
+type Attachment = annex.Attachment
+
+// RequestSpec is what a person says of a request.
+type RequestSpec struct {
+	To, Type    string
+	Order       Attachment // the signed legal order: its hash is public, its text is in the annex
+	Attachments []Attachment
+	Reference   string
+	Facts       string
+	Recipients  []custody.PartyID // if empty, all active ones of the authority
+	Expires     time.Time
+}
+
+// Request drafts a request. All that tells of the case is in its annex, sealed to
+// the active recipients of both authorities.
+func (o Office) Request(h custody.Header, spec RequestSpec) (*Paper, error) {
+	own, err := o.members(o.Authority)
+	if err != nil {
+		return nil, err
+	}
+	if len(spec.Recipients) == 0 {
+		for _, m := range own {
+			spec.Recipients = append(spec.Recipients, m.ID)
+		}
+	}
+	for _, id := range spec.Recipients {
+		if !slices.ContainsFunc(own, func(m *custody.Member) bool { return m.ID == id }) {
+			return nil, fmt.Errorf("recipient %q is not active in the directory of %q", id, o.Authority)
+		}
+	}
+	file, ref, err := o.seal(annex.Annex{
+		Text:        annex.Text{Reference: spec.Reference, Facts: spec.Facts},
+		Attachments: append([]Attachment{spec.Order}, spec.Attachments...),
+	}, o.Authority, spec.To)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Request{
+		Header: h, To: spec.To, RequestType: spec.Type, OrderSHA256: custody.HashOf(spec.Order.Data),
+		Recipients: spec.Recipients, Expires: statement.At(spec.Expires), Annex: ref,
+	}, file)
+}
+
+// Review drafts the review of a request. Its findings are sealed to the
+// recipients of the reviewing authority alone.
+func (o Office) Review(h custody.Header, c *custody.Case, r ReviewDraft) (*Paper, error) {
+	file, ref, err := o.seal(annex.Annex{Text: annex.Text{Reasons: r.Text}}, o.Authority)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Review{Header: h, Request: c.RequestSHA256, Body: r.Body, Finding: r.Finding, Annex: ref}, file)
+}
+
+// Grant drafts a grant that rests on a review. It refuses, with names, what the
+// rule book would refuse with a code.
+func (o Office) Grant(h custody.Header, c *custody.Case, review custody.Digest, d *GrantDraft) (*Paper, error) {
+	if err := o.Check(c, d); err != nil {
+		return nil, err
+	}
+	b := &custody.Grant{
+		Header: h, Request: c.RequestSHA256, Review: review, To: c.From, Senders: d.Senders, Recipients: d.Recipients,
+		MaxBytes: int64(d.MaxBytes), MaxPackages: d.MaxPackages, NotBefore: statement.At(d.NotBefore), Expires: statement.At(d.Expires),
+		Conditions: append([]string{}, d.Conditions...),
+	}
+	file, ref, err := o.optional(annex.Text{Conditions: d.ConditionsText}, d.ConditionsText, c)
+	if err != nil {
+		return nil, err
+	}
+	b.Annex = ref
+	return o.paper(b, file)
+}
+
+// Refusal drafts a refusal on the grounds named; the reasons, if any, are sealed
+// to both authorities.
+func (o Office) Refusal(h custody.Header, c *custody.Case, grounds []string, reasons string) (*Paper, error) {
+	file, ref, err := o.optional(annex.Text{Reasons: reasons}, reasons, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Refusal{Header: h, Request: c.RequestSHA256, Grounds: grounds, Annex: ref}, file)
+}
+
+// Acceptance drafts the acceptance of exactly the newest grant.
+func (o Office) Acceptance(h custody.Header, c *custody.Case) (*Paper, error) {
+	g := c.Live()
+	if g == nil {
+		return nil, refused("acceptance", custody.CodeNoGrant)
+	}
+	return o.paper(&custody.Acceptance{Header: h, Request: c.RequestSHA256, Grant: g.SHA256}, nil)
+}
+
+// Revocation drafts the revocation of the newest grant.
+func (o Office) Revocation(h custody.Header, c *custody.Case, reason string) (*Paper, error) {
+	g := c.Live()
+	if g == nil {
+		return nil, refused("revocation", custody.CodeNoGrant)
+	}
+	return o.paper(&custody.Revocation{Header: h, Request: c.RequestSHA256, Grant: g.SHA256, Reason: reason}, nil)
+}
+
+// paper checks the form of a body before anybody is asked for a passphrase.
+func (o Office) paper(b custody.Body, file []byte) (*Paper, error) {
+	if _, err := custody.Draft(b); err != nil {
+		return nil, err
+	}
+	return &Paper{b, file}, nil
+}
+
+// optional seals a text to both authorities of a case, or nothing if it is empty.
+func (o Office) optional(t annex.Text, text string, c *custody.Case) ([]byte, *custody.AnnexRef, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil, nil
+	}
+	file, ref, err := o.seal(annex.Annex{Text: t}, c.From, c.To)
+	return file, &ref, err
+}
+
+// seal packs an annex and seals it to all active recipients of authorities.
+func (o Office) seal(a annex.Annex, to ...string) ([]byte, custody.AnnexRef, error) {
+	var list []age.Recipient
+	for _, name := range to {
+		ms, err := o.members(name)
+		if err != nil {
+			return nil, custody.AnnexRef{}, err
+		}
+		for _, m := range ms {
+			r, err := seal.ParseRecipient(m.Recipient)
+			if err != nil {
+				return nil, custody.AnnexRef{}, fmt.Errorf("reading key of %q: %v", m.ID, err)
+			}
+			list = append(list, r)
+		}
+	}
+	return annex.Seal(a, list)
+}
+
+// members returns the active recipients of an authority, of which there is at
+// least one.
+func (o Office) members(name string) ([]*custody.Member, error) {
+	a := o.View.Authorities[name]
+	list := a.ActiveRole(custody.RoleRecipient, o.at())
+	switch {
+	case a == nil || a.Directory == nil:
+		return nil, fmt.Errorf("the relay's log holds no directory of authority %q", name)
+	case len(list) == 0:
+		return nil, fmt.Errorf("authority %q has no active recipient in its directory", name)
+	}
+	return list, nil
+}
+
+// errWide is wrapped where a grant would allow more than the request asks for.
+var errWide = errors.New("the grant would be wider than the request")
+
+// at is the moment of drafting as statements write it.
+func (o Office) at() custody.Time { return statement.At(o.Now) }

@@ -1,0 +1,221 @@
+package officer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/custody"
+)
+
+// Event is an entry of a case in words.
+type Event struct {
+	Seq       int64             `json:"seq"`
+	Index     int64             `json:"index"` // in the log
+	Time      custody.Time      `json:"time"`
+	Kind      custody.Kind      `json:"kind"`
+	Signed    []custody.PartyID `json:"signed"`
+	Via       custody.PartyID   `json:"via"`
+	What      string            `json:"what"`
+	Codes     []string          `json:"codes,omitempty"` // conditions, grounds, reason or finding
+	Statement custody.Digest    `json:"statement_sha256"`
+	Envelope  custody.Digest    `json:"envelope_sha256"`
+}
+
+// Timeline returns the entries of a request's record, oldest first. Signers are
+// named after the directory in force now; a key that left it stands as a key.
+func Timeline(snap *agent.Snapshot, request string) ([]Event, error) {
+	var list []Event
+	for _, l := range snap.Records[custody.RecordID(request)] {
+		e, err := custody.ParseEntry(l.Entry)
+		if err != nil {
+			return nil, err
+		}
+		st, err := custody.ParseStatement(l.Envelope)
+		if err != nil {
+			return nil, err
+		}
+		what, codes := Say(st)
+		by := authorityOf(st.Header.By)
+		list = append(list, Event{Seq: e.Seq, Index: l.Index, Time: e.Time, Kind: e.Kind, Via: e.Via, What: what, Codes: codes,
+			Signed: Signers(snap.Book.View().Authorities[by], st), Statement: e.Statement, Envelope: e.Envelope})
+	}
+	return list, nil
+}
+
+// authorityOf returns the authority of a party's id, or the name itself.
+func authorityOf(by string) string { return custody.PartyID(by).Authority() }
+
+// Say tells in one sentence what a statement does, and the codes that it gives.
+// Everything in it has a checked form; free text is only in annexes.
+func Say(st *custody.Statement) (what string, codes []string) {
+	by := st.Header.By
+	switch b := st.Body.(type) {
+	case *custody.Request:
+		return fmt.Sprintf("%s asks %s for %s until %s", by, b.To, b.RequestType, day(b.Expires)), nil
+	case *custody.Review:
+		return fmt.Sprintf("%s has examined the request (%s)", by, b.Body), []string{b.Finding}
+	case *custody.Grant:
+		return fmt.Sprintf("%s grants it to %s: %s in %s, %s to %s", by, b.To, Bytes(b.MaxBytes),
+			plural(b.MaxPackages, "package"), day(b.NotBefore), day(b.Expires)), b.Conditions
+	case *custody.Refusal:
+		return fmt.Sprintf("%s refuses it", by), b.Grounds
+	case *custody.Acceptance:
+		return fmt.Sprintf("%s accepts the conditions of grant %s", by, short(b.Grant)), nil
+	case *custody.Revocation:
+		return fmt.Sprintf("%s revokes grant %s", by, short(b.Grant)), []string{b.Reason}
+	case *custody.Seal:
+		final := ""
+		if b.Final {
+			final = ", the final one"
+		}
+		return fmt.Sprintf("%s deposits package %s, %s, delivery %d%s", by, b.Package[:8], About(b.PayloadSize), b.Delivery, final), nil
+	case *custody.Unlock:
+		return fmt.Sprintf("%s lets the head of package %s go", by, b.Package[:8]), nil
+	case *custody.Release:
+		return fmt.Sprintf("%s takes package %s for %s", by, b.Package[:8], b.Recipient), nil
+	case *custody.Receipt:
+		return fmt.Sprintf("%s has package %s; everything in it verified", by, b.Package[:8]), nil
+	case *custody.Rejection:
+		return fmt.Sprintf("%s rejects package %s", by, b.Package[:8]), []string{b.Reason}
+	}
+	return fmt.Sprintf("%s files a %s", by, st.Kind), nil
+}
+
+// Sentence joins what a statement does and its codes.
+func Sentence(what string, codes []string) string {
+	if len(codes) == 0 {
+		return what
+	}
+	return what + ": " + strings.Join(codes, ", ")
+}
+
+func day(t custody.Time) string { return t.Time().Format(time.DateOnly) }
+
+func short(d custody.Digest) string { return d.String()[:8] }
+
+// Step is what comes next in a case, and who has to do it.
+type Step struct {
+	Who string `json:"who"` // an authority; empty where nobody has to act
+	Do  string `json:"do"`
+}
+
+// Next says what comes next in a case. name is how people call the request.
+func Next(c *custody.Case, name string, now time.Time) []Step {
+	g := c.Live()
+	switch {
+	case c.Refusal != nil:
+		return []Step{{"", "the request was refused: nothing more can happen"}}
+	case g == nil && !now.Before(c.Request.Expires.Time()):
+		return []Step{{"", "the request has expired: a new one would be needed"}}
+	case g == nil || g.Revoked:
+		return append(unfinished(c, name), Step{c.To, fmt.Sprintf("decides: comity grant %s --draft, or comity refuse %s --ground CODE", name, name)})
+	case !now.Before(g.Expires.Time()):
+		return append(unfinished(c, name), Step{"", "the grant has expired on " + day(g.Expires)})
+	case g.Acceptance.IsZero():
+		list := []Step{{c.From, "reads the conditions and accepts: comity accept " + name}}
+		if len(c.Packages) == 0 {
+			list = append(list, Step{c.To, "may send already; the key stays with it until then: comity send " + name + " FOLDER"})
+		}
+		return list
+	}
+	list := unfinished(c, name)
+	if !g.Final {
+		list = append(list, Step{c.To, fmt.Sprintf("may send until %s: comity send %s FOLDER", day(g.Expires), name)})
+	}
+	if len(list) == 0 {
+		return []Step{{"", "all that was granted has arrived"}}
+	}
+	return list
+}
+
+// unfinished lists the packages that have not arrived, as far as their grant
+// still lets them.
+func unfinished(c *custody.Case, name string) []Step {
+	var list []Step
+	for _, p := range c.Packages {
+		id := p.Package[:8]
+		switch {
+		case p.Grant.Revoked || p.Grant.Acceptance.IsZero():
+		case p.Unlocked.IsZero():
+			list = append(list, Step{c.To, fmt.Sprintf("lets the key of package %s go: comity send %s, as %s", id, name, p.Sender)})
+		case len(p.Releases) == 0:
+			list = append(list, Step{c.From, fmt.Sprintf("fetches package %s: comity fetch %s --into FOLDER", id, name)})
+		default:
+			list = append(list, open(c, p, name)...)
+		}
+	}
+	return list
+}
+
+func open(c *custody.Case, p *custody.PackageState, name string) []Step {
+	var list []Step
+	for _, r := range p.Releases {
+		if r.Closed.IsZero() {
+			list = append(list, Step{c.From, fmt.Sprintf("finishes fetching package %s, as %s: comity fetch %s --into FOLDER", p.Package[:8], r.By, name)})
+		}
+	}
+	return list
+}
+
+// State says in one word or two where a case stands.
+func State(c *custody.Case, now time.Time) string {
+	g := c.Live()
+	switch {
+	case c.Refusal != nil:
+		return "refused"
+	case g == nil && !now.Before(c.Request.Expires.Time()):
+		return "expired"
+	case g == nil:
+		return "waits for a decision"
+	case g.Revoked:
+		return "grant revoked"
+	case g.Acceptance.IsZero() && now.Before(g.Expires.Time()):
+		return "granted, not accepted"
+	case !now.Before(g.Expires.Time()):
+		return "grant expired"
+	case g.Final && len(unfinished(c, "")) == 0:
+		return "all arrived"
+	}
+	return "open"
+}
+
+// PackageInfo is a package of a case as data.
+type PackageInfo struct {
+	Package   string          `json:"package"`
+	Delivery  int64           `json:"delivery"`
+	Final     bool            `json:"final"`
+	Size      int64           `json:"payload_size"`
+	Sender    custody.PartyID `json:"sender"`
+	Deposited custody.Time    `json:"deposited"`
+	Unlocked  custody.Time    `json:"unlocked,omitzero"`
+	Taken     []TakeInfo      `json:"taken"`
+}
+
+// TakeInfo is how a package went to one recipient.
+type TakeInfo struct {
+	By        custody.PartyID `json:"by"`
+	Recipient custody.PartyID `json:"recipient"`
+	Released  custody.Time    `json:"released"`
+	Closed    custody.Time    `json:"closed,omitzero"`
+	Rejected  string          `json:"rejected,omitempty"` // the reason
+}
+
+// Packages lists the deposited packages of a case.
+func Packages(c *custody.Case) []PackageInfo {
+	list := []PackageInfo{}
+	for _, p := range c.Packages {
+		i := PackageInfo{Package: p.Package, Delivery: p.Delivery, Final: p.Final, Size: p.PayloadSize, Sender: p.Sender,
+			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}}
+		for _, r := range p.Releases {
+			t := TakeInfo{By: r.By, Recipient: r.Recipient, Released: r.Time, Closed: r.Closed}
+			if r.Rejection != nil {
+				t.Rejected = r.Rejection.Reason
+			}
+			i.Taken = append(i.Taken, t)
+		}
+		list = append(list, i)
+	}
+	return list
+}

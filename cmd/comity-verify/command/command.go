@@ -1,0 +1,265 @@
+// Package command is the program comity-verify as a function, so that tests and
+// the demonstration can run it too.
+//
+// It refuses what the program refuses: see cmd/comity-verify.
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"comity.example/comity/custody/dossier"
+)
+
+const usage = `Usage: comity-verify FILE [--root NAME=FP]... [--relay ORIGIN=FP]...
+                     [--pins PINS] [--exhibits DIR] [--sealed DIR] [--json]
+
+Verifies the dossier FILE offline: signatures, records, rules, log, contents.
+
+  --root NAME=FP      fingerprint of an authority's root keys, as on paper
+  --relay ORIGIN=FP   fingerprint of a relay's root keys
+  --pins PINS         file with lines "root NAME FP" and "relay ORIGIN FP"
+  --exhibits DIR      say for each file below DIR whether a package holds it
+  --sealed DIR        check DIR/head, DIR/payload, DIR/inner.age, or the same in
+                      DIR/PACKAGE/, against the seals
+  --json              print JSON instead of text
+
+Without the fingerprints of both authorities and the relay nothing shows who
+made the file: take them from the authorities, not from who gave you the file.
+
+Exit status: 0 verified; 1 something could not be read; 2 usage; 4 verification
+failed, no dossier, origin not checked, or a file is not what it should be.
+
+Example:
+  $ comity-verify case.dossier --pins agreement.pins --exhibits ./exhibits
+`
+
+const (
+	exitVerified = 0
+	exitError    = 1
+	exitUsage    = 2
+	exitFailed   = 4
+)
+
+// Main is the program: it reads os.Args and returns the exit status.
+func Main() int { return run(os.Args[1:], os.Stdout, os.Stderr) }
+
+// options is the parsed command line.
+type options struct {
+	file, exhibits, sealed string
+	json                   bool
+	pins                   dossier.Pins
+	pinsFile               string
+}
+
+// report is what --json prints.
+type report struct {
+	Type     string           `json:"_type"` // comity/verify-report/v1
+	Verdict  *dossier.Verdict `json:"verdict"`
+	Exhibits []exhibit        `json:"exhibits,omitempty"`
+	Sealed   []sealedFile     `json:"sealed,omitempty"`
+}
+
+// errUsage is wrapped by errors of the command line.
+var errUsage = errors.New("see comity-verify --help")
+
+// run is the whole program. It returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return exitVerified
+	}
+	if err != nil {
+		return fail(stderr, err, exitUsage)
+	}
+	d, err := open(o)
+	if err != nil {
+		return fail(stderr, err, openStatus(err))
+	}
+	v, err := dossier.Verify(d, o.pins)
+	r := &report{Type: "comity/verify-report/v1", Verdict: v}
+	if err == nil {
+		if err := r.compare(o); err != nil {
+			return fail(stderr, err, exitError)
+		}
+	}
+	if err := r.print(stdout, o.json); err != nil {
+		return fail(stderr, err, exitError)
+	}
+	return r.explain(stderr)
+}
+
+// parse reads the command line. Flags may stand before and after FILE.
+func parse(args []string) (*options, error) {
+	o := &options{}
+	f := flag.NewFlagSet("comity-verify", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
+	f.Func("root", "", func(s string) error { return o.pin("root", s) })
+	f.Func("relay", "", func(s string) error { return o.pin("relay", s) })
+	f.StringVar(&o.pinsFile, "pins", "", "")
+	f.StringVar(&o.exhibits, "exhibits", "", "")
+	f.StringVar(&o.sealed, "sealed", "", "")
+	f.BoolVar(&o.json, "json", false, "")
+	for rest := args; ; {
+		if err := f.Parse(rest); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, fmt.Errorf("%v: %w", err, errUsage)
+		}
+		if rest = f.Args(); len(rest) == 0 {
+			break
+		}
+		if o.file != "" {
+			return nil, fmt.Errorf("more than one file: %q and %q: %w", o.file, rest[0], errUsage)
+		}
+		o.file, rest = rest[0], rest[1:]
+	}
+	if o.file == "" {
+		return nil, fmt.Errorf("no file given: %w", errUsage)
+	}
+	return o, nil
+}
+
+func (o *options) pin(what, s string) error {
+	name, fp, ok := strings.Cut(s, "=")
+	if !ok {
+		return fmt.Errorf("want NAME=FINGERPRINT")
+	}
+	return o.pins.Add(what, name, fp)
+}
+
+// open reads the pins file and the dossier.
+func open(o *options) (*dossier.Dossier, error) {
+	if o.pinsFile != "" {
+		text, err := readLimited(o.pinsFile, dossier.MaxPins)
+		if err != nil {
+			return nil, fmt.Errorf("reading pins: %w", err)
+		}
+		p, err := dossier.ParsePins(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", o.pinsFile, err)
+		}
+		for name, fp := range p.Authorities {
+			err = errors.Join(err, o.pins.Add("root", name, fp.String()))
+		}
+		for name, fp := range p.Relays {
+			err = errors.Join(err, o.pins.Add("relay", name, fp.String()))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q and the command line: %w", o.pinsFile, err)
+		}
+	}
+	f, err := os.Open(o.file)
+	if err != nil {
+		return nil, fmt.Errorf("reading dossier: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading dossier: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading dossier: %q is not a regular file", o.file)
+	}
+	return dossier.Read(f, info.Size())
+}
+
+// openStatus tells a file that cannot be read from one that was read and is no
+// dossier, not any more perhaps: that is a verification that failed.
+func openStatus(err error) int {
+	if errors.Is(err, dossier.ErrFormat) {
+		return exitFailed
+	}
+	return exitError
+}
+
+func readLimited(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("%q has more than %d bytes", name, most)
+	}
+	return b, err
+}
+
+// compare does what --exhibits and --sealed ask for.
+func (r *report) compare(o *options) (err error) {
+	if o.exhibits != "" {
+		if r.Exhibits, err = exhibits(o.exhibits, r.Verdict.Exhibits()); err != nil {
+			return err
+		}
+	}
+	if o.sealed != "" {
+		r.Sealed, err = sealed(o.sealed, r.Verdict.Packages)
+	}
+	return err
+}
+
+func (r *report) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	var b strings.Builder
+	b.WriteString(r.Verdict.Text())
+	if len(r.Exhibits) > 0 {
+		fmt.Fprintf(&b, "\nExhibits\n")
+	}
+	for _, x := range r.Exhibits {
+		x.text(&b)
+	}
+	if len(r.Sealed) > 0 {
+		fmt.Fprintf(&b, "\nSealed files\n")
+	}
+	for _, x := range r.Sealed {
+		x.text(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// explain says on stderr why the status is not 0, and returns it.
+func (r *report) explain(stderr io.Writer) int {
+	v := r.Verdict
+	if v.Failed != nil {
+		return fail(stderr, fmt.Errorf("verification failed: %s: %s", v.Failed.Check, v.Failed.Why), exitFailed)
+	}
+	status := exitVerified
+	for _, x := range r.Exhibits {
+		if x.Status != statusHeld {
+			status = fail(stderr, fmt.Errorf("%q %s", x.File, x.Status), exitFailed)
+		}
+	}
+	for _, x := range r.Sealed {
+		if x.Status != statusSealed {
+			status = fail(stderr, fmt.Errorf("%q %s", x.File, x.Status), exitFailed)
+		}
+	}
+	if !v.Verified() {
+		status = fail(stderr, errors.New("the origin of the dossier is not checked"), exitFailed)
+		fmt.Fprintln(stderr, "comity-verify: hint: name the fingerprints of both authorities and of the relay with --root and --relay, or with --pins")
+	}
+	return status
+}
+
+func fail(stderr io.Writer, err error, status int) int {
+	fmt.Fprintf(stderr, "comity-verify: error: %v\n", err)
+	var hint interface{ Hint() string }
+	if errors.As(err, &hint) {
+		fmt.Fprintf(stderr, "comity-verify: hint: %s\n", hint.Hint())
+	}
+	return status
+}

@@ -1,0 +1,110 @@
+package dossier
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
+)
+
+// contents checks what the maker of the dossier added on packages it opened.
+func (c *verifier) contents() error {
+	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
+	for _, id := range slices.Sorted(maps.Keys(c.d.Packages)) {
+		p := kase.Package(id)
+		var err error
+		if p == nil {
+			err = errors.New("the record holds no seal of it")
+		}
+		if err := c.check(err, "contents of package %q", id); err != nil {
+			return err
+		}
+		if err := c.opened(p, c.d.Packages[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// opened follows the chain from the seal to the hash of each file: seal, inner
+// statement, tag manifest, manifest.
+func (c *verifier) opened(p *custody.PackageState, x Contents) error {
+	err := custody.VerifyInner(x.Inner, c.senders[p.Package], p.Seal)
+	if err := c.check(err, "inner statement of package %q", p.Package); err != nil {
+		return err
+	}
+	in, sum, _, err := custody.ParseInner(x.Inner)
+	if err != nil {
+		return c.check(err, "inner statement of package %q", p.Package)
+	}
+	for _, r := range p.Releases {
+		if r.Receipt == nil {
+			continue
+		}
+		if r.Receipt.InnerStatement != sum {
+			err = fmt.Errorf("%q receipted another inner statement", r.By)
+		}
+		if err := c.check(err, "receipt of package %q by %q", p.Package, r.By); err != nil {
+			return err
+		}
+	}
+	if err := c.check(checkTagManifest(x, in), "tag manifest of package %q", p.Package); err != nil {
+		return err
+	}
+	lines, err := checkManifest(x, in)
+	if err := c.check(err, "manifest of package %q", p.Package); err != nil {
+		return err
+	}
+	c.verdict.opened[p.Package] = &Opened{
+		Inner: sum, Files: in.Files, Bytes: in.Bytes, TagManifest: in.TagManifest,
+		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, lines: lines,
+	}
+	return nil
+}
+
+// checkTagManifest: it is the one that the sender signed, lists the three tag
+// files of a bag, and has the hash of this manifest. The other two tag files say
+// nothing on the exhibits and are not in a dossier.
+func checkTagManifest(x Contents, in *custody.Inner) error {
+	if sha256.Sum256(x.TagManifest) != in.TagManifest {
+		return errors.New("the inner statement has another hash for it")
+	}
+	lines, err := bag.ParseManifest(x.TagManifest)
+	if err != nil {
+		return err
+	}
+	names := []string{"bag-info.txt", "bagit.txt", manifestName}
+	if len(lines) != len(names) {
+		return fmt.Errorf("it lists %d files instead of %d", len(lines), len(names))
+	}
+	for i, l := range lines {
+		if l.Path != names[i] {
+			return fmt.Errorf("it lists %q where %q was due", l.Path, names[i])
+		}
+		if l.Path == manifestName && l.Sum != sha256.Sum256(x.Manifest) {
+			return fmt.Errorf("it has another hash for %q", manifestName)
+		}
+	}
+	return nil
+}
+
+func checkManifest(x Contents, in *custody.Inner) ([]bag.Line, error) {
+	lines, err := bag.ParseManifest(x.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(lines)) != in.Files {
+		return nil, fmt.Errorf("it lists %d files, the inner statement says %d", len(lines), in.Files)
+	}
+	for _, l := range lines {
+		if !strings.HasPrefix(l.Path, "data/") {
+			return nil, fmt.Errorf("it lists %q, which is not below data/", l.Path)
+		}
+	}
+	return lines, nil
+}

@@ -1,0 +1,258 @@
+package dossier
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/crypto/translog"
+	"comity.example/comity/custody"
+)
+
+const (
+	dossierType = "comity/dossier/v1"
+
+	checkpointName  = "checkpoint"
+	dossierName     = "dossier.json"
+	entryName       = "entry.json"
+	envelopeName    = "envelope.json"
+	proofName       = "proof"
+	saltName        = "salt"
+	statementName   = "statement.json"
+	innerName       = "inner.json"
+	manifestName    = "manifest-sha256.txt"
+	tagManifestName = "tagmanifest-sha256.txt"
+
+	requestFolder = "request"
+	maxEntries    = 1_000_000 // what six digits count
+	maxManifest   = 256 << 20
+)
+
+// maxSizeOf returns the largest size in bytes of a file of that name; 0 for a
+// name that no dossier has.
+func maxSizeOf(name string) int64 {
+	switch path.Base(name) {
+	case checkpointName:
+		return translog.MaxCheckpointBytes
+	case envelopeName, statementName:
+		return statement.MaxEnvelope
+	case entryName:
+		return 1 << 20
+	case dossierName, proofName, saltName, tagManifestName:
+		return 8 << 10
+	case innerName:
+		return custody.MaxInner
+	case manifestName:
+		return maxManifest
+	}
+	return 0
+}
+
+// index is dossier.json. It holds nothing that the rest does not prove.
+type index struct {
+	Type    string `json:"_type"`
+	Relay   string `json:"relay"`
+	Request string `json:"request"`
+}
+
+// files returns the files of a dossier in bytewise order of their names.
+func (d *Dossier) files() ([]file, error) {
+	if err := errors.Join(custody.CheckOrigin(d.Relay), custody.CheckID(d.Request)); err != nil {
+		return nil, err
+	}
+	list := []file{
+		{checkpointName, d.Checkpoint},
+		{dossierName, statement.Encode(index{dossierType, d.Relay, d.Request})},
+	}
+	for id, lines := range d.Records {
+		folder, err := d.folder(id)
+		if err != nil {
+			return nil, err
+		}
+		if len(lines) > maxEntries {
+			return nil, fmt.Errorf("record %q has %d entries, more than %d", id, len(lines), maxEntries)
+		}
+		for seq, l := range lines {
+			fs, err := l.files(fmt.Sprintf("records/%s/%06d/", folder, seq))
+			if err != nil {
+				return nil, fmt.Errorf("entry %d of record %q: %w", seq, id, err)
+			}
+			list = append(list, fs...)
+		}
+	}
+	for id, c := range d.Packages {
+		if err := custody.CheckID(id); err != nil {
+			return nil, err
+		}
+		at := "packages/" + id + "/"
+		list = append(list, file{at + innerName, c.Inner}, file{at + manifestName, c.Manifest}, file{at + tagManifestName, c.TagManifest})
+	}
+	for _, f := range list {
+		if int64(len(f.data)) > maxSizeOf(f.name) {
+			return nil, fmt.Errorf("%q has %d bytes, more than %d", f.name, len(f.data), maxSizeOf(f.name))
+		}
+	}
+	slices.SortFunc(list, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return list, nil
+}
+
+// folder returns the folder of a record, one path segment.
+func (d *Dossier) folder(id custody.RecordID) (string, error) {
+	switch {
+	case id == custody.RelayRecord:
+		return "relay", nil
+	case string(id) == d.Request:
+		return requestFolder, nil
+	case custody.CheckAuthority(id.Authority()) == nil:
+		return "authority-" + id.Authority(), nil
+	}
+	return "", fmt.Errorf("record %q does not belong into the dossier of request %q", id, d.Request)
+}
+
+// files returns the five files of an entry.
+func (l *Line) files(at string) ([]file, error) {
+	env, err := statement.Parse(l.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	return []file{
+		{at + entryName, l.Entry},
+		{at + envelopeName, l.Envelope},
+		{at + proofName, l.proof()},
+		{at + saltName, []byte(l.Salt.String() + "\n")},
+		{at + statementName, env.Payload},
+	}, nil
+}
+
+func (l *Line) proof() []byte {
+	b := fmt.Appendf(nil, "index %d\n", l.Index)
+	for _, h := range l.Proof {
+		b = append(base64.StdEncoding.AppendEncode(b, h[:]), '\n')
+	}
+	return b
+}
+
+// parse builds a dossier from its files. What it lets pass, a file twice, a gap,
+// another spelling, shows when the dossier is encoded again.
+func parse(files []file) (*Dossier, error) {
+	d := &Dossier{Records: map[custody.RecordID][]Line{}, Packages: map[string]Contents{}}
+	for _, f := range files {
+		if f.name != dossierName {
+			continue
+		}
+		var x index
+		if err := statement.Decode(f.data, &x); err != nil {
+			return nil, fmt.Errorf("%q: %v", dossierName, err)
+		}
+		if x.Type != dossierType {
+			return nil, fmt.Errorf("%q: unknown _type %q", dossierName, x.Type)
+		}
+		d.Relay, d.Request = x.Relay, x.Request
+	}
+	if d.Relay == "" {
+		return nil, fmt.Errorf("there is no %q", dossierName)
+	}
+	for _, f := range files {
+		if err := d.put(f); err != nil {
+			return nil, fmt.Errorf("%q: %v", f.name, err)
+		}
+	}
+	return d, nil
+}
+
+var errName = errors.New("a dossier has no such file")
+
+// put stores one file at its place.
+func (d *Dossier) put(f file) error {
+	p := strings.Split(f.name, "/")
+	switch {
+	case f.name == checkpointName:
+		d.Checkpoint = f.data
+	case f.name == dossierName:
+	case len(p) == 3 && p[0] == "packages":
+		return d.putContents(p[1], p[2], f.data)
+	case len(p) == 4 && p[0] == "records":
+		return d.putLine(p[1], p[2], p[3], f.data)
+	default:
+		return errName
+	}
+	return nil
+}
+
+func (d *Dossier) putContents(id, name string, data []byte) error {
+	c := d.Packages[id]
+	switch name {
+	case innerName:
+		c.Inner = data
+	case manifestName:
+		c.Manifest = data
+	case tagManifestName:
+		c.TagManifest = data
+	default:
+		return errName
+	}
+	d.Packages[id] = c
+	return nil
+}
+
+func (d *Dossier) putLine(folder, seq, name string, data []byte) error {
+	id := custody.RecordID(folder) // relay
+	if a, ok := strings.CutPrefix(folder, "authority-"); ok {
+		id = custody.AuthorityRecord(a)
+	} else if folder == requestFolder {
+		id = custody.RecordID(d.Request)
+	}
+	lines := d.Records[id]
+	n, err := strconv.Atoi(seq)
+	if err != nil || n < 0 || n > len(lines) {
+		return errors.New("entries must be numbered from 000000 without a gap")
+	}
+	if n == len(lines) {
+		lines = append(lines, Line{})
+	}
+	if err := lines[n].put(name, data); err != nil {
+		return err
+	}
+	d.Records[id] = lines
+	return nil
+}
+
+func (l *Line) put(name string, data []byte) (err error) {
+	switch name {
+	case entryName:
+		l.Entry = data
+	case envelopeName:
+		l.Envelope = data
+	case proofName:
+		l.Index, l.Proof, err = parseProof(string(data))
+	case saltName:
+		l.Salt, err = statement.ParseDigest(strings.TrimSuffix(string(data), "\n"))
+	case statementName: // derived from the envelope; the comparison is exact
+	default:
+		return errName
+	}
+	return err
+}
+
+func parseProof(text string) (at int64, proof []tlog.Hash, err error) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	first, ok := strings.CutPrefix(lines[0], "index ")
+	if at, err = strconv.ParseInt(first, 10, 64); !ok || err != nil {
+		return 0, nil, fmt.Errorf("malformed proof: first line %.40q", lines[0])
+	}
+	for _, s := range lines[1:] {
+		b, err := base64.StdEncoding.DecodeString(s)
+		if err != nil || len(b) != tlog.HashSize {
+			return 0, nil, fmt.Errorf("malformed proof: hash %.60q", s)
+		}
+		proof = append(proof, tlog.Hash(b))
+	}
+	return at, proof, nil
+}

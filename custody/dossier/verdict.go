@@ -1,0 +1,224 @@
+package dossier
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
+)
+
+// Result is the verdict in one word.
+type Result string
+
+// The results. Only the first says that the dossier is what it seems.
+const (
+	ResultVerified  Result = "verified"
+	ResultUnchecked Result = "consistent-origin-not-checked" // a pin is missing
+	ResultFailed    Result = "failed"
+)
+
+const (
+	verdictType = "comity/verdict/v1"
+
+	timesText    = "asserted by the relay alone: no witness cosigned"
+	completeText = "completeness not attested"
+)
+
+// Verdict is what Verify found. Its JSON form is versioned by its type; the story
+// is there only if nothing failed.
+type Verdict struct {
+	Type         string                `json:"_type"` // comity/verdict/v1
+	Result       Result                `json:"result"`
+	Failed       *Failure              `json:"failed,omitempty"`
+	Relay        Origin                `json:"relay"`
+	Authorities  []Origin              `json:"authorities"` // requesting, then requested
+	Request      string                `json:"request"`     // its id
+	Acts         []Act                 `json:"acts"`        // the request's record
+	Packages     []Package             `json:"packages"`    // deposited ones
+	Checkpoint   custody.CheckpointRef `json:"checkpoint"`  // up to which the log is proved
+	Times        string                `json:"times"`       // who vouches for them
+	Completeness string                `json:"completeness"`
+	NotProved    []string              `json:"not_proved"`
+	Checks       []string              `json:"checks"` // that passed, in their order
+	opened       map[string]*Opened    // by package
+}
+
+// Failure names the check that failed and why.
+type Failure struct {
+	Check string `json:"check"`
+	Why   string `json:"why"`
+}
+
+// Origin is who the dossier leads to: an authority or a relay, by its root keys.
+type Origin struct {
+	Name        string         `json:"name"`
+	Fingerprint custody.Digest `json:"fingerprint"`
+	Pinned      bool           `json:"pinned"` // a pin said the same
+}
+
+// Act is one statement of the request's record.
+type Act struct {
+	Seq       int64             `json:"seq"`
+	Index     int64             `json:"log_index"`
+	Kind      custody.Kind      `json:"kind"`
+	Time      custody.Time      `json:"time"`
+	By        string            `json:"by"`
+	Signers   []custody.PartyID `json:"signers"` // all of them, verified
+	Via       custody.PartyID   `json:"via"`
+	Statement custody.Digest    `json:"statement_sha256"`
+	Says      string            `json:"says"` // one plain sentence
+}
+
+// Package is a deposited package and how far it went. Times that are absent did
+// not come.
+type Package struct {
+	ID          string            `json:"package"`
+	Sender      custody.PartyID   `json:"sender"`
+	Recipients  []custody.PartyID `json:"recipients"`
+	Seal        custody.Digest    `json:"seal_sha256"`
+	HeadSHA256  custody.Digest    `json:"head_sha256"`
+	PayloadSize int64             `json:"payload_size"` // ciphertext bytes
+	Parts       int64             `json:"parts"`
+	PayloadRoot custody.Digest    `json:"payload_root"`
+	InnerSHA256 custody.Digest    `json:"inner_sha256"` // of inner.age
+	Delivery    int64             `json:"delivery"`
+	Final       bool              `json:"final"`
+	Deposited   custody.Time      `json:"deposited"`
+	Released    custody.Time      `json:"head_released,omitzero"` // by the sender
+	Taken       []Taking          `json:"taken"`
+	Opened      *Opened           `json:"opened,omitempty"` // if the dossier has its contents
+}
+
+// Taking is one recipient's taking of a package, and what it said of it.
+type Taking struct {
+	By        custody.PartyID `json:"by"`
+	Recipient custody.PartyID `json:"recipient"`
+	Time      custody.Time    `json:"time"`
+	Outcome   string          `json:"outcome"` // receipted, rejected or none
+	Reason    string          `json:"reason,omitempty"`
+	Closed    custody.Time    `json:"closed,omitzero"`
+}
+
+// Opened is what the sender said of a package to its recipients.
+type Opened struct {
+	Inner       custody.Digest `json:"inner_statement_sha256"`
+	Files       int64          `json:"files"`
+	Bytes       int64          `json:"bytes"`
+	TagManifest custody.Digest `json:"tag_manifest_sha256"`
+	Description string         `json:"description"`
+	Handling    []string       `json:"handling"`
+	Examiner    string         `json:"examiner"`
+	Issued      custody.Time   `json:"issued"` // the sender's clock
+	lines       []bag.Line
+}
+
+// Exhibit is a file that a proven manifest lists.
+type Exhibit struct {
+	Package string `json:"package"`
+	Path    string `json:"path"` // in the package, below data/
+}
+
+func newVerdict(d *Dossier) *Verdict {
+	return &Verdict{
+		Type: verdictType, Result: ResultFailed, Request: d.Request,
+		Authorities: []Origin{}, Acts: []Act{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{},
+		opened: map[string]*Opened{},
+	}
+}
+
+// fail empties the verdict of all but the failure: half a proof must not read
+// like one.
+func (v *Verdict) fail(err error) *Verdict {
+	f := &Failure{Why: err.Error()}
+	var c *CheckError
+	if errors.As(err, &c) {
+		f = &Failure{c.Check, c.Err.Error()}
+	}
+	return &Verdict{
+		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request,
+		Authorities: []Origin{}, Acts: []Act{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks,
+	}
+}
+
+// Verified reports whether everything was verified down from pinned roots.
+func (v *Verdict) Verified() bool { return v.Result == ResultVerified }
+
+// note adds a verified act of the request's record.
+func (v *Verdict) note(p placed, e *custody.Entry, s *custody.Statement, view *custody.View) {
+	a := Act{
+		Seq: e.Seq, Index: p.Index, Kind: e.Kind, Time: e.Time, By: s.Header.By, Via: e.Via,
+		Signers: []custody.PartyID{}, Statement: e.Statement, Says: sentence(s),
+	}
+	for _, id := range s.Signers() {
+		a.Signers = append(a.Signers, signer(view, s, id, e.Time))
+	}
+	v.Acts = append(v.Acts, a)
+}
+
+// signer names the party whose key signed. The replay has verified that there is
+// one: an active officer of the authority, or the agent itself.
+func signer(view *custody.View, s *custody.Statement, id keys.ID, now custody.Time) custody.PartyID {
+	by := custody.PartyID(s.Header.By)
+	a := view.Authorities[by.Authority()]
+	if m, ok := a.Member(by); ok && m.Key.ID() == id {
+		return by
+	}
+	for _, m := range a.ActiveRole(custody.RoleOfficer, now) {
+		if m.Key.ID() == id {
+			return m.ID
+		}
+	}
+	return custody.PartyID("key " + id.String())
+}
+
+// tell fills in the story once all checks have passed.
+func (v *Verdict) tell(kase *custody.Case) {
+	v.Result = ResultVerified
+	for _, o := range append(slices.Clone(v.Authorities), v.Relay) {
+		if !o.Pinned {
+			v.Result = ResultUnchecked
+		}
+	}
+	v.Times, v.Completeness = timesText, completeText
+	for _, p := range kase.Packages {
+		v.Packages = append(v.Packages, v.describe(p))
+	}
+	v.NotProved = notProved(v)
+}
+
+func (v *Verdict) describe(p *custody.PackageState) Package {
+	x := Package{
+		ID: p.Package, Sender: p.Sender, Seal: p.SHA256, HeadSHA256: p.HeadSHA256, PayloadSize: p.PayloadSize,
+		Parts: p.Parts, PayloadRoot: p.PayloadRoot, InnerSHA256: p.InnerSHA256, Delivery: p.Delivery, Final: p.Final,
+		Deposited: p.Deposited, Released: p.Unlocked, Taken: []Taking{}, Opened: v.opened[p.Package],
+	}
+	for _, r := range p.Recipients {
+		x.Recipients = append(x.Recipients, r.ID)
+	}
+	for _, r := range p.Releases {
+		t := Taking{By: r.By, Recipient: r.Recipient, Time: r.Time, Outcome: "none", Closed: r.Closed}
+		switch {
+		case r.Receipt != nil:
+			t.Outcome = "receipted"
+		case r.Rejection != nil:
+			t.Outcome, t.Reason = "rejected", r.Rejection.Reason
+		}
+		x.Taken = append(x.Taken, t)
+	}
+	return x
+}
+
+// Exhibits returns the files of all opened packages by their SHA-256. It is empty
+// if the dossier has no contents, or failed.
+func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
+	m := map[custody.Digest][]Exhibit{}
+	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
+		for _, l := range v.opened[id].lines {
+			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path})
+		}
+	}
+	return m
+}

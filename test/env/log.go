@@ -1,0 +1,59 @@
+package env
+
+import (
+	"fmt"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"comity.example/comity/crypto/translog"
+)
+
+// Log is a custody log in memory. The zero value is an empty one. It is not safe
+// for concurrent use.
+type Log struct {
+	size   int64
+	hashes []tlog.Hash // as numbered by tlog.StoredHashIndex
+}
+
+// Append adds a leaf and returns its index.
+func (l *Log) Append(leaf translog.Leaf) (int64, error) {
+	hs, err := tlog.StoredHashesForRecordHash(l.size, leaf.Hash(), tlog.HashReaderFunc(l.read))
+	if err != nil {
+		return 0, fmt.Errorf("appending leaf %d: %v", l.size, err)
+	}
+	l.hashes = append(l.hashes, hs...)
+	l.size++
+	return l.size - 1, nil
+}
+
+// Head returns the checkpoint of the log under a name.
+func (l *Log) Head(origin string) (translog.Checkpoint, error) {
+	root, err := tlog.TreeHash(l.size, tlog.HashReaderFunc(l.read))
+	return translog.Checkpoint{Origin: origin, Size: l.size, Root: root}, err
+}
+
+// Sign returns the checkpoint of the log as a note signed by s.
+func (l *Log) Sign(s note.Signer) ([]byte, error) {
+	c, err := l.Head(s.Name())
+	if err != nil {
+		return nil, err
+	}
+	return translog.Sign(c, s)
+}
+
+// Prove returns the audit path of a leaf in the log as it stands.
+func (l *Log) Prove(index int64) ([]tlog.Hash, error) {
+	return translog.ProveInclusion(l.size, index, tlog.HashReaderFunc(l.read))
+}
+
+func (l *Log) read(at []int64) ([]tlog.Hash, error) {
+	hs := make([]tlog.Hash, len(at))
+	for i, n := range at {
+		if n < 0 || n >= int64(len(l.hashes)) {
+			return nil, fmt.Errorf("no stored hash %d", n)
+		}
+		hs[i] = l.hashes[n]
+	}
+	return hs, nil
+}

@@ -1,0 +1,122 @@
+package env
+
+import (
+	"crypto/sha256"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+)
+
+// Play plays the whole path: From asks, To reviews and grants, From accepts, To
+// sends the files below dir as one package and unlocks it, From takes and
+// receipts it.
+func (s *Story) Play(dir string) error {
+	if err := s.Agree(); err != nil {
+		return err
+	}
+	p, err := s.Send(dir)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func(*Package) error{s.Unlock, s.Release, s.Receipt} {
+		if err := step(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Agree plays request, review, grant (signed by two officers) and acceptance.
+func (s *Story) Agree() error {
+	req, err := s.Post(s.From.ID("agent/desk-1"), &custody.Request{
+		Header: custody.Header{Relay: s.Origin, By: s.From.Name, Issued: s.Now()},
+		To:     s.To.Name, RequestType: "stored-data", OrderSHA256: sha256.Sum256([]byte("the signed order")),
+		Recipients: s.From.Recipients(), Expires: later(s.Now(), 90),
+		Annex: custody.AnnexRef{SHA256: statement.NewNonce(), Size: 4000},
+	}, s.From.Officers[0])
+	if err != nil {
+		return err
+	}
+	s.request = req.Record()
+	rev, err := s.Post(s.To.ID("agent/desk-1"), &custody.Review{
+		Header: s.header(s.To.Name), Request: req.SHA256, Body: "judicial", Finding: custody.FindingNoObjection,
+		Annex: custody.AnnexRef{SHA256: statement.NewNonce(), Size: 3000},
+	}, s.To.Officers[0])
+	if err != nil {
+		return err
+	}
+	grant, err := s.Post(s.To.ID("agent/desk-1"), &custody.Grant{
+		Header: s.header(s.To.Name), Request: req.SHA256, Review: rev.SHA256, To: s.From.Name,
+		Senders: []custody.PartyID{s.To.ID("agent/lab-1")}, Recipients: s.From.Recipients(),
+		MaxBytes: 1 << 40, MaxPackages: 10, NotBefore: s.Now(), Expires: later(s.Now(), 60),
+		Conditions: []string{"use-limitation", "confidentiality"},
+	}, s.To.Officers...)
+	if err != nil {
+		return err
+	}
+	_, err = s.Post(s.From.ID("agent/desk-1"), &custody.Acceptance{
+		Header: s.header(s.From.Name), Request: req.SHA256, Grant: grant.SHA256,
+	}, s.From.Officers[1])
+	return err
+}
+
+// Revoke takes the live grant back.
+func (s *Story) Revoke() error {
+	_, err := s.Post(s.To.ID("agent/desk-1"), &custody.Revocation{
+		Header: s.header(s.To.Name), Request: s.Case().RequestSHA256, Grant: s.Case().Live().SHA256, Reason: "no-longer-justified",
+	}, s.To.Officers[0])
+	return err
+}
+
+// Unlock lets a package's head go.
+func (s *Story) Unlock(p *Package) error {
+	c, err := s.Log.Head(s.Origin)
+	if err != nil {
+		return err
+	}
+	return s.agent(s.To, s.To.Lab, &custody.Unlock{
+		Header: s.header(string(s.To.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, HeadSHA256: p.Seal.HeadSHA256, Acceptance: s.Case().Live().Acceptance,
+		Checkpoint: custody.CheckpointRef{Size: c.Size, Root: custody.Digest(c.Root)},
+	})
+}
+
+// Release takes a package for the recipient "lab" of From.
+func (s *Story) Release(p *Package) error {
+	return s.agent(s.From, s.From.Lab, &custody.Release{
+		Header: s.header(string(s.From.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, Acceptance: s.Case().Live().Acceptance, Recipient: s.From.ID("recipient/lab"),
+	})
+}
+
+// Receipt says that a released package arrived whole.
+func (s *Story) Receipt(p *Package) error {
+	_, sum, _, err := custody.ParseInner(p.Contents.Inner)
+	if err != nil {
+		return err
+	}
+	return s.agent(s.From, s.From.Lab, &custody.Receipt{
+		Header: s.header(string(s.From.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, InnerStatement: sum, Scope: custody.ScopeWhole,
+	})
+}
+
+// Reject says that a released package did not verify.
+func (s *Story) Reject(p *Package, reason string) error {
+	return s.agent(s.From, s.From.Lab, &custody.Rejection{
+		Header: s.header(string(s.From.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, Reason: reason,
+	})
+}
+
+// agent posts what a lab agent says of itself.
+func (s *Story) agent(a *Authority, k *keys.Private, body custody.Body) error {
+	_, err := s.Post(a.ID("agent/lab-1"), body, k)
+	return err
+}
+
+// header begins a later statement of the request's record.
+func (s *Story) header(by string) custody.Header {
+	return custody.Header{Relay: s.Origin, By: by, Issued: s.Now(), After: s.records[s.request].Tip()}
+}
