@@ -72,31 +72,20 @@ func (a *Authority) accepts(origin string, fp Digest) bool {
 }
 
 // withRoot and withDirectory return the authority after an accepted statement.
-func (a *Authority) withRoot(s *Statement) (*Authority, error) {
+func (a *Authority) withRoot(s *Statement) *Authority {
 	b := s.Body.(*Root)
-	n := &Authority{Name: b.By, Root: b, RootSHA256: s.SHA256, registrars: map[PartyID]*Member{}}
+	n := &Authority{Name: b.By, Root: b, RootSHA256: s.SHA256, registrars: b.members}
 	if a != nil {
 		n.Directory, n.DirectorySHA256, n.members = a.Directory, a.DirectorySHA256, a.members
 	}
-	return n, fill(n.registrars, b.Registrars)
+	return n
 }
 
-func (a *Authority) withDirectory(s *Statement) (*Authority, error) {
+func (a *Authority) withDirectory(s *Statement) *Authority {
 	b := s.Body.(*Directory)
 	n := *a
-	n.Directory, n.DirectorySHA256, n.members = b, s.SHA256, map[PartyID]*Member{}
-	return &n, fill(n.members, b.Entries)
-}
-
-func fill(to map[PartyID]*Member, list []Listing) error {
-	for _, l := range list {
-		m, err := l.member()
-		if err != nil {
-			return err
-		}
-		to[l.ID] = m
-	}
-	return nil
+	n.Directory, n.DirectorySHA256, n.members = b, s.SHA256, b.members
+	return &n
 }
 
 // rootKeys returns the keys of a root by id.
@@ -175,7 +164,7 @@ func decideDirectory(a *Authority, s *Statement, now Time) Decision {
 	if err != nil {
 		return deny(rule, CodeBadSignature)
 	}
-	if n < int(a.Root.RegistrarThreshold) && !onlyRevokes(a.Directory, b) {
+	if n < int(a.Root.RegistrarThreshold) && !OnlyRevokes(a.Directory, b) {
 		return deny(rule, CodeBelowThreshold)
 	}
 	if !now.Time().Before(b.Expires.Time()) {
@@ -194,9 +183,9 @@ func nextDirectory(a *Authority, b *Directory) bool {
 	return b.Version == a.Directory.Version+1 && b.Prev == a.DirectorySHA256
 }
 
-// onlyRevokes reports whether next differs from old in nothing but entries that
+// OnlyRevokes reports whether next differs from old in nothing but entries that
 // turned from active to revoked: the one change that a registrar makes alone.
-func onlyRevokes(old, next *Directory) bool {
+func OnlyRevokes(old, next *Directory) bool {
 	if old == nil || len(old.Entries) != len(next.Entries) || old.Rules != next.Rules ||
 		old.Root != next.Root || old.Expires != next.Expires || !slices.Equal(old.Relays, next.Relays) {
 		return false
@@ -204,13 +193,13 @@ func onlyRevokes(old, next *Directory) bool {
 	changed := false
 	for i, l := range next.Entries {
 		o := old.Entries[i]
-		if equalListing(o, l) {
+		if o.Equal(l) {
 			continue
 		}
 		if o.Status != StatusActive || l.Status != StatusRevoked {
 			return false
 		}
-		if o.Status = StatusRevoked; !equalListing(o, l) {
+		if o.Status = StatusRevoked; !o.Equal(l) {
 			return false
 		}
 		changed = true

@@ -87,7 +87,8 @@ func (b *Root) check() error {
 	if err := checkVersion(b.Version, b.Prev); err != nil {
 		return err
 	}
-	return checkListings(b.By, b.Registrars, true)
+	b.members, err = checkListings(b.By, b.Registrars, true)
+	return err
 }
 
 func (b *Directory) check() error {
@@ -111,7 +112,9 @@ func (b *Directory) check() error {
 			return bad("relays[%d]: malformed", i)
 		}
 	}
-	return checkListings(b.By, b.Entries, false)
+	var err error
+	b.members, err = checkListings(b.By, b.Entries, false)
+	return err
 }
 
 func (b *Relay) check() error {

@@ -170,10 +170,10 @@ func (l Listing) member() (*Member, error) {
 
 // checkListings checks the form of an authority's listings, their enrolments,
 // that no key stands for two parties, and that recipients are signed by the
-// agents that hold them.
-func checkListings(authority string, list []Listing, registrars bool) error {
+// agents that hold them. It returns the members that they amount to.
+func checkListings(authority string, list []Listing, registrars bool) (map[PartyID]*Member, error) {
 	if len(list) > maxListings {
-		return bad("%d entries, more than %d", len(list), maxListings)
+		return nil, bad("%d entries, more than %d", len(list), maxListings)
 	}
 	seen := map[string]PartyID{}
 	members := map[PartyID]*Member{}
@@ -181,30 +181,30 @@ func checkListings(authority string, list []Listing, registrars bool) error {
 	for _, l := range list {
 		p, err := ParsePartyID(string(l.ID))
 		if err != nil || p.Authority() != authority || (p.Role() == RoleRegistrar) != registrars {
-			return bad("entry %q does not belong here", l.ID)
+			return nil, bad("entry %q does not belong here", l.ID)
 		}
 		if l.ID <= last {
-			return bad("entry %q is not in ascending order of id", l.ID)
+			return nil, bad("entry %q is not in ascending order of id", l.ID)
 		}
 		last = l.ID
 		if err := l.check(); err != nil {
-			return err
+			return nil, err
 		}
 		m, err := l.member()
 		if err != nil {
-			return bad("entry %q: %v", l.ID, err)
+			return nil, bad("entry %q: %v", l.ID, err)
 		}
 		if err := unique(seen, m); err != nil {
-			return err
+			return nil, err
 		}
 		members[l.ID] = m
 	}
 	for _, l := range list {
 		if err := checkHolder(members, members[l.ID]); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return members, nil
 }
 
 // checkHolder: a recipient's enrolment is signed with the listed key of the agent
@@ -256,6 +256,7 @@ func unique(seen map[string]PartyID, m *Member) error {
 	return nil
 }
 
-func equalListing(a, b Listing) bool {
-	return bytes.Equal(statement.Encode(a), statement.Encode(b))
+// Equal reports whether two listings say the same in every field.
+func (l Listing) Equal(o Listing) bool {
+	return bytes.Equal(statement.Encode(l), statement.Encode(o))
 }

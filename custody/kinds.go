@@ -55,6 +55,8 @@ type Root struct {
 	Keys               []string  `json:"keys"`
 	RegistrarThreshold int64     `json:"registrar_threshold"`
 	Registrars         []Listing `json:"registrars"`
+
+	members map[PartyID]*Member // the registrars, as check verified them
 }
 
 // Listing is one line of a directory: a party, its enrolment, its standing.
@@ -84,6 +86,8 @@ type Directory struct {
 	Rules   Thresholds `json:"rules"`
 	Relays  []RelayPin `json:"relays"`
 	Entries []Listing  `json:"entries"`
+
+	members map[PartyID]*Member // the entries, as check verified them
 }
 
 // Thresholds says how many officers must sign each kind.

@@ -143,23 +143,17 @@ func (r *Record) Apply(e *Entry, s *Statement, leaf Digest) error {
 	return nil
 }
 
-func (r *Record) apply(e *Entry, s *Statement) (err error) {
+func (r *Record) apply(e *Entry, s *Statement) error {
 	switch b := s.Body.(type) {
 	case *Root:
-		n, err := r.authority.withRoot(s)
-		if err == nil {
-			r.authority = n
-		}
-		return err
+		r.authority = r.authority.withRoot(s)
+		return nil
 	case *Directory:
 		if r.authority == nil {
 			return errors.New("directory before root")
 		}
-		n, err := r.authority.withDirectory(s)
-		if err == nil {
-			r.authority = n
-		}
-		return err
+		r.authority = r.authority.withDirectory(s)
+		return nil
 	case *Relay:
 		r.relay, r.relaySHA = b, s.SHA256
 		return nil

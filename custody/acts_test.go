@@ -1,0 +1,218 @@
+package custody_test
+
+import (
+	"reflect"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/crypto/statement"
+	"comity.example/comity/custody"
+)
+
+// story is one case: fr asks, nl holds the evidence, de has no part in it.
+type story struct {
+	*world
+	last map[custody.Kind]*custody.Statement // newest of each kind that was filed
+	pkg  string
+}
+
+func newStory(t failer) *story {
+	return &story{world: newWorld(t), last: map[custody.Kind]*custody.Statement{}, pkg: custody.PackageID([16]byte{1})}
+}
+
+// told returns a story in which these kinds have happened.
+func told(t failer, kinds ...custody.Kind) *story {
+	t.Helper()
+	s := newStory(t)
+	s.do(kinds...)
+	return s
+}
+
+// path is the life of a case that goes well.
+var path = []custody.Kind{custody.KindRequest, custody.KindReview, custody.KindGrant, custody.KindAcceptance,
+	custody.KindSeal, custody.KindUnlock, custody.KindRelease, custody.KindReceipt}
+
+// until returns the path up to a kind, included.
+func until(k custody.Kind) []custody.Kind {
+	for i, p := range path {
+		if p == k {
+			return path[:i+1]
+		}
+	}
+	panic("not on the path: " + k)
+}
+
+// sha returns what later statements refer to; of what has not happened, the hash
+// of nothing known.
+func (s *story) sha(k custody.Kind) custody.Digest {
+	if st := s.last[k]; st != nil {
+		return st.SHA256
+	}
+	return custody.Digest{0: 0xff, 31: byte(len(k))}
+}
+
+// id is the record of the case; before the request, one that does not exist.
+func (s *story) id() custody.RecordID {
+	return custody.RecordID(custody.RequestID(s.sha(custody.KindRequest)))
+}
+
+func (s *story) kase() *custody.Case { return s.record(s.id()).Case() }
+
+// after names the tip of the case's record.
+func (s *story) after() *custody.Ref {
+	if r := s.record(s.id()).Tip(); r != nil {
+		return r
+	}
+	return &custody.Ref{Leaf: custody.Digest{1}}
+}
+
+// headerOf reaches the header that every body begins with.
+func headerOf(b custody.Body) *custody.Header {
+	return reflect.ValueOf(b).Elem().FieldByName("Header").Addr().Interface().(*custody.Header)
+}
+
+// edit narrows a change to the body of one kind.
+func edit[B custody.Body](f func(B)) func(custody.Body) {
+	return func(b custody.Body) { f(b.(B)) }
+}
+
+// body returns the honest next statement of a kind, unsigned.
+func (s *story) body(k custody.Kind) custody.Body {
+	b := s.content(k)
+	*headerOf(b) = custody.Header{Relay: origin, By: s.by(k), Issued: s.time(), After: s.after()}
+	if k == custody.KindRequest {
+		headerOf(b).After = nil
+	}
+	return b
+}
+
+func (s *story) content(k custody.Kind) custody.Body {
+	req := s.sha(custody.KindRequest)
+	annex := custody.AnnexRef{SHA256: custody.Digest{1}, Size: 1000}
+	recipients := []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"}
+	switch k {
+	case custody.KindRequest:
+		return &custody.Request{To: "nl", RequestType: "stored-data", OrderSHA256: custody.Digest{1}, Recipients: recipients,
+			Expires: statement.At(t0.Add(90 * day)), Annex: annex}
+	case custody.KindReview:
+		return &custody.Review{Request: req, Body: "judicial", Finding: custody.FindingNoObjection, Annex: annex}
+	case custody.KindGrant:
+		return &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Senders: []custody.PartyID{"nl/agent/lab-1"},
+			Recipients: recipients, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day))}
+	case custody.KindRefusal:
+		return &custody.Refusal{Request: req, Grounds: []string{"proportionality"}}
+	case custody.KindAcceptance:
+		return &custody.Acceptance{Request: req, Grant: s.sha(custody.KindGrant)}
+	case custody.KindRevocation:
+		return &custody.Revocation{Request: req, Grant: s.sha(custody.KindGrant), Reason: "error"}
+	}
+	return s.packageContent(k, req)
+}
+
+const payloadSize = 40_016 // one part
+
+func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body {
+	sealed := s.sha(custody.KindSeal)
+	switch k {
+	case custody.KindSeal:
+		b := &custody.Seal{Request: req, Grant: s.sha(custody.KindGrant), Package: s.pkg, HeadSHA256: custody.Digest{2}, PayloadSize: payloadSize,
+			Parts: int64(seal.Parts(payloadSize)), PayloadRoot: custody.Digest{3}, InnerSHA256: custody.Digest{4}, Delivery: 1}
+		fr := s.view.Authorities["fr"]
+		for _, id := range []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"} {
+			if m, ok := fr.Member(id); ok {
+				b.Recipients = append(b.Recipients, custody.RecipientRef{ID: id, Directory: fr.DirectorySHA256, Key: custody.RecipientKey(m.Recipient)})
+			}
+		}
+		return b
+	case custody.KindUnlock:
+		return &custody.Unlock{Request: req, Package: s.pkg, Seal: sealed, HeadSHA256: custody.Digest{2}, Acceptance: s.sha(custody.KindAcceptance),
+			Checkpoint: custody.CheckpointRef{Size: 1, Root: custody.Digest{5}}}
+	case custody.KindRelease:
+		return &custody.Release{Request: req, Package: s.pkg, Seal: sealed, Acceptance: s.sha(custody.KindAcceptance), Recipient: "fr/recipient/lab"}
+	case custody.KindReceipt:
+		return &custody.Receipt{Request: req, Package: s.pkg, Seal: sealed, InnerStatement: custody.Digest{6}, Scope: custody.ScopeWhole}
+	case custody.KindRejection:
+		return &custody.Rejection{Request: req, Package: s.pkg, Seal: sealed, Reason: "not-decryptable"}
+	}
+	panic("no content for " + k)
+}
+
+// by is who speaks a kind.
+func (s *story) by(k custody.Kind) string {
+	switch k {
+	case custody.KindRequest, custody.KindAcceptance:
+		return "fr"
+	case custody.KindSeal, custody.KindUnlock:
+		return "nl/agent/lab-1"
+	case custody.KindRelease, custody.KindReceipt, custody.KindRejection:
+		return "fr/agent/lab-1"
+	}
+	return "nl"
+}
+
+func (s *story) office(name string) *office {
+	return map[string]*office{"nl": s.nl, "fr": s.fr, "de": s.de}[name]
+}
+
+// signers are the keys that suffice for who speaks: the agent's, or two officers'.
+func (s *story) signers(by string) []*keys.Private {
+	if id, err := custody.ParsePartyID(by); err == nil {
+		return []*keys.Private{s.office(id.Authority()).agents[by[len(id.Authority()+"/agent/"):]]}
+	}
+	return s.office(by).officers[:2]
+}
+
+// via is the agent that carries what someone speaks.
+func via(by string) custody.PartyID {
+	if _, err := custody.ParsePartyID(by); err == nil {
+		return custody.PartyID(by)
+	}
+	return custody.PartyID(by + "/agent/desk-1")
+}
+
+// make returns the honest next statement of a kind, or what edits make of it,
+// signed by who it says speaks.
+func (s *story) make(k custody.Kind, edits ...func(custody.Body)) *custody.Statement {
+	s.Helper()
+	b := s.body(k)
+	for _, f := range edits {
+		f(b)
+	}
+	return s.sign(b, s.signers(headerOf(b).By)...)
+}
+
+func (s *story) sign(b custody.Body, signers ...*keys.Private) *custody.Statement {
+	s.Helper()
+	st, err := custody.Sign(b, signers...)
+	if err != nil {
+		s.Fatalf("signing: %v", err)
+	}
+	return st
+}
+
+// try files a statement by its honest carrier.
+func (s *story) try(st *custody.Statement) custody.Decision {
+	s.Helper()
+	d := s.file(via(st.Header.By), st)
+	if d.Allowed() {
+		s.last[st.Kind] = st
+	}
+	return d
+}
+
+// do files honest statements, a minute apart, which must be allowed.
+func (s *story) do(kinds ...custody.Kind) {
+	s.Helper()
+	for _, k := range kinds {
+		if d := s.try(s.make(k)); !d.Allowed() {
+			s.Fatalf("%s: %s", k, d)
+		}
+		s.now = s.now.Add(60e9)
+	}
+}
+
+// act decides over a call of an agent.
+func (s *story) act(act custody.Act, via custody.PartyID, a custody.Action) custody.Decision {
+	a.Act, a.Via = act, via
+	return custody.Decide(s.record(s.id()), s.view, a, s.time())
+}

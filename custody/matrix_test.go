@@ -1,0 +1,210 @@
+package custody_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/custody"
+)
+
+// states are the states of a case and what led to each.
+var states = map[string][]custody.Kind{
+	"empty":            nil,
+	"requested":        requested,
+	"reviewed":         reviewed,
+	"refused":          then(reviewed, custody.KindRefusal),
+	"granted":          granted,
+	"granted+sealed":   then(granted, custody.KindSeal),
+	"granted-revoked":  then(granted, custody.KindRevocation),
+	"accepted":         agreed,
+	"accepted-revoked": then(agreed, custody.KindRevocation),
+	"sealed":           sealed,
+	"sealed-revoked":   then(sealed, custody.KindRevocation),
+	"unlocked":         unlocked,
+	"unlocked-revoked": then(unlocked, custody.KindRevocation),
+	"released":         released,
+	"released-revoked": then(released, custody.KindRevocation),
+	"received":         path,
+	"rejected":         then(released, custody.KindRejection),
+	"regranted":        then(agreed, custody.KindRevocation, custody.KindGrant),
+}
+
+// actor is somebody with keys and a connection.
+type actor struct {
+	by   string // who the statement says speaks; of agents' kinds, the agent
+	via  custody.PartyID
+	keys func(s *story) []*keys.Private
+}
+
+func officersOf(name string) func(*story) []*keys.Private {
+	return func(s *story) []*keys.Private { return s.office(name).officers[:2] }
+}
+
+func agentOf(name, agent string) func(*story) []*keys.Private {
+	return func(s *story) []*keys.Private { return []*keys.Private{s.office(name).agents[agent]} }
+}
+
+var actors = map[string]actor{
+	"nl officers":             {"nl", "nl/agent/desk-1", officersOf("nl")},
+	"nl officers through lab": {"nl", "nl/agent/lab-1", officersOf("nl")},
+	"nl officers through fr":  {"nl", "fr/agent/desk-1", officersOf("nl")},
+	"nl officers alone":       {"nl", "", officersOf("nl")},
+	"nl desk's own key":       {"nl", "nl/agent/desk-1", agentOf("nl", "desk-1")},
+	"fr officers":             {"fr", "fr/agent/desk-1", officersOf("fr")},
+	"fr officers as nl":       {"nl", "fr/agent/desk-1", officersOf("fr")},
+	"nl officers as fr":       {"fr", "nl/agent/desk-1", officersOf("nl")},
+	"de officers":             {"de", "de/agent/desk-1", officersOf("de")},
+	"de officers as nl":       {"nl", "de/agent/desk-1", officersOf("de")},
+	"sender":                  {"nl/agent/lab-1", "nl/agent/lab-1", agentOf("nl", "lab-1")},
+	"sender's colleague":      {"nl/agent/lab-2", "nl/agent/lab-2", agentOf("nl", "lab-2")},
+	"sender's desk":           {"nl/agent/desk-1", "nl/agent/desk-1", agentOf("nl", "desk-1")},
+	"sender through desk":     {"nl/agent/lab-1", "nl/agent/desk-1", agentOf("nl", "lab-1")},
+	"recipient":               {"fr/agent/lab-1", "fr/agent/lab-1", agentOf("fr", "lab-1")},
+	"recipient as sender":     {"nl/agent/lab-1", "fr/agent/lab-1", agentOf("fr", "lab-1")},
+	"sender as recipient":     {"fr/agent/lab-1", "nl/agent/lab-1", agentOf("nl", "lab-1")},
+	"sender's key by sender":  {"fr/agent/lab-1", "fr/agent/lab-1", agentOf("nl", "lab-1")},
+	"backup's holder":         {"fr/agent/lab-2", "fr/agent/lab-2", agentOf("fr", "lab-2")},
+	"third lab":               {"de/agent/lab-1", "de/agent/lab-1", agentOf("de", "lab-1")},
+	"unlisted agent":          {"nl/agent/lab-9", "nl/agent/lab-9", func(*story) []*keys.Private { return generate(1) }},
+	"stranger as sender":      {"nl/agent/lab-1", "nl/agent/lab-1", func(*story) []*keys.Private { return generate(1) }},
+	"stranger as officers":    {"nl", "nl/agent/desk-1", func(*story) []*keys.Private { return generate(2) }},
+}
+
+// may is the rule book in one table, written without looking at it: for each
+// kind, who may do it, and in which states.
+var may = map[custody.Kind]struct{ who, when string }{
+	custody.KindRequest: {"fr officers|nl officers|de officers", "*"}, // a new one has a record of its own
+	custody.KindReview: {"nl officers", "requested reviewed refused granted granted+sealed granted-revoked accepted accepted-revoked sealed" +
+		" sealed-revoked unlocked unlocked-revoked released released-revoked received rejected regranted"},
+	custody.KindGrant: {"nl officers", "reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked released-revoked"},
+	custody.KindRefusal: {"nl officers", "requested reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked" +
+		" released-revoked"},
+	custody.KindAcceptance: {"fr officers", "granted granted+sealed regranted"},
+	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted"},
+	custody.KindSeal:       {"sender", "granted accepted regranted"},
+	custody.KindUnlock:     {"sender", "sealed"},
+	custody.KindRelease:    {"recipient", "unlocked"},
+	custody.KindReceipt:    {"recipient", "released released-revoked"},
+	custody.KindRejection:  {"recipient", "released released-revoked"},
+}
+
+// TestMatrix tries every kind by every actor in every state.
+func TestMatrix(t *testing.T) {
+	allowed := 0
+	for state, before := range states {
+		s := told(t, before...)
+		for kind, rule := range may {
+			for name, a := range actors {
+				st, ok := s.forge(kind, a)
+				if !ok {
+					continue // an officer's name in an agent's kind, or the reverse, does not parse
+				}
+				want := slices.Contains(strings.Split(rule.who, "|"), name) && slices.Contains(strings.Fields(strings.Replace(rule.when, "*", state, 1)), state)
+				if d := s.decide(a.via, st); d.Allowed() != want {
+					t.Errorf("%s by %s when %s: %s, want allowed %t", kind, name, state, d, want)
+				}
+				if want {
+					allowed++
+				}
+			}
+		}
+	}
+	if allowed == 0 {
+		t.Fatal("nothing was allowed")
+	}
+}
+
+// forge makes the honest next statement of a kind in the name of an actor.
+func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
+	b := s.body(k)
+	headerOf(b).By = a.by
+	if g, ok := b.(*custody.Grant); ok && a.by != "nl" { // a grant names its own authority's senders
+		g.Senders = []custody.PartyID{custody.PartyID(a.by + "/agent/lab-1")}
+		if a.by == "fr" {
+			g.To, g.Recipients = "nl", []custody.PartyID{"nl/recipient/lab"}
+		}
+	}
+	if r, ok := b.(*custody.Request); ok { // a request its own recipients, of another authority
+		r.Recipients = []custody.PartyID{custody.PartyID(a.by + "/recipient/lab")}
+		if a.by == "nl" {
+			r.To = "fr"
+		}
+	}
+	st, err := custody.Sign(b, a.keys(s)...)
+	return st, err == nil
+}
+
+// TestCalls tries every call of every agent in every state.
+func TestCalls(t *testing.T) {
+	rules := map[custody.Act]struct{ who, when string }{
+		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
+		custody.ActAnnex:   {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
+		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted"},
+		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted"},
+		custody.ActHead:    {"fr/agent/lab-1", "released received rejected"},
+		custody.ActPayload: {"fr/agent/lab-1", "released received rejected"},
+	}
+	for state, before := range states {
+		s := told(t, before...)
+		for act, rule := range rules {
+			for _, via := range agents {
+				a := custody.Action{Grant: s.sha(custody.KindGrant), Package: s.pkg, Bytes: 16}
+				want := slices.Contains(strings.Fields(rule.who), string(via)) &&
+					(rule.when == "-empty" && state != "empty" || slices.Contains(strings.Fields(rule.when), state))
+				d := s.act(act, via, a)
+				if d.Allowed() != want {
+					t.Errorf("%s by %q when %s: %s, want allowed %t", act, via, state, d, want)
+				}
+				if via.Authority() == "de" && state != "empty" && d.Code != custody.CodeNotParty {
+					t.Errorf("%s by %q when %s: %s, want %s", act, via, state, d, custody.CodeNotParty)
+				}
+			}
+		}
+	}
+}
+
+var agents = []custody.PartyID{"nl/agent/lab-1", "nl/agent/lab-2", "nl/agent/desk-1", "fr/agent/lab-1", "fr/agent/lab-2", "fr/agent/desk-1",
+	"de/agent/lab-1", "de/agent/desk-1", "nl/agent/lab-9", "nl/officer/mla-1", "be/agent/lab-1", ""}
+
+// TestStrangersLearnNothing checks that a third authority gets one answer,
+// whatever the record holds and however its statement is made.
+func TestStrangersLearnNothing(t *testing.T) {
+	edits := map[string]func(custody.Body){
+		"plain":    header(func(*custody.Header) {}),
+		"after":    header(func(h *custody.Header) { h.After.Seq = 99 }),
+		"no after": header(func(h *custody.Header) { h.After = nil }),
+	}
+	for state, before := range states {
+		want := custody.CodeNotParty
+		if state == "empty" {
+			want = custody.CodeNoSuchRequest
+		}
+		s := told(t, before...)
+		for kind := range may {
+			if kind == custody.KindRequest {
+				continue
+			}
+			who := "de"
+			if strings.Contains(s.by(kind), "/") {
+				who = "de/agent/lab-1"
+			}
+			for name, e := range edits {
+				st := s.make(kind, e, by(who), func(b custody.Body) {
+					if g, ok := b.(*custody.Grant); ok {
+						g.Senders = []custody.PartyID{"de/agent/lab-1"}
+					}
+				})
+				if d := s.decide(via(who), st); d.Code != want {
+					t.Errorf("%s (%s) when %s: %s, want %s", kind, name, state, d, want)
+				}
+			}
+		}
+		for kind, st := range s.last { // a copy that leaked
+			if d := s.decide("de/agent/desk-1", st); d.Code != custody.CodeNotCarrier {
+				t.Errorf("another's %s when %s: %s, want %s", kind, state, d, custody.CodeNotCarrier)
+			}
+		}
+	}
+}

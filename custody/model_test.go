@@ -1,0 +1,295 @@
+package custody_test
+
+import (
+	"flag"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/custody"
+)
+
+// fact is an accepted statement as an onlooker notes it, with who stood in which
+// directory then.
+type fact struct {
+	*custody.Statement
+	at       time.Time
+	standing map[custody.PartyID]string
+}
+
+// model runs honest and dishonest parties against the rule book and keeps its own
+// journal, from which it judges without the rule book's state.
+type model struct {
+	*story
+	t        *rapid.T
+	journal  []fact
+	standing map[custody.PartyID]string
+	signed   []*custody.Statement // everything ever signed, filed or kept back
+	reached  *int                 // allowed reads, over all runs
+}
+
+func newModel(t *rapid.T, reached *int) *model {
+	m := &model{story: newStory(t), t: t, standing: map[custody.PartyID]string{}, reached: reached}
+	for _, o := range []*office{m.nl, m.fr, m.de} {
+		for _, l := range o.dir.Body.(*custody.Directory).Entries {
+			m.standing[l.ID] = l.Status
+		}
+	}
+	return m
+}
+
+// submit files a statement and notes it if it was accepted.
+func (m *model) submit(via custody.PartyID, st *custody.Statement) {
+	m.signed = append(m.signed, st)
+	if !m.file(via, st).Allowed() {
+		return
+	}
+	m.journal = append(m.journal, fact{st, m.now, maps.Clone(m.standing)})
+	if st.Kind != custody.KindRequest || m.last[custody.KindRequest] == nil {
+		m.last[st.Kind] = st
+	}
+}
+
+// honest makes the next step of the case.
+func (m *model) honest(t *rapid.T) {
+	for _, k := range path {
+		st := m.last[k]
+		if k == custody.KindGrant || k == custody.KindAcceptance {
+			if g := m.live(); g == nil || k == custody.KindAcceptance && g.Acceptance.IsZero() {
+				st = nil
+			}
+		}
+		if st == nil {
+			m.next(k, func(st *custody.Statement) { m.submit(via(st.Header.By), st) })
+			return
+		}
+	}
+}
+
+func (m *model) live() *custody.GrantState {
+	if c := m.kase(); c != nil && c.Live() != nil && !c.Live().Revoked {
+		return c.Live()
+	}
+	return nil
+}
+
+// dishonest files anything of anybody, with references to anything.
+func (m *model) dishonest(t *rapid.T) {
+	kind := rapid.SampledFrom(slices.Sorted(maps.Keys(may))).Draw(t, "kind")
+	who := rapid.SampledFrom(slices.Sorted(maps.Keys(actors))).Draw(t, "actor")
+	refs := []custody.Digest{digest}
+	for _, st := range m.signed {
+		refs = append(refs, st.SHA256)
+	}
+	some := func(d custody.Digest) custody.Digest {
+		if rapid.IntRange(0, 3).Draw(t, "keep") > 0 {
+			return d
+		}
+		return rapid.SampledFrom(refs).Draw(t, "ref")
+	}
+	if rapid.Bool().Draw(t, "other package") {
+		m.pkg = custody.PackageID([16]byte{byte(rapid.IntRange(1, 2).Draw(t, "package"))})
+	}
+	b := m.body(kind)
+	switch b := b.(type) {
+	case *custody.Grant:
+		b.Review = some(b.Review)
+	case *custody.Acceptance:
+		b.Grant = some(b.Grant)
+	case *custody.Seal:
+		b.Grant, b.Delivery = some(b.Grant), rapid.Int64Range(1, 2).Draw(t, "delivery")
+	case *custody.Unlock:
+		b.Seal, b.Acceptance = some(b.Seal), some(b.Acceptance)
+	case *custody.Release:
+		b.Seal, b.Acceptance = some(b.Seal), some(b.Acceptance)
+		b.Recipient = rapid.SampledFrom([]custody.PartyID{"fr/recipient/lab", "fr/recipient/backup"}).Draw(t, "recipient")
+	}
+	a := actors[who]
+	headerOf(b).By = a.by
+	if st, err := custody.Sign(b, a.keys(m.story)...); err == nil {
+		m.submit(a.via, st)
+	}
+}
+
+// next signs the honest next statement of a kind, if there can be one: a grant
+// cannot begin after its end.
+func (m *model) next(k custody.Kind, do func(*custody.Statement)) {
+	b := m.body(k)
+	if st, err := custody.Sign(b, m.signers(headerOf(b).By)...); err == nil {
+		do(st)
+	}
+}
+
+// keep signs the honest next statement of a kind without filing it.
+func (m *model) keep(t *rapid.T) {
+	m.next(rapid.SampledFrom(path).Draw(t, "kind"), func(st *custody.Statement) { m.signed = append(m.signed, st) })
+}
+
+// again files what was signed some time ago.
+func (m *model) again(t *rapid.T) {
+	if len(m.signed) > 0 {
+		st := rapid.SampledFrom(m.signed).Draw(t, "statement")
+		m.submit(via(st.Header.By), st)
+	}
+}
+
+// change publishes somebody in another standing, by two registrars or by one.
+func (m *model) change(t *rapid.T) {
+	o := rapid.SampledFrom([]*office{m.nl, m.fr}).Draw(t, "office")
+	entries := o.dir.Body.(*custody.Directory).Entries
+	id := entries[rapid.IntRange(0, len(entries)-1).Draw(t, "entry")].ID
+	status := rapid.SampledFrom([]string{custody.StatusActive, custody.StatusActive, custody.StatusRetired, custody.StatusRevoked}).Draw(t, "status")
+	signers := rapid.SampledFrom([][]*keys.Private{o.registrars, o.registrars, o.registrars[:1], m.de.registrars, o.officers}).Draw(t, "signers")
+	d := m.publish(o, func(b *custody.Directory) { entry(b, id).Status = status }, signers...)
+	was := m.standing[id]
+	full, alone := len(signers) == 2 && signers[0] == o.registrars[0], len(signers) == 1
+	if want := full || alone && was == custody.StatusActive && status == custody.StatusRevoked; d.Allowed() != want {
+		t.Fatalf("%q from %s to %s by %d: %s, want allowed %t", id, was, status, len(signers), d, want)
+	}
+	if d.Allowed() {
+		m.standing[id] = status
+	}
+}
+
+func (m *model) revoke(*rapid.T) {
+	m.next(custody.KindRevocation, func(st *custody.Statement) { m.submit(via("nl"), st) })
+}
+
+func (m *model) wait(t *rapid.T) {
+	m.now = m.now.Add(time.Duration(rapid.SampledFrom([]int{1, 60, 3600, 6 * 86400}).Draw(t, "seconds")) * time.Second)
+}
+
+// check asks for every package in every agent's name and judges each yes.
+func (m *model) check(t *rapid.T) {
+	for _, f := range m.journal {
+		if f.Kind != custody.KindSeal {
+			continue
+		}
+		for _, via := range agents {
+			pkg := f.Body.(*custody.Seal).Package
+			if !m.act(custody.ActHead, via, custody.Action{Package: pkg}).Allowed() {
+				continue
+			}
+			*m.reached++
+			if why := m.unjustified(pkg, via); why != "" {
+				t.Fatalf("%q reads package %s: %s", via, pkg, why)
+			}
+		}
+	}
+}
+
+// find returns the first fact of a kind that fits, and its place.
+func find[B custody.Body](m *model, fits func(fact, B) bool) (f fact, b B, i int) {
+	for i, f := range m.journal {
+		if b, ok := f.Body.(B); ok && fits(f, b) {
+			return f, b, i
+		}
+	}
+	return f, b, -1
+}
+
+// unjustified says what is missing for an agent to read a package, or "".
+func (m *model) unjustified(pkg string, via custody.PartyID) string {
+	sl, sb, si := find(m, func(_ fact, b *custody.Seal) bool { return b.Package == pkg })
+	gr, gb, gi := find(m, func(f fact, _ *custody.Grant) bool { return f.SHA256 == sb.Grant })
+	rq, rb, ri := find(m, func(f fact, _ *custody.Request) bool { return gi >= 0 && f.SHA256 == gb.Request })
+	rv, vb, vi := find(m, func(f fact, b *custody.Review) bool {
+		return gi >= 0 && f.SHA256 == gb.Review && b.Finding == custody.FindingNoObjection
+	})
+	rl, lb, li := find(m, func(f fact, b *custody.Release) bool {
+		return b.By == string(via) && b.Package == pkg && b.Seal == sl.SHA256
+	})
+	ul, ub, ui := find(m, func(f fact, b *custody.Unlock) bool { return b.Package == pkg && b.Seal == sl.SHA256 && b.By == sb.By })
+	if li < 0 || ui < 0 || gi < 0 || ri < 0 || vi < 0 {
+		return "no release, unlock, grant, review or request"
+	}
+	ac, ab, ai := find(m, func(f fact, _ *custody.Acceptance) bool {
+		return f.SHA256 == lb.Acceptance && f.SHA256 == ub.Acceptance
+	})
+	_, _, xi := find(m, func(_ fact, b *custody.Revocation) bool { return b.Grant == gr.SHA256 })
+	holder := map[custody.PartyID]custody.PartyID{"fr/recipient/lab": "fr/agent/lab-1", "fr/recipient/backup": "fr/agent/lab-2"}
+	switch {
+	case ai < 0 || ab.Grant != gr.SHA256:
+		return "no acceptance of exactly this grant"
+	case !(ri < vi && vi < gi && gi < ai && ai < ui && gi < si && si < ui && ui < li):
+		return "out of order"
+	case xi >= 0:
+		return "the grant is revoked"
+	case rb.By == rb.To || gb.By != rb.To || vb.By != rb.To || gb.To != rb.By || ab.By != rb.By:
+		return "not the two sides"
+	case !m.officers(rq, 1) || !m.officers(rv, 1) || !m.officers(gr, 2) || !m.officers(ac, 1):
+		return "not signed by officers who stood then"
+	case !slices.Contains(gb.Senders, custody.PartyID(sb.By)) || !m.agentSigned(sl) || !m.agentSigned(ul) || !m.agentSigned(rl):
+		return "not signed by the agents who stood then"
+	case holder[lb.Recipient] != via || !slices.Contains(gb.Recipients, lb.Recipient) || !slices.Contains(rb.Recipients, lb.Recipient):
+		return "not the holder of a granted recipient"
+	case rl.standing[lb.Recipient] != custody.StatusActive || m.standing[via] != custody.StatusActive:
+		return "recipient or holder stood no more"
+	}
+	for _, f := range []fact{sl, ul, rl} {
+		if f.at.Before(gb.NotBefore.Time()) || !f.at.Before(gb.Expires.Time()) {
+			return "outside the grant's time"
+		}
+	}
+	return ""
+}
+
+// officers reports whether at least n officers of the speaker signed, each active then.
+func (m *model) officers(f fact, n int) bool {
+	o := m.office(f.Header.By)
+	for _, id := range f.Signers() {
+		i := slices.IndexFunc(o.officers, func(k *keys.Private) bool { return k.Public().ID() == id })
+		if i < 0 || f.standing[o.id(custody.RoleOfficer, "mla-"+string(rune('1'+i)))] != custody.StatusActive {
+			return false
+		}
+	}
+	return len(f.Signers()) >= n
+}
+
+func (m *model) agentSigned(f fact) bool {
+	id := custody.PartyID(f.Header.By)
+	name := strings.TrimPrefix(string(id), id.Authority()+"/agent/")
+	return f.standing[id] == custody.StatusActive && slices.Equal(f.Signers(), ids(m.office(id.Authority()).agents[name]))
+}
+
+func ids(list ...*keys.Private) (out []keys.ID) {
+	for _, k := range list {
+		out = append(out, k.Public().ID())
+	}
+	return out
+}
+
+func seldom(f func(*rapid.T)) func(*rapid.T) {
+	return func(t *rapid.T) {
+		if rapid.IntRange(0, 2).Draw(t, "seldom") == 0 {
+			f(t)
+		}
+	}
+}
+
+// TestModel lets two authorities, a third and strangers do what they like.
+func TestModel(t *testing.T) {
+	reached := 0
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		f.Value.Set("15") // keys and directories take time; ask for more by the flag
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t, &reached)
+		t.Repeat(map[string]func(*rapid.T){
+			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
+			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,
+			"revoke": seldom(m.revoke),
+			"":       m.check,
+		})
+		m.replay(t)
+	})
+	if reached == 0 {
+		t.Error("no run came as far as reading a package")
+	}
+	t.Logf("%d allowed reads judged", reached)
+}
