@@ -11,7 +11,7 @@ type Case struct {
 	Grants        []*GrantState   // oldest first
 	Packages      []*PackageState // in order of deposit
 
-	reviews map[Digest]*Review
+	reviews []reviewState // oldest first
 }
 
 // GrantState is a grant and what became of it.
@@ -51,7 +51,7 @@ type ReleaseState struct {
 }
 
 func newCase(b *Request, sha Digest) *Case {
-	return &Case{From: b.By, To: b.To, Request: b, RequestSHA256: sha, reviews: map[Digest]*Review{}}
+	return &Case{From: b.By, To: b.To, Request: b, RequestSHA256: sha}
 }
 
 // Live returns the grant that counts: the newest, or nil. It may be revoked or
@@ -84,6 +84,27 @@ func (p *PackageState) Released(by PartyID) *ReleaseState {
 	return nil
 }
 
+// reviewState is a review and its name.
+type reviewState struct {
+	*Review
+	SHA256 Digest
+}
+
+// cleared reports whether a review found nothing against a grant and no later
+// one, by whichever body, objected.
+func (c *Case) cleared(sha Digest) bool {
+	ok := false
+	for _, r := range c.reviews {
+		switch {
+		case r.Finding == FindingObjection:
+			ok = false
+		case r.SHA256 == sha:
+			ok = true
+		}
+	}
+	return ok
+}
+
 func (c *Case) grant(sha Digest) *GrantState {
 	for _, g := range c.Grants {
 		if g.SHA256 == sha {
@@ -99,7 +120,7 @@ var errOrder = errors.New("it refers to a statement that the record does not hol
 func (c *Case) apply(e *Entry, s *Statement) error {
 	switch b := s.Body.(type) {
 	case *Review:
-		c.reviews[s.SHA256] = b
+		c.reviews = append(c.reviews, reviewState{b, s.SHA256})
 	case *Grant:
 		c.Grants = append(c.Grants, &GrantState{Grant: b, SHA256: s.SHA256, Time: e.Time})
 	case *Refusal:

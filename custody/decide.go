@@ -67,7 +67,7 @@ func Decide(r *Record, v *View, a Action, now Time) Decision {
 	case ActPart:
 		return decideSend(r.kase.grant(a.Grant), m, now)
 	case ActHead, ActPayload:
-		return decideTake(r.kase, a, m)
+		return decideTake(r.kase, v, a, m, now)
 	}
 	return deny("acts", CodeUnknownAction)
 }
@@ -144,7 +144,7 @@ func room(g *GrantState, bytes int64, open Usage) Decision {
 
 // decideTake: bytes go only to an agent whose release is in the record, and not
 // after a revocation.
-func decideTake(c *Case, a Action, m *Member) Decision {
+func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	const rule = "released"
 	p := c.Package(a.Package)
 	switch {
@@ -154,6 +154,23 @@ func decideTake(c *Case, a Action, m *Member) Decision {
 		return deny(rule, CodeNotReleased)
 	case p.Grant.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	}
+	if d := standing(v, p.Grant.By, now); !d.Allowed() {
+		return d
+	}
+	return allow(rule)
+}
+
+// standing: an authority has a directory in force that accepts this relay. While
+// the granting State has none it could not revoke, so nothing moves.
+func standing(v *View, authority string, now Time) Decision {
+	const rule = "granting-state-in-force"
+	a := v.Authorities[authority]
+	if code := a.inForce(now); code != CodeAllowed {
+		return deny(rule, code)
+	}
+	if !a.accepts(v.Origin, v.RelayFingerprint) {
+		return deny(rule, CodeRelayNotAccepted)
 	}
 	return allow(rule)
 }

@@ -23,7 +23,7 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 	}
 	switch b := s.Body.(type) {
 	case *Unlock:
-		return decideUnlock(p, b, m, now)
+		return decideUnlock(v, p, b, m, now)
 	case *Release:
 		return decideRelease(v, p, b, m, now)
 	case *Receipt:
@@ -82,9 +82,13 @@ func sameRecipients(a *Authority, g *GrantState, b *Seal, now Time) Decision {
 // RecipientKey returns the digest by which a seal names an age recipient.
 func RecipientKey(recipient string) Digest { return sha256.Sum256([]byte(recipient)) }
 
-// accepted: the grant stands and the requesting State accepted exactly it.
-func accepted(g *GrantState, acceptance Digest, now Time) Decision {
+// accepted: the grant stands, the State that gave it is still here to take it
+// back, and the requesting State accepted exactly it.
+func accepted(v *View, g *GrantState, acceptance Digest, now Time) Decision {
 	if d := live(g, now); !d.Allowed() {
+		return d
+	}
+	if d := standing(v, g.By, now); !d.Allowed() {
 		return d
 	}
 	if g.Acceptance.IsZero() || g.Acceptance != acceptance {
@@ -93,7 +97,7 @@ func accepted(g *GrantState, acceptance Digest, now Time) Decision {
 	return allow("accepted")
 }
 
-func decideUnlock(p *PackageState, b *Unlock, m *Member, now Time) Decision {
+func decideUnlock(v *View, p *PackageState, b *Unlock, m *Member, now Time) Decision {
 	const rule = "unlock"
 	switch {
 	case p.Sender != m.ID || !m.has(DutyLab):
@@ -103,7 +107,7 @@ func decideUnlock(p *PackageState, b *Unlock, m *Member, now Time) Decision {
 	case !p.Unlocked.IsZero():
 		return deny(rule, CodeAlreadyUnlocked)
 	}
-	if d := accepted(p.Grant, b.Acceptance, now); !d.Allowed() {
+	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
 	}
 	return allow(rule)
@@ -119,7 +123,7 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 	if !ok || r.Holder != m.ID || !m.has(DutyLab) || !slices.Contains(p.Grant.Recipients, b.Recipient) {
 		return deny(rule, CodeRecipientNotGrant)
 	}
-	if d := accepted(p.Grant, b.Acceptance, now); !d.Allowed() {
+	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
 	}
 	if p.Unlocked.IsZero() {

@@ -219,7 +219,6 @@ func decideReview(c *Case, b *Review) Decision {
 // undo it.
 func decideGrant(c *Case, b *Grant, now Time) Decision {
 	const rule = "grant"
-	rev := c.reviews[b.Review]
 	old := c.Live()
 	switch {
 	case b.By != c.To:
@@ -230,7 +229,7 @@ func decideGrant(c *Case, b *Grant, now Time) Decision {
 		return deny(rule, CodeAlreadyDecided)
 	case old != nil && old.Revoked && b.After.Seq < old.revokedSeq:
 		return deny(rule, CodeBadAfter)
-	case rev == nil || rev.Finding != FindingNoObjection:
+	case !c.cleared(b.Review):
 		return deny(rule, CodeNoReview)
 	case !now.Time().Before(c.Request.Expires.Time()):
 		return deny(rule, CodeRequestExpired)

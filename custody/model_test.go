@@ -280,6 +280,11 @@ func TestModel(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, &reached)
+		// Most runs begin deep in the case, where the interesting mistakes are.
+		for range rapid.SampledFrom([]int{0, len(path) / 2, len(path), len(path)}).Draw(t, "honest steps") {
+			m.honest(t)
+		}
+		m.check(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
 			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,

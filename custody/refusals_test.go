@@ -180,6 +180,16 @@ var refusals = []refusal{
 		s.try(s.make(custody.KindReview, edit(func(b *custody.Review) { b.Finding = custody.FindingObjection })))
 		return s.try(s.make(custody.KindGrant))
 	}},
+	{"a grant that passes over a later objection", custody.CodeNoReview, reviewed, func(s *story) custody.Decision {
+		grant := s.make(custody.KindGrant)
+		s.try(s.make(custody.KindReview, edit(func(b *custody.Review) { b.Finding = custody.FindingObjection })))
+		return s.try(grant)
+	}},
+	{"a release while the granting State has no directory in force", custody.CodeDirectoryExpired, unlocked, func(s *story) custody.Decision {
+		s.publish(s.nl, func(b *custody.Directory) { b.Expires = statement.At(s.now.Add(time.Hour)) }, s.nl.registrars...)
+		s.now = s.now.Add(2 * time.Hour)
+		return s.try(s.make(custody.KindRelease))
+	}},
 	{"a recipient that was not asked for", custody.CodeWiderThanRequest, reviewed, wrong(custody.KindGrant, edit(func(b *custody.Grant) {
 		b.Recipients = []custody.PartyID{"fr/recipient/other"}
 	}))},
