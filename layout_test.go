@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"cmd/comity":         {"agent", "config", "internal", "custody", "crypto"},
 	"cmd/comity-gateway": {"gateway", "config", "internal", "custody", "crypto"},
 	"cmd/comity-verify":  {"custody", "crypto"},
-	"test":               {"test", "agent", "gateway", "config", "custody", "crypto", "internal"},
+	"test":               {"test", "cmd/comity", "cmd/comity-gateway", "cmd/comity-verify", "agent", "gateway", "config", "custody", "crypto", "internal"},
 }
 
 // pure lists what folders that compute may not import, and why.

@@ -174,13 +174,13 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 	case !o.Now.Before(c.Request.Expires.Time()):
 		return refused("grant", custody.CodeRequestExpired)
 	case g.Expires.After(c.Request.Expires.Time()):
-		return fmt.Errorf("expires %s is after the request's %s: %w", g.Expires.Format(time.RFC3339), c.Request.Expires, errWide)
+		return fmt.Errorf("expires %s is after the request's %s: %w", g.Expires.Format(time.RFC3339), c.Request.Expires, errWide())
 	case !g.Expires.After(o.Now):
 		return fmt.Errorf("expires %s is past", g.Expires.Format(time.RFC3339))
 	}
 	for _, id := range g.Recipients {
 		if !slices.Contains(c.Request.Recipients, id) {
-			return fmt.Errorf("recipient %q is not among those of the request: %w", id, errWide)
+			return fmt.Errorf("recipient %q is not among those of the request: %w", id, errWide())
 		}
 	}
 	for _, id := range g.Senders {

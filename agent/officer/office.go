@@ -1,7 +1,6 @@
 package officer
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,7 +180,7 @@ func (o Office) members(name string) ([]*custody.Member, error) {
 }
 
 // errWide is wrapped where a grant would allow more than the request asks for.
-var errWide = errors.New("the grant would be wider than the request")
+func errWide() error { return refused("grant", custody.CodeWiderThanRequest) }
 
 // at is the moment of drafting as statements write it.
 func (o Office) at() custody.Time { return statement.At(o.Now) }

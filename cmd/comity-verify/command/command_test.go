@@ -90,7 +90,7 @@ func TestNoSocket(t *testing.T) {
 	dir := t.TempDir()
 	build(t, dir)
 	bin := filepath.Join(dir, "comity-verify")
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin, "..").CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, out)
 	}
 	trace := filepath.Join(dir, "trace")

@@ -1,0 +1,224 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"comity.example/comity/agent/officer"
+	"comity.example/comity/custody"
+
+	"github.com/spf13/cobra"
+)
+
+const grantHelp = `Grant a request: first write a draft, read and change it, then file it. The file
+holds senders, recipients, bounds, the window, conditions, and the review that the
+grant rests on, which is filed first.
+
+  comity grant 0412 --draft > g.yaml
+  comity grant 0412 -f g.yaml`
+
+func (a *app) grantCommand() *cobra.Command {
+	var draft bool
+	var file string
+	c := &cobra.Command{
+		Use: "grant REQUEST (--draft | -f FILE)", Short: "grant a request", Long: grantHelp, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if draft == (file != "") {
+				return hintf(usagef("give --draft or -f FILE"), "comity grant %s --draft > g.yaml, read it, then comity grant %s -f g.yaml", args[0], args[0])
+			}
+			var g *officer.GrantDraft
+			if file != "" {
+				data, err := a.input(file)
+				if err != nil {
+					return err
+				}
+				if g, err = officer.ParseGrantDraft(data); err != nil {
+					return err
+				}
+			}
+			return a.onRequest(c.Context(), args[0], func(x *act) error {
+				if g == nil {
+					return a.draftGrant(x)
+				}
+				return a.fileGrant(c.Context(), x, g)
+			})
+		},
+	}
+	c.Flags().BoolVar(&draft, "draft", false, "write a draft to standard output")
+	c.Flags().StringVarP(&file, "file", "f", "", "file the grant of this draft")
+	return c
+}
+
+func (a *app) draftGrant(x *act) error {
+	standing, err := officer.StandingReview(x.snap, x.request, x.Home.Authority())
+	if err != nil {
+		return err
+	}
+	g, err := x.office.DraftGrant(x.request, x.kase, standing != nil)
+	if err != nil {
+		return err
+	}
+	title := fmt.Sprintf("Grant of request %s: %s asks %s for %s until %s.", x.request, x.kase.From, x.kase.To,
+		x.kase.Request.RequestType, x.kase.Request.Expires)
+	fmt.Fprint(a.stdout, safe(string(g.YAML(title))))
+	return nil
+}
+
+// fileGrant files the review and the grant. If we crash between the two, the same
+// command finds the review and goes on.
+func (a *app) fileGrant(ctx context.Context, x *act, g *officer.GrantDraft) error {
+	if g.Request != x.request {
+		return fmt.Errorf("the draft is for request %q, not %q", g.Request, x.request)
+	}
+	review, done, err := a.review(ctx, x, g)
+	if err != nil || done {
+		return err
+	}
+	p, err := x.office.Grant(x.header(), x.kase, review, g)
+	if err != nil {
+		return err
+	}
+	f, err := x.File(ctx, x.snap, p)
+	if err != nil {
+		return err
+	}
+	return a.tell(f, x.name)
+}
+
+// review returns the review that the grant rests on, filing it if it is new. It
+// reports done where no grant can follow now.
+func (a *app) review(ctx context.Context, x *act, g *officer.GrantDraft) (sha custody.Digest, done bool, err error) {
+	st, err := x.Reviewed(ctx, x.snap, x.request, g.Review)
+	if err != nil {
+		return sha, false, err
+	}
+	if st != nil {
+		return st.SHA256, false, nil
+	}
+	if g.Review == nil {
+		return sha, false, hintf(fmt.Errorf("the draft has no review and the record holds none without objection"), "write a review into the draft: comity grant %s --draft shows one", x.name)
+	}
+	// What would make the grant impossible is found before the review is filed.
+	if err := x.office.Check(x.kase, g); err != nil {
+		return sha, false, err
+	}
+	p, err := x.office.Review(x.header(), x.kase, *g.Review)
+	if err != nil {
+		return sha, false, err
+	}
+	f, err := x.File(ctx, x.snap, p)
+	if err != nil {
+		return sha, false, err
+	}
+	if f.Entry == nil || g.Review.Finding == custody.FindingObjection {
+		a.sayReviewOnly(f, x)
+		return sha, true, a.tell(f, x.name)
+	}
+	a.say("review filed at %s", f.Entry.Time)
+	return f.SHA256, false, x.sync(ctx)
+}
+
+func (a *app) sayReviewOnly(f *officer.Filed, x *act) {
+	if f.Entry == nil {
+		a.say("the grant can follow when the review is filed: run the same command then")
+		return
+	}
+	a.say("a review with an objection allows no grant: comity refuse %s --ground CODE", x.name)
+}
+
+var refuseHelp = `Refuse a request, on one or more grounds. Reasons in words are sealed to both
+authorities.
+
+  comity refuse 0412 --ground ne-bis-in-idem --reasons "tried in 2024"
+
+Grounds:
+` + codeHelp(officer.Grounds)
+
+func (a *app) refuseCommand() *cobra.Command {
+	var grounds []string
+	var reasons string
+	c := &cobra.Command{
+		Use: "refuse REQUEST --ground CODE", Short: "refuse a request", Long: refuseHelp, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(grounds) == 0 {
+				return codeArg(officer.Grounds, "--ground", "")
+			}
+			for _, g := range grounds {
+				if err := codeArg(officer.Grounds, "--ground", g); err != nil {
+					return err
+				}
+			}
+			return a.decide(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
+				return x.office.Refusal(x.header(), x.kase, grounds, reasons)
+			})
+		},
+	}
+	c.Flags().StringSliceVar(&grounds, "ground", nil, "why; may be repeated")
+	c.Flags().StringVar(&reasons, "reasons", "", "reasons in words")
+	return c
+}
+
+// decide drafts and files one statement of a case.
+func (a *app) decide(ctx context.Context, name string, draft func(*act) (*officer.Paper, error)) error {
+	return a.onRequest(ctx, name, func(x *act) error {
+		p, err := draft(x)
+		if err != nil {
+			return err
+		}
+		f, err := x.File(ctx, x.snap, p)
+		if err != nil {
+			return err
+		}
+		return a.tell(f, x.name)
+	})
+}
+
+const acceptHelp = `Accept the conditions of the newest grant of a request, exactly as they are. They are
+shown first. Only after this does the key to a package leave its sender.
+
+  comity accept 0412`
+
+func (a *app) acceptCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "accept REQUEST", Short: "accept the conditions of a grant", Long: acceptHelp, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.decide(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
+				p, err := x.office.Acceptance(x.header(), x.kase)
+				if err != nil {
+					return nil, err
+				}
+				g := x.kase.Live()
+				a.say("%s accepts from %s:", x.kase.From, x.kase.To)
+				a.grantWords(g.Grant, a.say)
+				a.sealedText(c.Context(), x.Session, g.Annex, a.say)
+				return p, nil
+			})
+		},
+	}
+}
+
+var revokeHelp = `Revoke the newest grant of a request. From its entry in the log on, the relay takes
+and gives out nothing under the grant. What has arrived before stays with the other
+State; ask for its deletion.
+
+  comity revoke 0412 --reason conditions-breached
+
+Reasons:
+` + codeHelp(officer.Reasons)
+
+func (a *app) revokeCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: "revoke REQUEST --reason CODE", Short: "revoke a grant", Long: revokeHelp, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := codeArg(officer.Reasons, "--reason", reason); err != nil {
+				return err
+			}
+			return a.decide(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
+				return x.office.Revocation(x.header(), x.kase, reason)
+			})
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why, see above")
+	return c
+}

@@ -1,0 +1,200 @@
+package command
+
+import (
+	"fmt"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/agent/officer"
+	"comity.example/comity/custody"
+
+	"github.com/spf13/cobra"
+)
+
+const directoryHelp = `The directory lists all parties of an authority, how many officers sign what, and
+which relays it accepts. It is one signed snapshot; two registrars sign it.
+
+  comity directory add desk-1.enrol --duty desk    into the draft
+  comity directory set --grant 2                   two officers sign a grant
+  comity directory show                            the draft, and what it changes
+  comity directory sign > dir.json                 sign here …
+  comity directory sign dir.json > both.json       … and on the other registrar's machine
+  comity directory publish both.json               to the relay
+
+With both registrars on one machine: comity directory sign, comity directory publish.
+A draft that only revokes is signed by one registrar.`
+
+func (a *app) directoryCommand() *cobra.Command {
+	return group("directory", "keep the signed list of an authority's parties", directoryHelp, a.directoryAdd(), a.directoryChallenge(),
+		a.directoryStatus("retire", custody.StatusRetired, "end an entry, as when somebody leaves"),
+		a.directoryStatus("revoke", custody.StatusRevoked, "end an entry whose keys must not be trusted any more"),
+		a.directorySet(), a.directoryReset(), a.directorySign(), a.directoryPublish(), a.directoryShow())
+}
+
+// draft changes the directory draft under the home's lock.
+func (a *app) draft(f func(*officer.Registry, *officer.Draft) error) error {
+	return a.locked("", func(h *agent.Home) error {
+		r := officer.NewRegistry(h)
+		d, err := r.Draft()
+		if err != nil {
+			return err
+		}
+		return f(r, d)
+	})
+}
+
+func (a *app) directoryAdd() *cobra.Command {
+	var duties []string
+	var from, to string
+	c := &cobra.Command{
+		Use: "add FILE…", Short: "list the parties of enrolments in the draft", Long: directoryHelp, Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			opt := officer.AddOptions{Duties: duties}
+			if opt.NotBefore, err = optionalWhen(from, a.now(), false); err != nil {
+				return err
+			}
+			if opt.NotAfter, err = optionalWhen(to, a.now(), true); err != nil {
+				return err
+			}
+			return a.draft(func(r *officer.Registry, d *officer.Draft) error { return a.addFiles(r, d, args, opt) })
+		},
+	}
+	c.Flags().StringSliceVar(&duties, "duty", nil, "of an agent: lab, desk")
+	c.Flags().StringVar(&from, "not-before", "", "date of the entry's first day (default today)")
+	c.Flags().StringVar(&to, "not-after", "", "date of the entry's last day, or a number of days like 90d (default two years)")
+	return c
+}
+
+func (a *app) addFiles(r *officer.Registry, d *officer.Draft, files []string, opt officer.AddOptions) error {
+	var envelopes [][]byte
+	for _, f := range files {
+		env, err := a.input(f)
+		if err != nil {
+			return err
+		}
+		said, err := r.Add(d, env, opt, a.now())
+		if err != nil {
+			return fmt.Errorf("adding %q: %w", f, err)
+		}
+		a.say("%s", said)
+		envelopes = append(envelopes, env)
+	}
+	if err := r.Save(d); err != nil {
+		return err
+	}
+	for _, env := range envelopes {
+		if err := r.Forget(env); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) directoryChallenge() *cobra.Command {
+	return &cobra.Command{
+		Use: "challenge CLAIM", Short: "make a recipient's holder prove that it can open", Long: recipientHelp, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			claim, err := a.input(args[0])
+			if err != nil {
+				return err
+			}
+			return a.draft(func(r *officer.Registry, _ *officer.Draft) error {
+				file, err := r.Challenge(claim)
+				if err != nil {
+					return err
+				}
+				return a.output(file, c.CommandPath()+" "+args[0])
+			})
+		},
+	}
+}
+
+func (a *app) directoryStatus(name, status, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: name + " ID…", Short: short, Long: directoryHelp, Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return a.draft(func(r *officer.Registry, d *officer.Draft) error {
+				for _, s := range args {
+					id, err := partyArg(s)
+					if err != nil {
+						return err
+					}
+					if err := d.SetStatus(id, status); err != nil {
+						return err
+					}
+					a.say("%s is %s in the draft", id, status)
+				}
+				return r.Save(d)
+			})
+		},
+	}
+}
+
+func (a *app) directorySet() *cobra.Command {
+	var n custody.Thresholds
+	c := &cobra.Command{Use: "set", Short: "set how many officers sign what", Long: directoryHelp, Args: cobra.NoArgs}
+	kinds := []string{"request", "review", "grant", "refusal", "acceptance", "revocation"}
+	for _, k := range kinds {
+		c.Flags().Int64Var(threshold(&n, k), k, 0, "officers that sign a "+k)
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.draft(func(r *officer.Registry, d *officer.Draft) error {
+			changed := false
+			for _, k := range kinds {
+				if !c.Flags().Changed(k) {
+					continue
+				}
+				v := *threshold(&n, k)
+				if v < 1 || v > 16 {
+					return usagef("--%s %d: want 1 to 16 officers", k, v)
+				}
+				*threshold(&d.Rules, k), changed = v, true
+				a.say("officers that sign a %s, in the draft: %d", k, v)
+			}
+			if !changed {
+				return hintf(usagef("nothing to set"), "name a threshold like --grant 2")
+			}
+			return r.Save(d)
+		})
+	}
+	return c
+}
+
+// threshold returns the field of a kind.
+func threshold(t *custody.Thresholds, kind string) *int64 {
+	switch kind {
+	case "request":
+		return &t.Request
+	case "review":
+		return &t.Review
+	case "grant":
+		return &t.Grant
+	case "refusal":
+		return &t.Refusal
+	case "acceptance":
+		return &t.Acceptance
+	}
+	return &t.Revocation
+}
+
+func (a *app) directoryReset() *cobra.Command {
+	return &cobra.Command{
+		Use: "reset", Short: "begin the draft again from what the relay has", Long: directoryHelp, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.draft(func(r *officer.Registry, _ *officer.Draft) error {
+				err := a.public(c.Context(), func(s *agent.Session) error {
+					_, err := r.Pull(c.Context(), s)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				d, err := r.Reset()
+				if err != nil {
+					return err
+				}
+				a.say("the draft has %d entries, as published", len(d.Entries))
+				return nil
+			})
+		},
+	}
+}

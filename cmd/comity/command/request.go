@@ -1,0 +1,247 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/agent/officer"
+	"comity.example/comity/custody"
+
+	"github.com/spf13/cobra"
+)
+
+var requestHelp = `File a request to another authority, signed by an officer. The relay sees who asks
+whom for which type of data until when, and the hash of the order. The order, the
+reference, the facts and the other documents are sealed to both authorities.
+
+  comity request new --to de --type stored-data --order order.pdf \
+      --annex facts.pdf --ref NL-2026-0412 --expires 90d
+
+The new request's id is printed on standard output. Types:
+` + codeHelp(officer.RequestTypes)
+
+func (a *app) requestCommand() *cobra.Command {
+	return group("request", "file requests and read them", requestHelp, a.requestNew(), a.requestShow(), a.requestList())
+}
+
+// newRequest are the flags of request new.
+type newRequest struct {
+	to, kind, order, ref, facts, expires string
+	annexes, recipients                  []string
+}
+
+func (a *app) requestNew() *cobra.Command {
+	var n newRequest
+	c := &cobra.Command{
+		Use: "new --to AUTHORITY --type TYPE --order FILE --ref REFERENCE", Short: "file a request", Long: requestHelp, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			spec, err := a.requestSpec(n)
+			if err != nil {
+				return err
+			}
+			return a.desk(c.Context(), func(d *officer.Desk) error { return a.fileRequest(c.Context(), d, *spec) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&n.to, "to", "", "the authority that holds the evidence")
+	f.StringVar(&n.kind, "type", "", "what is asked for, see above")
+	f.StringVar(&n.order, "order", "", "the signed legal order")
+	f.StringArrayVar(&n.annexes, "annex", nil, "another document; may be repeated")
+	f.StringVar(&n.ref, "ref", "", "your own reference; every command understands it, also its end after a dash")
+	f.StringVar(&n.facts, "facts", "", "the facts of the case, in words")
+	f.StringVar(&n.expires, "expires", "90d", "date of the last day, or a number of days")
+	f.StringSliceVar(&n.recipients, "recipients", nil, "who may receive (default all active recipients)")
+	return c
+}
+
+// requestSpec reads the flags and the documents, before anything is connected.
+func (a *app) requestSpec(n newRequest) (*officer.RequestSpec, error) {
+	for _, m := range []struct{ flag, value, example string }{{"--to", n.to, "de"}, {"--order", n.order, "order.pdf"}, {"--ref", n.ref, "NL-2026-0412"}} {
+		if m.value == "" {
+			return nil, hintf(usagef("%s is missing", m.flag), "for example %s %s", m.flag, m.example)
+		}
+	}
+	if err := custody.CheckAuthority(n.to); err != nil {
+		return nil, usageError{err}
+	}
+	if err := codeArg(officer.RequestTypes, "--type", n.kind); err != nil {
+		return nil, err
+	}
+	spec := &officer.RequestSpec{To: n.to, Type: n.kind, Reference: n.ref, Facts: n.facts}
+	var err error
+	if spec.Expires, err = when(n.expires, a.now(), true); err != nil {
+		return nil, err
+	}
+	for _, r := range n.recipients {
+		id, err := partyArg(r)
+		if err != nil {
+			return nil, err
+		}
+		spec.Recipients = append(spec.Recipients, id)
+	}
+	if spec.Order, err = attachment(n.order); err != nil {
+		return nil, err
+	}
+	for _, name := range n.annexes {
+		f, err := attachment(name)
+		if err != nil {
+			return nil, err
+		}
+		spec.Attachments = append(spec.Attachments, f)
+	}
+	return spec, nil
+}
+
+// attachment reads a document for an annex.
+func attachment(path string) (officer.Attachment, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return officer.Attachment{}, fmt.Errorf("reading %q: %w", path, plain(err))
+	}
+	defer f.Close()
+	data, err := readLimited(f, path, custody.MaxAnnex)
+	return officer.Attachment{Name: filepath.Base(path), Data: data}, err
+}
+
+func (a *app) fileRequest(ctx context.Context, d *officer.Desk, spec officer.RequestSpec) error {
+	snap, err := d.Session.Sync(ctx, "", d.Home.Authority(), spec.To)
+	if err != nil {
+		return err
+	}
+	p, err := d.Office(snap).Request(d.Session.Header(snap, ""), spec)
+	if err != nil {
+		return err
+	}
+	f, err := d.File(ctx, snap, p)
+	if err != nil {
+		return err
+	}
+	// If we crash here, the request is filed and its reference is learnt again
+	// from its annex.
+	if err := d.Home.Remember(f.Request, spec.Reference); err != nil {
+		return err
+	}
+	if !a.json {
+		a.print("%s", f.Request)
+	}
+	return a.tell(f, f.Request[:8])
+}
+
+func (a *app) requestShow() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "show REQUEST", Short: "show a request, and take the documents out of its annex", Args: cobra.ExactArgs(1),
+		Long: "Show what a request asks, and with --annex write the attached documents to a folder.\n\n  comity request show 0412 --annex papers/",
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			return a.session(ctx, anyAgent, func(s *agent.Session) error {
+				id, err := s.Resolve(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				snap, err := s.Sync(ctx, id)
+				if err != nil {
+					return err
+				}
+				return a.showRequest(ctx, s, snap, id, dir)
+			})
+		},
+	}
+	c.Flags().StringVar(&dir, "annex", "", "write the attached documents to this folder")
+	return c
+}
+
+// requestJSON is a request as data. What is sealed is there if it opens here.
+type requestJSON struct {
+	Request     string            `json:"request"`
+	From        string            `json:"from"`
+	To          string            `json:"to"`
+	Type        string            `json:"type"`
+	Order       custody.Digest    `json:"order_sha256"`
+	Recipients  []custody.PartyID `json:"recipients"`
+	Expires     custody.Time      `json:"expires"`
+	State       string            `json:"state"`
+	Reference   string            `json:"reference,omitempty"`
+	Facts       string            `json:"facts,omitempty"`
+	Attachments []string          `json:"attachments,omitempty"`
+}
+
+func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Snapshot, id, dir string) error {
+	c := snap.Case(id)
+	b := c.Request
+	say := a.print
+	if a.json {
+		say = func(string, ...any) {}
+	}
+	say("request %s: %s asks %s for %s", id, c.From, c.To, b.RequestType)
+	say("  state: %s", officer.State(c, a.now()))
+	say("  signed: %s   expires: %s", b.Issued, b.Expires)
+	say("  signed order: SHA-256 %s", b.OrderSHA256)
+	say("  recipients: %s", strings.Join(texts(b.Recipients), ", "))
+	x := a.sealedText(ctx, s, &b.Annex, say)
+	if a.json {
+		j := requestJSON{Request: id, From: c.From, To: c.To, Type: b.RequestType, Order: b.OrderSHA256, Recipients: b.Recipients,
+			Expires: b.Expires, State: officer.State(c, a.now())}
+		if x != nil {
+			j.Reference, j.Facts, j.Attachments = x.Text.Reference, x.Text.Facts, x.Text.Attachments
+		}
+		if err := a.printJSON(j); err != nil {
+			return err
+		}
+	}
+	if x != nil {
+		if err := a.checkOrder(x, b.OrderSHA256); err != nil {
+			return err
+		}
+	}
+	if dir == "" {
+		return nil
+	}
+	if x == nil {
+		return hintf(fmt.Errorf("the annex of request %q does not open here", id), "run this on a machine that holds a recipient of %s or %s", c.From, c.To)
+	}
+	return a.extract(x, dir)
+}
+
+// checkOrder says which attachment is the order whose hash the request names.
+func (a *app) checkOrder(x *officer.Annex, order custody.Digest) error {
+	i := slices.IndexFunc(x.Attachments, func(f officer.Attachment) bool { return custody.HashOf(f.Data) == order })
+	if i < 0 {
+		return fmt.Errorf("no attachment is the signed order that the request names: %w", agent.ErrVerify)
+	}
+	a.say("%s is the signed order that the request names", line(x.Attachments[i].Name))
+	return nil
+}
+
+// extract writes the attachments into a folder and replaces nothing there. Names
+// have been checked to be plain names.
+func (a *app) extract(x *officer.Annex, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, att := range x.Attachments {
+		f, err := root.OpenFile(att.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("writing %q: %w", att.Name, plain(err))
+		}
+		_, err = f.Write(att.Data)
+		if err2 := f.Close(); err == nil {
+			err = err2
+		}
+		if err != nil {
+			return fmt.Errorf("writing %q: %w", att.Name, plain(err))
+		}
+		a.say("wrote %s", filepath.Join(dir, line(att.Name)))
+	}
+	return nil
+}

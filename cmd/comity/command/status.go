@@ -1,0 +1,146 @@
+package command
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/agent/officer"
+	"comity.example/comity/custody"
+
+	"github.com/spf13/cobra"
+)
+
+const statusHelp = `Show a request as the log proves it: what happened, when, by whom, the packages, and
+what comes next. --full adds the hashes and the places in the log. Without a
+request, list all that concern this authority.
+
+  comity status
+  comity status 0412 --full`
+
+func (a *app) statusCommand() *cobra.Command {
+	var full bool
+	c := &cobra.Command{
+		Use: "status [REQUEST]", Short: "show what happened and what comes next", Long: statusHelp, Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			if len(args) == 0 {
+				return a.listRequests(ctx)
+			}
+			return a.session(ctx, anyAgent, func(s *agent.Session) error { return a.status(ctx, s, args[0], full) })
+		},
+	}
+	c.Flags().BoolVar(&full, "full", false, "with hashes and places in the log")
+	return c
+}
+
+// statusJSON is a case as data.
+type statusJSON struct {
+	Request    string                `json:"request"`
+	Reference  string                `json:"reference,omitempty"`
+	From       string                `json:"from"`
+	To         string                `json:"to"`
+	State      string                `json:"state"`
+	Events     []officer.Event       `json:"events"`
+	Packages   []officer.PackageInfo `json:"packages"`
+	Next       []officer.Step        `json:"next"`
+	Relay      string                `json:"relay"`
+	Checkpoint custody.CheckpointRef `json:"checkpoint"`
+}
+
+func (a *app) status(ctx context.Context, s *agent.Session, name string, full bool) error {
+	id, err := s.Resolve(ctx, name)
+	if err != nil {
+		return err
+	}
+	snap, err := s.Sync(ctx, id)
+	if err != nil {
+		return err
+	}
+	events, err := officer.Timeline(snap, id)
+	if err != nil {
+		return err
+	}
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	refs, err := h.Known()
+	if err != nil {
+		return err
+	}
+	c := snap.Case(id)
+	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Events: events,
+		Packages: officer.Packages(c), Next: officer.Next(c, name, a.now()), Relay: s.Origin,
+		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
+	if a.json {
+		return a.printJSON(j)
+	}
+	a.printStatus(j, full)
+	return nil
+}
+
+func (a *app) printStatus(j statusJSON, full bool) {
+	name := j.Request
+	if j.Reference != "" {
+		name += ", " + line(j.Reference)
+	}
+	a.print("request %s: %s asks %s", name, j.From, j.To)
+	a.print("state: %s", j.State)
+	a.print("")
+	for _, e := range j.Events {
+		a.print("%s  %-10s  %s", moment(e.Time), e.Kind, officer.Sentence(e.What, e.Codes))
+		if full {
+			a.print("  signed by %s, carried by %s", strings.Join(texts(e.Signed), ", "), e.Via)
+			a.print("  entry %d, log index %d, statement %s, envelope %s", e.Seq, e.Index, e.Statement, e.Envelope)
+		}
+	}
+	if len(j.Packages) > 0 {
+		a.print("")
+	}
+	for _, p := range j.Packages {
+		id := p.Package
+		if !full {
+			id = id[:8]
+		}
+		a.print("package %s  delivery %d, %s, %s", id, p.Delivery, officer.About(p.Size), packageState(p))
+	}
+	a.print("")
+	for _, n := range j.Next {
+		if n.Who == "" {
+			a.print("next: %s", n.Do)
+		} else {
+			a.print("next: %s %s", n.Who, n.Do)
+		}
+	}
+	// No witness cosigns checkpoints yet: what is shown is what this relay shows.
+	a.say("proven in the log of %s up to entry %d; times are asserted by the relay alone", j.Relay, j.Checkpoint.Size)
+	if full {
+		a.say("log root %s", j.Checkpoint.Root)
+	}
+}
+
+// packageState says how far a package is.
+func packageState(p officer.PackageInfo) string {
+	if p.Unlocked.IsZero() {
+		return "deposited; its key is with the sender"
+	}
+	if len(p.Taken) == 0 {
+		return "ready to be fetched"
+	}
+	var list []string
+	for _, t := range p.Taken {
+		switch {
+		case t.Rejected != "":
+			list = append(list, string(t.By)+" rejected it: "+t.Rejected)
+		case t.Closed.IsZero():
+			list = append(list, string(t.By)+" is fetching it")
+		default:
+			list = append(list, string(t.By)+" has it, verified")
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+func moment(t custody.Time) string { return t.Time().Format(time.DateTime) + "Z" }

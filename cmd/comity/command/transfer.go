@@ -1,0 +1,209 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/agent/officer"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/wire"
+
+	"github.com/spf13/cobra"
+)
+
+const sendHelp = `Pack a folder, seal it to exactly the recipients of the grant, and deposit it with the
+relay. The key to it leaves this machine only after the other State has accepted
+the conditions: if it has not yet, run the command again without a folder later.
+
+  comity send 0412 exhibits/ --final --description "disk images of 4 March"
+  comity send 0412`
+
+func (a *app) sendCommand() *cobra.Command {
+	var opt agent.SendOptions
+	c := &cobra.Command{
+		Use: "send REQUEST [FOLDER]", Short: "send a folder, or let keys go that wait", Long: sendHelp, Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				if info, err := os.Stat(args[1]); err != nil || !info.IsDir() {
+					return usagef("%q is not a folder", args[1])
+				}
+			}
+			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
+				if len(args) == 1 {
+					return a.unlock(c.Context(), ag, s, id, args[0])
+				}
+				return a.send(c.Context(), ag, s, id, args, opt)
+			})
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&opt.Final, "final", false, "no delivery follows under this grant")
+	f.StringVar(&opt.Description, "description", "", "what the package is; sealed to the recipients")
+	f.StringVar(&opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
+	f.StringSliceVar(&opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
+	return c
+}
+
+// transfer runs f as a lab agent of this home, alone with the request's packages.
+func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *agent.Session, string) error) error {
+	h, err := a.home()
+	if err != nil {
+		return err
+	}
+	m := newMeter(a.stderr, isTerminal(a.stderr))
+	defer m.Close()
+	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: m.update})
+	if err != nil {
+		return err
+	}
+	return a.sessionOf(ctx, ag, custody.DutyLab, func(s *agent.Session) error {
+		id, err := s.Resolve(ctx, name)
+		if err != nil {
+			return err
+		}
+		unlock, err := h.LockCase(id)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		return f(ag, s, id)
+	})
+}
+
+// sentJSON is a sent package as data.
+type sentJSON struct {
+	Package     string `json:"package"`
+	Files       int    `json:"files"`
+	Bytes       int64  `json:"bytes"`
+	PayloadSize int64  `json:"payload_size"`
+	Unlocked    bool   `json:"unlocked"`
+}
+
+func (a *app) send(ctx context.Context, ag *agent.Agent, s *agent.Session, id string, args []string, opt agent.SendOptions) error {
+	p, err := ag.Send(ctx, s, id, args[1], opt)
+	if p != nil {
+		a.say("package %s deposited: %d files, %s, %s sealed", p.Package, p.Files, officer.About(p.Bytes), officer.About(p.Payload))
+		if err == nil && !p.Unlocked {
+			a.say("its key stays here until the conditions are accepted; then: comity send %s", args[0])
+		}
+		if p.Unlocked {
+			a.say("its key is with the relay: the recipient can fetch it")
+		}
+		if err := a.sent(p); err != nil {
+			return err
+		}
+	}
+	if err != nil && p != nil {
+		return hintf(fmt.Errorf("the package is deposited, its key is still here: %w", err), "comity send %s lets it go", args[0])
+	}
+	return err
+}
+
+func (a *app) sent(p *agent.Sent) error {
+	if a.json {
+		return a.printJSON(sentJSON{p.Package, p.Files, p.Bytes, p.Payload, p.Unlocked})
+	}
+	a.print("%s", p.Package)
+	return nil
+}
+
+func (a *app) unlock(ctx context.Context, ag *agent.Agent, s *agent.Session, id, name string) error {
+	done, err := ag.Unlock(ctx, s, id)
+	for _, p := range done {
+		a.say("the key of package %s is with the relay", p)
+	}
+	if err != nil {
+		return err
+	}
+	snap, err := s.Sync(ctx, id)
+	if err != nil {
+		return err
+	}
+	waits := 0
+	for _, p := range snap.Case(id).Packages {
+		if p.Sender == s.ID && p.Unlocked.IsZero() {
+			waits++
+		}
+	}
+	if waits > 0 {
+		return hintf(fmt.Errorf("%s for the acceptance of the conditions: %w", waiting(waits), agent.ErrTryLater),
+			"the other State runs comity accept, then comity send %s here again", name)
+	}
+	if len(done) == 0 {
+		return hintf(errors.New("nothing was sent from here under this request"), "comity send %s FOLDER sends", name)
+	}
+	if a.json {
+		return a.printJSON(done)
+	}
+	return nil
+}
+
+func waiting(n int) string {
+	if n == 1 {
+		return "1 package waits"
+	}
+	return fmt.Sprintf("%d packages wait", n)
+}
+
+const fetchHelp = `Take every package of a request that waits for a recipient of this machine, verify
+it to its last byte, and put it into a folder as ID/, a BagIt bag with the files
+below data/. A package that does not verify is never shown: it is removed and
+rejected, with exit code 4. The receipt is signed when all is in place.
+
+  comity fetch 0412 --into evidence/`
+
+func (a *app) fetchCommand() *cobra.Command {
+	var into string
+	c := &cobra.Command{
+		Use: "fetch REQUEST --into FOLDER", Short: "fetch and verify what waits", Long: fetchHelp, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if into == "" {
+				return hintf(usagef("--into is missing"), "comity fetch %s --into evidence/", args[0])
+			}
+			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
+				list, err := ag.Fetch(c.Context(), s, id, into)
+				if errors.Is(err, agent.ErrTryLater) && wire.CodeOf(err) == "" {
+					err = hintf(err, "comity status %s says who acts next", args[0])
+				}
+				return errors.Join(err, a.fetched(list, err))
+			})
+		},
+	}
+	c.Flags().StringVar(&into, "into", "", "the folder for the packages")
+	return c
+}
+
+// fetchedJSON is a fetched package as data.
+type fetchedJSON struct {
+	Package     string          `json:"package"`
+	Path        string          `json:"path"`
+	Files       int             `json:"files"`
+	Bytes       int64           `json:"bytes"`
+	Sender      custody.PartyID `json:"sender"`
+	Description string          `json:"description,omitempty"`
+}
+
+func (a *app) fetched(list []agent.Fetched, failed error) error {
+	data := []fetchedJSON{}
+	for _, p := range list {
+		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description})
+		a.say("package %s from %s: %d files, %s, all verified; receipt filed", p.Package, p.Sender, p.Files, officer.About(p.Bytes))
+		if p.Description != "" {
+			a.say("  %s", strings.ReplaceAll(p.Description, "\n", "\n  "))
+		}
+	}
+	if a.json {
+		return a.printJSON(data)
+	}
+	for _, p := range data {
+		a.print("%s", line(p.Path))
+	}
+	if len(data) == 0 && failed == nil {
+		a.say("nothing waits here")
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"filippo.io/age"
+
+	"comity.example/comity/crypto/seal"
+)
+
+// Gateway is gateway.yaml, the settings of a relay.
+type Gateway struct {
+	// Origin is the relay's name, a lower-case host name. It stands in every
+	// statement and cannot change. Required.
+	Origin string `yaml:"origin"`
+
+	// Listen is the address to listen on, host:port, for UDP and TCP alike.
+	// Port 0 takes a free one. Required.
+	Listen string `yaml:"listen"`
+
+	// RecoveryRecipient is the age recipient (age1pq1…) that copies of the
+	// records in the store are sealed to. Its identity stays off the relay's
+	// machine. Required.
+	RecoveryRecipient string `yaml:"recovery_recipient"`
+
+	// Data is the folder with keys, database and store; a relative path starts
+	// at the folder of this file. If empty, the folder of this file.
+	Data string `yaml:"data"`
+
+	// LogFile is where the log goes, one JSON object a line; a relative path
+	// starts at Data. If empty, standard error.
+	LogFile string `yaml:"log_file"`
+
+	// LogLevel is debug, info, warn or error. If empty, info.
+	LogLevel string `yaml:"log_level"`
+
+	// LockDays is how many days a deposited payload cannot be deleted by
+	// anybody. If zero, 30.
+	LockDays int `yaml:"lock_days"`
+
+	// MaxConnections bounds the open connections of both transports together.
+	// If zero, 1024.
+	MaxConnections int `yaml:"max_connections"`
+
+	// MinFreeMiB is the space in MiB below which nothing more is reserved. If
+	// zero, 1024.
+	MinFreeMiB int64 `yaml:"min_free_mib"`
+}
+
+// LoadGateway reads a relay's settings. The name is the path of the file, from
+// which relative paths start.
+func LoadGateway(name string, data []byte) (*Gateway, error) {
+	c := &Gateway{}
+	if err := load(name, data, c); err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("reading %q: %v", name, err)
+	}
+	c.defaults(filepath.Dir(name))
+	return c, nil
+}
+
+func (c *Gateway) check() error {
+	if c.Origin == "" {
+		return errors.New("origin is missing")
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("listen %q is not host:port", c.Listen)
+	}
+	if _, err := seal.ParseRecipient(c.RecoveryRecipient); err != nil {
+		return fmt.Errorf("recovery_recipient: %v", err)
+	}
+	switch c.LogLevel {
+	case "", "debug", "info", "warn", "error":
+	default:
+		return fmt.Errorf("log_level %q is not debug, info, warn or error", c.LogLevel)
+	}
+	if c.LockDays < 0 || c.LockDays > 3650 {
+		return fmt.Errorf("lock_days %d is not 0 to 3650", c.LockDays)
+	}
+	if c.MaxConnections < 0 || c.MinFreeMiB < 0 || c.MinFreeMiB > 1<<30 {
+		return errors.New("max_connections or min_free_mib is out of range")
+	}
+	return nil
+}
+
+func (c *Gateway) defaults(folder string) {
+	if c.Data == "" {
+		c.Data = folder
+	} else if !filepath.IsAbs(c.Data) {
+		c.Data = filepath.Join(folder, c.Data)
+	}
+	if c.LogFile != "" && !filepath.IsAbs(c.LogFile) {
+		c.LogFile = filepath.Join(c.Data, c.LogFile)
+	}
+	if c.LogLevel == "" {
+		c.LogLevel = "info"
+	}
+	if c.LockDays == 0 {
+		c.LockDays = 30
+	}
+	if c.MinFreeMiB == 0 {
+		c.MinFreeMiB = 1024
+	}
+}
+
+// Recovery returns the recipient that copies of the records are sealed to.
+func (c *Gateway) Recovery() (age.Recipient, error) { return seal.ParseRecipient(c.RecoveryRecipient) }
+
+// Lock returns how long a deposited payload stays locked.
+func (c *Gateway) Lock() time.Duration { return time.Duration(c.LockDays) * 24 * time.Hour }
+
+// MinFree returns, in bytes, the space below which nothing more is reserved.
+func (c *Gateway) MinFree() int64 { return c.MinFreeMiB << 20 }
+
+// GatewayExample returns the file that init writes.
+func GatewayExample(origin, listen, recovery string) string {
+	return fmt.Sprintf(`# Settings of this Comity relay. Keys, database and store are in the folder of this file.
+
+# The relay's name. It stands in every statement and cannot change.
+origin: %s
+
+# Where to listen, host:port, for UDP and TCP alike. Port 0 takes a free one.
+listen: %s
+
+# Copies of the records in the store are sealed to this recipient. Whoever holds
+# its identity, and the store, can rebuild the database: keep it off this machine.
+recovery_recipient: %s
+
+# The folder with keys, database and store. Empty: the folder of this file.
+data: ""
+
+# Where the log goes, one JSON object a line. Empty: standard error.
+log_file: ""
+
+# How much is logged: debug, info, warn or error.
+log_level: info
+
+# For how many days nobody can delete a deposited payload.
+lock_days: 30
+
+# Open connections at most. 0: 1024.
+max_connections: 0
+
+# Nothing more is reserved when less than this many MiB are free.
+min_free_mib: 1024
+`, origin, listen, recovery)
+}

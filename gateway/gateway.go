@@ -1,0 +1,264 @@
+// Package gateway is the relay: it stands between the agents of two authorities,
+// keeps sealed packages and the record of who did what, and hands out nothing
+// that the rule book does not allow at that moment.
+//
+// It holds no key to any package. It refuses content, file names and case text
+// because it cannot read them, operators' overrides because there are none, and
+// to answer for anything but the bytes that it was given: who wants to know
+// whether a relay is honest replays its log.
+//
+// The parts are internal: admit decides who asks, ledger writes the log, ingest
+// takes packages in, deliver hands them out. This package joins them to the
+// routes of the protocol.
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"comity.example/comity/crypto/keys"
+	"comity.example/comity/crypto/translog"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/deliver"
+	"comity.example/comity/gateway/internal/ingest"
+	"comity.example/comity/gateway/internal/ledger"
+	"comity.example/comity/gateway/objects"
+	"comity.example/comity/gateway/records"
+	"comity.example/comity/internal/link"
+	"filippo.io/age"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// ErrHistory means that the database and the store are not of one history: going
+// on would sign a second version of the log. The error says what does not fit.
+var ErrHistory = errors.New("the log does not fit the store")
+
+// Config is a relay, ready to run. It must not be modified after New.
+type Config struct {
+	// Origin is the relay's name. Required.
+	Origin string
+
+	// Descriptor is the relay's signed description of itself, an envelope. It is
+	// filed when the relay starts. It must name the keys below. Required.
+	Descriptor []byte
+
+	// Key signs the relay's half of every hello. Required.
+	Key *keys.Private
+
+	// LogKey signs checkpoints, Ed25519. Required.
+	LogKey note.Signer
+
+	// Certificate is the relay's TLS certificate. Required.
+	Certificate tls.Certificate
+
+	// Recovery is who copies of the records are sealed to. Required.
+	Recovery age.Recipient
+
+	// DB and Store are open, for this relay alone; the caller closes them after
+	// Close. Required.
+	DB    *records.DB
+	Store objects.Store
+
+	// Listen is the address for UDP and TCP, host:port. Required by Listen.
+	Listen string
+
+	// Lock is how long a deposited payload cannot be deleted. If zero, 30 days.
+	Lock time.Duration
+
+	// MinFree is the space in bytes below which nothing more is reserved.
+	MinFree int64
+
+	// MaxConns bounds the open connections. If zero, 1024.
+	MaxConns int
+
+	// Now is the relay's clock. If nil, time.Now.
+	Now func() time.Time
+
+	// Logger receives the relay's log. If nil, nothing is logged.
+	Logger *slog.Logger
+}
+
+// Gateway is a relay. It is safe for concurrent use.
+type Gateway struct {
+	cfg     Config
+	ledger  *ledger.Ledger
+	ingest  *ingest.Ingest
+	deliver *deliver.Deliver
+	door    *admit.Door
+
+	// publishing has room for one: a directory of a stranger is expensive to
+	// verify, so strangers wait for each other.
+	publishing chan struct{}
+
+	server  *link.Server // nil before Listen
+	closing chan struct{}
+	close   sync.Once
+}
+
+// New opens a relay on its database and store: it publishes what an earlier
+// process committed, files the descriptor, and drives on what was left half-done.
+// It listens to nothing yet. The context bounds the opening.
+func New(ctx context.Context, cfg *Config) (*Gateway, error) {
+	g := &Gateway{cfg: *cfg, publishing: make(chan struct{}, 1), closing: make(chan struct{})}
+	g.defaults()
+	d, err := g.descriptor()
+	if err != nil {
+		return nil, err
+	}
+	g.ledger, err = ledger.Open(ctx, ledger.Config{
+		DB: cfg.DB, Store: cfg.Store, Origin: cfg.Origin, LogKey: cfg.LogKey, Recovery: cfg.Recovery, Now: g.cfg.Now, Logger: g.cfg.Logger,
+	})
+	if errors.Is(err, ledger.ErrAhead) || errors.Is(err, ledger.ErrFork) || errors.Is(err, ledger.ErrLogKey) {
+		return nil, fmt.Errorf("%w: %w", ErrHistory, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := g.start(ctx, d); err != nil {
+		g.ledger.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Gateway) defaults() {
+	if g.cfg.Now == nil {
+		g.cfg.Now = time.Now
+	}
+	if g.cfg.Logger == nil {
+		g.cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if g.cfg.Lock == 0 {
+		g.cfg.Lock = 30 * 24 * time.Hour
+	}
+}
+
+// descriptor reads the relay's descriptor and checks that it describes this relay:
+// agents would refuse one that shows other keys.
+func (g *Gateway) descriptor() (*custody.Statement, error) {
+	s, err := custody.ParseStatement(g.cfg.Descriptor)
+	if err != nil {
+		return nil, fmt.Errorf("reading the relay's descriptor: %v", err)
+	}
+	b, ok := s.Body.(*custody.Relay)
+	if !ok {
+		return nil, fmt.Errorf("reading the relay's descriptor: it is a %s", s.Kind)
+	}
+	v, err := translog.ParseVerifier(b.LogKey, g.cfg.Origin)
+	if err != nil {
+		return nil, fmt.Errorf("reading the relay's descriptor: %v", err)
+	}
+	if len(g.cfg.Certificate.Certificate) == 0 {
+		return nil, errors.New("opening relay: no certificate")
+	}
+	spki, err := link.SPKI(g.cfg.Certificate.Certificate[0])
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case b.By != g.cfg.Origin:
+		err = fmt.Errorf("it is of %q", b.By)
+	case b.Key != g.cfg.Key.Public().String():
+		err = errors.New("it names another hybrid key")
+	case v.KeyHash() != g.cfg.LogKey.KeyHash():
+		err = errors.New("it names another log key")
+	case !slices.Contains(b.TLS, custody.Digest(spki)):
+		err = errors.New("it does not name the TLS key")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checking the descriptor of relay %q: %w", g.cfg.Origin, err)
+	}
+	return s, nil
+}
+
+func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
+	if _, err := g.ledger.Submit(ctx, ledger.Submission{Statement: d}); err != nil {
+		return fmt.Errorf("filing the relay's descriptor: %w", err)
+	}
+	if !bytes.Equal(g.ledger.Relay(), g.cfg.Descriptor) {
+		return errors.New("filing the relay's descriptor: the log holds a newer one")
+	}
+	g.ingest = ingest.New(ingest.Config{
+		DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Lock: g.cfg.Lock, MinFree: g.cfg.MinFree, Now: g.cfg.Now, Logger: g.cfg.Logger,
+	})
+	if err := g.ingest.Resume(ctx); err != nil {
+		return fmt.Errorf("driving packages on: %w", err)
+	}
+	g.deliver = deliver.New(deliver.Config{DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store})
+	var err error
+	g.door, err = admit.New(admit.Config{
+		Origin: g.cfg.Origin, Key: g.cfg.Key, View: g.ledger.View, Now: g.cfg.Now, Logger: g.cfg.Logger, Routes: g.routes(),
+	})
+	return err
+}
+
+// Handler returns the http.Handler of all routes. It answers requests that came
+// through package link only.
+func (g *Gateway) Handler() http.Handler { return g.door }
+
+// Size returns the number of entries in the published log.
+func (g *Gateway) Size() int64 { return g.ledger.Size() }
+
+// View returns the directories in force.
+func (g *Gateway) View() *custody.View { return g.ledger.View() }
+
+// Checkpoint returns the newest signed checkpoint, a C2SP signed note.
+func (g *Gateway) Checkpoint() []byte { return g.ledger.Checkpoint() }
+
+// Descriptor returns the relay's description of itself.
+func (g *Gateway) Descriptor() (*custody.Relay, error) {
+	s, err := g.descriptor()
+	if err != nil {
+		return nil, err
+	}
+	return s.Body.(*custody.Relay), nil
+}
+
+// Listen opens the sockets. Connections are taken from Serve on.
+func (g *Gateway) Listen() error {
+	s, err := link.Listen(link.ServerConfig{
+		Addr: g.cfg.Listen, Certificate: g.cfg.Certificate, Handler: g.door, Logger: g.cfg.Logger, MaxConns: g.cfg.MaxConns,
+	})
+	if err != nil {
+		return err
+	}
+	g.server = s
+	return nil
+}
+
+// Addr returns the address that Listen opened, host:port, for UDP and TCP alike.
+func (g *Gateway) Addr() string { return g.server.Addr() }
+
+// Serve answers requests until ctx is done, then lets those that run end, for ten
+// seconds at most. It may be called once, after Listen.
+func (g *Gateway) Serve(ctx context.Context) error {
+	if g.server == nil {
+		return errors.New("serving: Listen was not called")
+	}
+	// Long polls must not hold the end up.
+	stop := context.AfterFunc(ctx, func() { close(g.closing) })
+	defer stop()
+	return g.server.Serve(ctx)
+}
+
+// Close ends the relay: sockets first, then the ledger after the entries that it
+// is working on. A second call does nothing.
+func (g *Gateway) Close() error {
+	var err error
+	g.close.Do(func() {
+		if g.server != nil {
+			err = g.server.Close()
+		}
+		g.ledger.Close()
+	})
+	return err
+}

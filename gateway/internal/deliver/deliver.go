@@ -1,0 +1,150 @@
+// Package deliver hands out what the store holds: heads, inner files, payloads
+// and annexes to those whom the rules allow it, the published log to everyone.
+//
+// It refuses whatever the rule book refuses at the moment of the request: bytes
+// of a package go to an agent whose signed release is in the log, and no longer
+// once the grant is revoked. Reading changes no record. What belongs to others is
+// answered as if it did not exist.
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"comity.example/comity/crypto/translog"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/ingest"
+	"comity.example/comity/gateway/internal/ledger"
+	"comity.example/comity/gateway/objects"
+	"comity.example/comity/gateway/records"
+	"comity.example/comity/internal/wire"
+)
+
+// Config is what a Deliver reads. It must not be modified after New.
+type Config struct {
+	DB     *records.DB
+	Ledger *ledger.Ledger
+	Store  objects.Store
+}
+
+// Deliver is the sending side of a relay. It is safe for concurrent use.
+type Deliver struct {
+	cfg Config
+}
+
+// New returns a Deliver.
+func New(cfg Config) *Deliver { return &Deliver{cfg} }
+
+// Head returns a released package's head.
+func (d *Deliver) Head(ctx context.Context, who admit.Principal, id string) ([]byte, error) {
+	return d.small(ctx, who, id, ingest.HeadKey(id), wire.MaxHead)
+}
+
+// Inner returns a released package's inner file.
+func (d *Deliver) Inner(ctx context.Context, who admit.Principal, id string) ([]byte, error) {
+	return d.small(ctx, who, id, ingest.InnerKey(id), wire.MaxInner)
+}
+
+func (d *Deliver) small(ctx context.Context, who admit.Principal, id, key string, most int64) ([]byte, error) {
+	if _, err := d.released(ctx, who, id, custody.ActHead); err != nil {
+		return nil, err
+	}
+	b, err := d.read(ctx, key, most)
+	if errors.Is(err, objects.ErrNotExist) {
+		// The unlock is in the log and the sender has not brought the file yet.
+		return nil, wire.NewProblem(wire.CodeBusy, "the sender has not brought this file yet")
+	}
+	return b, err
+}
+
+// released returns a package if the rules let the caller read it now.
+func (d *Deliver) released(ctx context.Context, who admit.Principal, id string, act custody.Act) (p records.Package, err error) {
+	missing := wire.NewProblem(custody.CodeNoSuchPackage, "")
+	if custody.CheckID(id) != nil {
+		return p, missing
+	}
+	err = d.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		p, err = tx.Package(id)
+		return err
+	})
+	if errors.Is(err, records.ErrNotFound) {
+		return p, missing
+	}
+	if err != nil {
+		return p, err
+	}
+	dec, err := d.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: act, Via: who.ID(), Package: id})
+	if err != nil {
+		return p, err
+	}
+	if !dec.Allowed() {
+		return p, admit.Hide(dec, custody.CodeNoSuchPackage)
+	}
+	return p, nil
+}
+
+// read returns a whole small object.
+func (d *Deliver) read(ctx context.Context, key string, most int64) ([]byte, error) {
+	r, info, err := d.cfg.Store.Get(ctx, key, "", 0, -1)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", key, err)
+	}
+	defer r.Close()
+	if info.Size > most {
+		return nil, fmt.Errorf("reading %q: it has %d bytes, more than %d", key, info.Size, most)
+	}
+	b := make([]byte, info.Size)
+	if _, err := io.ReadFull(r, b); err != nil {
+		return nil, fmt.Errorf("reading %q: %w", key, err)
+	}
+	return b, nil
+}
+
+// Annex returns an annex to an agent of an authority that it is for: of a review,
+// the authority that made it; of all others, the parties of the request.
+func (d *Deliver) Annex(ctx context.Context, who admit.Principal, sha custody.Digest) ([]byte, error) {
+	var list []records.Annex
+	err := d.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
+		list, err = tx.Annexes(sha)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list {
+		if !slices.Contains(a.Scope, who.Authority()) {
+			continue
+		}
+		dec, err := d.cfg.Ledger.Decide(ctx, a.Record, custody.Action{Act: custody.ActAnnex, Via: who.ID()})
+		if err != nil {
+			return nil, err
+		}
+		if dec.Allowed() {
+			return d.read(ctx, AnnexKey(sha), wire.MaxAnnex)
+		}
+	}
+	return nil, wire.NewProblem(custody.CodeNoSuchRequest, "")
+}
+
+// AnnexKey returns the key of an annex in the store.
+func AnnexKey(sha custody.Digest) string {
+	s := sha.String()
+	return "annexes/" + s[:2] + "/" + s
+}
+
+// Tile returns a file of the published log by its C2SP path (tlog-tiles), such as
+// "tile/0/x001/067".
+func (d *Deliver) Tile(ctx context.Context, path string) ([]byte, error) {
+	if _, err := translog.ParseTilePath(path); err != nil {
+		return nil, wire.NewProblem(wire.CodeNotFound, "")
+	}
+	b, err := d.read(ctx, "log/"+path, 64<<10)
+	if errors.Is(err, objects.ErrNotExist) {
+		return nil, wire.NewProblem(wire.CodeNotFound, "")
+	}
+	return b, err
+}

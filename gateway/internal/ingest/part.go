@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/objects"
+	"comity.example/comity/gateway/records"
+	"comity.example/comity/internal/wire"
+)
+
+// Part is one part as its sender announces it.
+type Part struct {
+	Number int
+	Epoch  int64
+	SHA256 [32]byte
+	Length int64 // bytes, or -1 if not announced
+	Body   io.Reader
+}
+
+// PutPart streams a part into the store. It may be repeated, in any order, on any
+// connection; a part that is here is not written again.
+//
+// The bytes are durable in the store before the row says so. If we crash in
+// between the part counts as absent, and the sender brings it again.
+func (i *Ingest) PutPart(ctx context.Context, who admit.Principal, id string, in Part) error {
+	p, err := i.own(ctx, who, id)
+	if err != nil {
+		return err
+	}
+	size := seal.PartLen(p.PayloadSize, in.Number)
+	if size == 0 || in.Length >= 0 && in.Length != size {
+		return wire.NewProblem(wire.CodeMalformed, fmt.Sprintf("part %d of this package has %d bytes", in.Number, size))
+	}
+	if err := fence(p, in.Epoch); err != nil {
+		return err
+	}
+	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: who.ID(), Grant: p.Grant})
+	if err != nil {
+		return err
+	}
+	if !d.Allowed() {
+		return admit.Hide(d, custody.CodeNoSuchPackage)
+	}
+	if here, err := i.isHere(ctx, id, in); here || err != nil {
+		return err
+	}
+	return i.stream(ctx, p, size, in)
+}
+
+// isHere reports whether the part is here already, and refuses another one.
+func (i *Ingest) isHere(ctx context.Context, id string, in Part) (here bool, err error) {
+	var have objects.Part
+	err = i.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		have, err = tx.Part(id, in.Number)
+		return err
+	})
+	switch {
+	case errors.Is(err, records.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case have.SHA256 != in.SHA256:
+		return false, wire.NewProblem(wire.CodeDigestMismatch, "the part is here with another digest: a part is sealed once")
+	}
+	return true, nil
+}
+
+func (i *Ingest) stream(ctx context.Context, p records.Package, size int64, in Part) error {
+	u, n := place(p, in.Number)
+	part := objects.Part{Number: n, Size: size, SHA256: in.SHA256}
+	var err error
+	part.ETag, err = i.cfg.Store.PutPart(ctx, u.Key, u.ID, part, in.Body)
+	switch {
+	case errors.Is(err, objects.ErrDigest):
+		return wire.NewProblem(wire.CodeDigestMismatch, "")
+	case errors.Is(err, objects.ErrSuperseded):
+		return wire.NewProblem(wire.CodeBusy, "a later call brings this part")
+	case errors.Is(err, objects.ErrFrozen), errors.Is(err, objects.ErrNoUpload):
+		return wire.NewProblem(wire.CodeNotOpen, "")
+	case err != nil:
+		return fmt.Errorf("storing part %d of package %q: %w", in.Number, p.ID, err)
+	}
+	part.Number = in.Number
+	var stored bool
+	err = i.cfg.DB.Update(ctx, func(tx *records.Tx) error {
+		stored, err = tx.PutPart(p.ID, in.Epoch, part)
+		return err
+	})
+	if err != nil || stored {
+		return err
+	}
+	return i.whyNot(ctx, p.ID, in.Epoch)
+}
+
+// whyNot says why a change of an open package was refused that was open before.
+func (i *Ingest) whyNot(ctx context.Context, id string, epoch int64) error {
+	p, err := i.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := fence(p, epoch); err != nil {
+		return err
+	}
+	return wire.NewProblem(wire.CodeBusy, "")
+}
+
+// State describes a package to the parties of its request.
+func (i *Ingest) State(ctx context.Context, who admit.Principal, id string) (*wire.PackageState, error) {
+	p, err := i.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActRecord, Via: who.ID()})
+	if err != nil {
+		return nil, err
+	}
+	if !d.Allowed() {
+		return nil, admit.Hide(d, custody.CodeNoSuchPackage)
+	}
+	if p.State == records.Abandoned {
+		return nil, wire.NewProblem(custody.CodeNoSuchPackage, "")
+	}
+	var rows []objects.Part
+	err = i.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		rows, err = tx.Parts(id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return packageState(p, rows), nil
+}
+
+func packageState(p records.Package, rows []objects.Part) *wire.PackageState {
+	st := &wire.PackageState{
+		Package: p.ID, Request: p.Request, State: string(p.State), PayloadSize: p.PayloadSize, Parts: p.Parts,
+		Present: make([]byte, (p.Parts+7)/8), Digests: make([]byte, 32*p.Parts),
+	}
+	for _, r := range rows {
+		st.Present[r.Number/8] |= 1 << (r.Number % 8)
+		copy(st.Digests[32*r.Number:], r.SHA256[:])
+	}
+	return st
+}

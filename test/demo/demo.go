@@ -1,0 +1,94 @@
+// Command demo shows Comity at work on a folder of evidence: a lab in one State
+// sends it, under one approved request, through a relay that cannot read it, to a
+// lab in another State, and a court's verifier checks the record.
+//
+// It refuses to pretend: it runs the programs that users run, each as a process of
+// its own over real sockets on loopback, and its exit status says whether
+// everything verified.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+const usage = `Usage: go run ./test/demo [-in DIR] [-out DIR]
+
+  -in DIR    the evidence to send (default: a small sample that the demo makes)
+  -out DIR   where to leave everything; must not exist or be empty
+             (default: a fresh folder, which it names)
+
+Example:
+  go run ./test/demo -in ~/exhibits -out /tmp/case
+`
+
+func main() {
+	if name := os.Getenv(programVariable); name != "" {
+		os.Exit(program(name))
+	}
+	if err := demo(); err != nil {
+		fmt.Fprintf(os.Stderr, "demo: error: %v\n", err)
+		if errors.Is(err, flag.ErrHelp) {
+			os.Exit(2)
+		}
+		os.Exit(1)
+	}
+}
+
+func demo() error {
+	f := flag.NewFlagSet("demo", flag.ContinueOnError)
+	f.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	in := f.String("in", "", "")
+	out := f.String("out", "", "")
+	if err := f.Parse(os.Args[1:]); err != nil {
+		return flag.ErrHelp
+	}
+	if f.NArg() > 0 {
+		f.Usage()
+		return fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	w, err := newWorld(*in, *out)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	return w.play()
+}
+
+// newWorld makes the folders and, if no evidence was named, the sample.
+func newWorld(in, out string) (*world, error) {
+	var err error
+	if out == "" {
+		if out, err = os.MkdirTemp("", "comity-demo-"); err != nil {
+			return nil, err
+		}
+	}
+	if out, err = filepath.Abs(out); err != nil {
+		return nil, err
+	}
+	if left, err := os.ReadDir(out); err == nil && len(left) > 0 {
+		return nil, fmt.Errorf("%q is not empty: name a fresh folder with -out", out)
+	}
+	w := &world{out: out, peaks: map[string]int64{}}
+	for _, dir := range []string{"keys", "homes"} {
+		if err := os.MkdirAll(w.path(dir), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	if in == "" {
+		in = w.path("sample")
+		if err := makeSample(in); err != nil {
+			return nil, err
+		}
+	}
+	if w.in, err = filepath.Abs(in); err != nil {
+		return nil, err
+	}
+	if st, err := os.Stat(w.in); err != nil || !st.IsDir() {
+		return nil, fmt.Errorf("%q is not a folder of evidence", in)
+	}
+	return w, nil
+}
