@@ -24,9 +24,9 @@ var mayImport = map[string][]string{
 	"internal":           {"crypto", "custody", "internal"},
 	"gateway":            {"gateway", "internal", "custody", "crypto"},
 	"agent":              {"agent", "internal", "config", "custody", "crypto"},
-	"cmd/comity":         {"agent", "config", "internal", "custody", "crypto"},
-	"cmd/comity-gateway": {"gateway", "config", "internal", "custody", "crypto"},
-	"cmd/comity-verify":  {"custody", "crypto"},
+	"cmd/comity":         {"cmd/comity", "agent", "config", "internal", "custody", "crypto"},
+	"cmd/comity-gateway": {"cmd/comity-gateway", "gateway", "config", "internal", "custody", "crypto"},
+	"cmd/comity-verify":  {"cmd/comity-verify", "custody", "crypto"},
 	"test":               {"test", "cmd/comity", "cmd/comity-gateway", "cmd/comity-verify", "agent", "gateway", "config", "custody", "crypto", "internal"},
 }
 
