@@ -46,7 +46,7 @@ const (
 var (
 	authorityPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
 	namePattern      = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,40}$`)
-	originPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,100}(/[a-z0-9.-]{1,100})?$`)
+	originPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,100}(/[a-z0-9][a-z0-9.-]{0,99})?$`)
 	codePattern      = regexp.MustCompile(`^[a-z][a-z0-9-]{0,60}$`)
 	idEncoding       = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 )

@@ -58,7 +58,7 @@ func TestParseRecordID(t *testing.T) {
 func TestCheckOrigin(t *testing.T) {
 	for in, ok := range map[string]bool{
 		"relay.example": true, "relay.example/log": true,
-		"": false, "Relay.example": false, "relay.example/a/b": false, "relay.example/": false, "https://x": false, "-x": false, "a b": false,
+		"": false, "Relay.example": false, "relay.example/a/b": false, "relay.example/": false, "relay.example/..": false, "https://x": false, "-x": false, "a b": false,
 	} {
 		if err := custody.CheckOrigin(in); (err == nil) != ok {
 			t.Errorf("CheckOrigin(%q): %v, want ok %t", in, err, ok)

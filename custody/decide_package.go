@@ -123,6 +123,9 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 	if !ok || r.Holder != m.ID || !m.has(DutyLab) || !slices.Contains(p.Grant.Recipients, b.Recipient) {
 		return deny(rule, CodeRecipientNotGrant)
 	}
+	if !p.sealedTo(r) {
+		return deny(rule, CodeRecipientNotGrant)
+	}
 	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
 	}
@@ -133,6 +136,14 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 		return deny(rule, CodeDuplicate)
 	}
 	return allow(rule)
+}
+
+// sealedTo reports whether a recipient's key in the directory in force is the one
+// that the package was sealed to: with another one its holder could open nothing.
+func (p *PackageState) sealedTo(m *Member) bool {
+	return slices.ContainsFunc(p.Recipients, func(r RecipientRef) bool {
+		return r.ID == m.ID && r.Key == RecipientKey(m.Recipient)
+	})
 }
 
 // decideClose: who took a package says once how it arrived, also after the grant

@@ -190,6 +190,12 @@ var refusals = []refusal{
 		s.now = s.now.Add(2 * time.Hour)
 		return s.try(s.make(custody.KindRelease))
 	}},
+	{"a release by a recipient with another key than the package was sealed to", custody.CodeRecipientNotGrant, unlocked, func(s *story) custody.Decision {
+		s.publish(s.fr, func(b *custody.Directory) {
+			*entry(b, "fr/recipient/lab") = listing("fr/recipient/lab", s.fr.agents["lab-1"], heldBy("fr/agent/lab-1"))
+		}, s.fr.registrars...)
+		return s.try(s.make(custody.KindRelease))
+	}},
 	{"a recipient that was not asked for", custody.CodeWiderThanRequest, reviewed, wrong(custody.KindGrant, edit(func(b *custody.Grant) {
 		b.Recipients = []custody.PartyID{"fr/recipient/other"}
 	}))},

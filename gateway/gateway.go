@@ -193,7 +193,7 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	if err := g.ingest.Resume(ctx); err != nil {
 		return fmt.Errorf("driving packages on: %w", err)
 	}
-	g.deliver = deliver.New(deliver.Config{DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store})
+	g.deliver = deliver.New(deliver.Config{DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Now: g.cfg.Now})
 	var err error
 	g.door, err = admit.New(admit.Config{
 		Origin: g.cfg.Origin, Key: g.cfg.Key, View: g.ledger.View, Now: g.cfg.Now, Logger: g.cfg.Logger, Routes: g.routes(),

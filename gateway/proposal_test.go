@@ -40,6 +40,11 @@ func TestProposal(t *testing.T) {
 	if len(list.Proposals) != 0 {
 		t.Errorf("the other State sees %d proposals", len(list.Proposals))
 	}
+	if got, err := w.as(w.nl.lab).Annex(ctx, ref.SHA256); err != nil || sum(got) != ref.SHA256 {
+		t.Errorf("who is to sign cannot read what it binds: %v", err)
+	}
+	_, err = w.as(w.fr.desk).Annex(ctx, ref.SHA256)
+	refused(t, "annex of a proposal of the other State", err, custody.CodeNoSuchRequest)
 	wrong := *e
 	wrong.Sign(w.fr.officers[0])
 	_, err = desk.CoSign(ctx, st.SHA256, wrong.Marshal())

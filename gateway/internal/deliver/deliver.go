@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
@@ -29,6 +30,7 @@ type Config struct {
 	DB     *records.DB
 	Ledger *ledger.Ledger
 	Store  objects.Store
+	Now    func() time.Time
 }
 
 // Deliver is the sending side of a relay. It is safe for concurrent use.
@@ -108,12 +110,22 @@ func (d *Deliver) read(ctx context.Context, key string, most int64) ([]byte, err
 // the authority that made it; of all others, the parties of the request.
 func (d *Deliver) Annex(ctx context.Context, who admit.Principal, sha custody.Digest) ([]byte, error) {
 	var list []records.Annex
+	var open []records.Proposal
 	err := d.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
-		list, err = tx.Annexes(sha)
+		if list, err = tx.Annexes(sha); err != nil {
+			return err
+		}
+		open, err = tx.Proposals(who.Authority())
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	// Who is asked to sign a proposal has to read what it binds.
+	for _, p := range open {
+		if p.Annex == sha && d.cfg.Now().Before(p.Expires.Time()) {
+			return d.read(ctx, AnnexKey(sha), wire.MaxAnnex)
+		}
 	}
 	for _, a := range list {
 		if !slices.Contains(a.Scope, who.Authority()) {
