@@ -67,7 +67,6 @@ type fetching struct {
 	into    string
 	snap    *Snapshot
 	pkg     *custody.PackageState
-	ids     []custody.PartyID // recipients of this home, of which one opens it
 	inner   *custody.Inner
 	innerEn []byte
 	innerH  custody.Digest

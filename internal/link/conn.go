@@ -11,7 +11,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"golang.org/x/net/http2"
 )
 
 // Packet sizes in bytes, UDP payload.
@@ -173,7 +172,7 @@ func dialTCP(ctx context.Context, cfg *DialConfig, ap netip.AddrPort) (*Conn, er
 		gc.Close()
 		return nil, err
 	}
-	cc, err := clientHTTP2(cfg).NewClientConn(tc)
+	cc, err := clientHTTP2(cfg, tc).NewClientConn(ctx, "https", "comity:443") // the name is not dialed
 	if err != nil {
 		gc.Close()
 		return nil, err
@@ -187,21 +186,24 @@ func dialTCP(ctx context.Context, cfg *DialConfig, ap netip.AddrPort) (*Conn, er
 	}, nil
 }
 
-func clientHTTP2(cfg *DialConfig) *http2.Transport {
-	return &http2.Transport{
-		DisableCompression: true,
-		MaxHeaderListSize:  maxResponseHeader,
-		MaxReadFrameSize:   h2Frame,
-		ReadIdleTimeout:    cfg.KeepAlive,
-		PingTimeout:        cfg.KeepAlive,
+// clientHTTP2 returns a transport whose only connection is tc.
+func clientHTTP2(cfg *DialConfig, tc *tls.Conn) *http.Transport {
+	var only http.Protocols
+	only.SetHTTP2(true)
+	return &http.Transport{
+		Protocols:              &only,
+		DialTLSContext:         func(context.Context, string, string) (net.Conn, error) { return tc, nil },
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		HTTP2:                  &http.HTTP2Config{MaxReadFrameSize: h2Frame, SendPingTimeout: cfg.KeepAlive, PingTimeout: cfg.KeepAlive},
 	}
 }
 
 // h2Client is an HTTP/2 connection whose refusals can be matched.
-type h2Client struct{ cc *http2.ClientConn }
+type h2Client struct{ cc *http.ClientConn }
 
 func (c *h2Client) RoundTrip(r *http.Request) (*http.Response, error) {
-	if st := c.cc.State(); st.Closed || st.Closing {
+	if c.cc.Err() != nil {
 		closeBody(r)
 		return nil, fmt.Errorf("sending request: %w", ErrGoingAway)
 	}

@@ -14,7 +14,6 @@ import (
 
 	"comity.example/comity/internal/link"
 	"github.com/quic-go/quic-go"
-	"golang.org/x/net/http2"
 )
 
 func nothing(http.ResponseWriter, *http.Request) {}
@@ -130,7 +129,10 @@ func TestNoSessionTicket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cc, err := new(http2.Transport).NewClientConn(raw)
+	var only http.Protocols
+	only.SetHTTP2(true)
+	tr := &http.Transport{Protocols: &only, DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return raw, nil }}
+	cc, err := tr.NewClientConn(t.Context(), "https", "comity:443")
 	if err != nil {
 		t.Fatal(err)
 	}
