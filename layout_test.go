@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,5 +131,29 @@ func TestLicence(t *testing.T) {
 	}
 	if !strings.Contains(string(b), "Apache License") || !strings.Contains(string(b), "Version 2.0, January 2004") {
 		t.Error("LICENSE is not the Apache License 2.0")
+	}
+}
+
+// TestThreatsAreTested: every test that docs/threats.md leans on exists.
+func TestThreatsAreTested(t *testing.T) {
+	doc, err := os.ReadFile("docs/threats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([a-z/]+) (Test[A-Za-z]+)`").FindAllStringSubmatch(string(doc), -1)
+	if len(named) < 20 {
+		t.Fatalf("docs/threats.md names %d tests", len(named))
+	}
+	for _, n := range named {
+		files, err := filepath.Glob(n[1] + "/*_test.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(f string) bool {
+			b, err := os.ReadFile(f)
+			return err == nil && strings.Contains(string(b), "func "+n[2]+"(")
+		}) {
+			t.Errorf("docs/threats.md names %s in %s, which does not exist", n[2], n[1])
+		}
 	}
 }

@@ -21,6 +21,8 @@ type app struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 
+	meter *meter // of the transfer that runs, if one does
+
 	// Global flags.
 	homeDir string
 	as      []string

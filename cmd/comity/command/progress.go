@@ -110,3 +110,11 @@ func (m *meter) Close() {
 	close(m.stop)
 	<-m.stopped
 }
+
+// settle ends the meter, so that what is said next does not stand in its line.
+func (a *app) settle() {
+	if a.meter != nil {
+		a.meter.Close()
+		a.meter = nil
+	}
+}

@@ -54,9 +54,9 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 	if err != nil {
 		return err
 	}
-	m := newMeter(a.stderr, isTerminal(a.stderr))
-	defer m.Close()
-	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: m.update})
+	a.meter = newMeter(a.stderr, isTerminal(a.stderr))
+	defer a.settle()
+	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update})
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,7 @@ type sentJSON struct {
 
 func (a *app) send(ctx context.Context, ag *agent.Agent, s *agent.Session, id string, args []string, opt agent.SendOptions) error {
 	p, err := ag.Send(ctx, s, id, args[1], opt)
+	a.settle()
 	if p != nil {
 		a.say("package %s deposited: %d files, %s, %s sealed", p.Package, p.Files, officer.About(p.Bytes), officer.About(p.Payload))
 		if err == nil && !p.Unlocked {
@@ -113,6 +114,7 @@ func (a *app) sent(p *agent.Sent) error {
 
 func (a *app) unlock(ctx context.Context, ag *agent.Agent, s *agent.Session, id, name string) error {
 	done, err := ag.Unlock(ctx, s, id)
+	a.settle()
 	for _, p := range done {
 		a.say("the key of package %s is with the relay", p)
 	}
@@ -166,6 +168,7 @@ func (a *app) fetchCommand() *cobra.Command {
 			}
 			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
 				list, err := ag.Fetch(c.Context(), s, id, into)
+				a.settle()
 				if errors.Is(err, agent.ErrTryLater) && wire.CodeOf(err) == "" {
 					err = hintf(err, "comity status %s says who acts next", args[0])
 				}

@@ -75,8 +75,11 @@ func (i *Ingest) stream(ctx context.Context, p records.Package, size int64, in P
 	u, n := place(p, in.Number)
 	part := objects.Part{Number: n, Size: size, SHA256: in.SHA256}
 	var err error
-	part.ETag, err = i.cfg.Store.PutPart(ctx, u.Key, u.ID, part, in.Body)
+	body := &sent{r: in.Body}
+	part.ETag, err = i.cfg.Store.PutPart(ctx, u.Key, u.ID, part, body)
 	switch {
+	case err != nil && body.err != nil: // the sender went away; it comes again
+		return wire.NewProblem(wire.CodeDigestMismatch, "the body did not come to its end")
 	case errors.Is(err, objects.ErrDigest):
 		return wire.NewProblem(wire.CodeDigestMismatch, "")
 	case errors.Is(err, objects.ErrSuperseded):
@@ -147,4 +150,19 @@ func packageState(p records.Package, rows []objects.Part) *wire.PackageState {
 		copy(st.Digests[32*r.Number:], r.SHA256[:])
 	}
 	return st
+}
+
+// sent is the body of a part. It remembers that reading failed: that is the
+// sender's or the network's doing, and no fault of the store.
+type sent struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sent) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
