@@ -90,6 +90,15 @@ type reviewState struct {
 	SHA256 Digest
 }
 
+// Reviews lists the reviews in the order of the record.
+func (c *Case) Reviews() []*Review {
+	var list []*Review
+	for _, r := range c.reviews {
+		list = append(list, r.Review)
+	}
+	return list
+}
+
 // cleared reports whether a review found nothing against a grant and no later
 // one, by whichever body, objected.
 func (c *Case) cleared(sha Digest) bool {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -34,12 +35,15 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// passphrase protects the keys of officers.
+const passphrase = "a passphrase of several words"
+
 // environment returns the environment of a program: ours, with the programs first
 // in PATH and a passphrase for officers.
 func environment(t *testing.T) []string {
 	t.Helper()
 	pass := filepath.Join(t.TempDir(), "pass")
-	if err := os.WriteFile(pass, []byte("a passphrase of several words\n"), 0o600); err != nil {
+	if err := os.WriteFile(pass, []byte(passphrase+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return append(os.Environ(), "PATH="+programs+string(filepath.ListSeparator)+os.Getenv("PATH"), "COMITY_PASSPHRASE_FILE="+pass)
@@ -85,6 +89,7 @@ type world struct {
 	env     []string
 	address string
 	roots   map[string]string // fingerprints, "relay" among them
+	stop    func()            // ends the relay; the end of the test does it too
 }
 
 // run runs a program, wants an exit code, and returns its standard output. What it
@@ -138,7 +143,14 @@ func newWorld(t *testing.T, authorities ...string) *world {
 	return w
 }
 
-// serve runs the relay until the test ends.
+// in returns the world for a subtest.
+func (w *world) in(t *testing.T) *world {
+	n := *w
+	n.t = t
+	return &n
+}
+
+// serve runs the relay until the test ends or stops it.
 func (w *world) serve() {
 	w.t.Helper()
 	cmd := exec.Command(filepath.Join(programs, "comity-gateway"), "run", "--data", "relay")
@@ -151,7 +163,7 @@ func (w *world) serve() {
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.t.Cleanup(func() {
+	w.stop = sync.OnceFunc(func() {
 		cmd.Process.Signal(os.Interrupt)
 		timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
 		defer timer.Stop()
@@ -160,6 +172,7 @@ func (w *world) serve() {
 		}
 		log.Close()
 	})
+	w.t.Cleanup(w.stop)
 }
 
 // write writes a file of the world.

@@ -10,6 +10,7 @@ import (
 // TestReadmeWalkthrough runs the README's walkthrough as it stands there, by a
 // shell, with the real programs. Only the build and the port are the test's own.
 func TestReadmeWalkthrough(t *testing.T) {
+	t.Parallel()
 	require(t, "sh")
 	text, err := os.ReadFile("../README.md")
 	if err != nil {

@@ -11,12 +11,14 @@ import (
 // TestRefused: who is not a party, not in turn, or not alone in a folder gets the
 // right exit code, and nothing moves.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "nl", "de", "fr")
 	order, facts := w.write("order.pdf", "order"), w.write("facts.pdf", "facts")
 	w.write("exhibits/a.txt", "evidence")
 	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
 
 	t.Run("a stranger", func(t *testing.T) {
+		w := w.in(t)
 		root := w.comity(0, "", "xx", "authority", "init", "xx", "--with", "lab,desk,officer,backup")
 		w.comity(0, "", "xx", "trust", "relay", "relay.example", w.roots["relay"], "--address", w.address)
 		w.comity(0, "", "xx", "trust", "nl", w.roots["nl"])
@@ -28,6 +30,7 @@ func TestRefused(t *testing.T) {
 		}
 	})
 	t.Run("somebody else's request", func(t *testing.T) {
+		w := w.in(t)
 		w.comity(3, "no-such-request", "fr", "status", id)
 		w.comity(3, "no-such-request", "fr", "send", id, "exhibits")
 		// A request that does not exist is answered in the same words.
@@ -35,6 +38,7 @@ func TestRefused(t *testing.T) {
 		w.comity(3, "no-such-request", "fr", "status", none)
 	})
 	t.Run("out of turn", func(t *testing.T) {
+		w := w.in(t)
 		w.comity(3, "", "de", "send", "0412", "exhibits") // nothing is granted
 		w.comity(3, "", "nl", "accept", "0412")
 		draft := w.comity(0, "", "de", "grant", "0412", "--draft")
@@ -43,6 +47,7 @@ func TestRefused(t *testing.T) {
 		w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
 	})
 	t.Run("before acceptance the head stays home", func(t *testing.T) {
+		w := w.in(t)
 		w.comity(0, "", "de", "send", "0412", "exhibits")
 		w.comity(5, "", "nl", "fetch", "0412", "--into", "evidence")
 		w.comity(0, "", "nl", "accept", "0412")
@@ -51,6 +56,7 @@ func TestRefused(t *testing.T) {
 		w.comity(0, "", "nl", "fetch", "0412", "--into", "evidence")
 	})
 	t.Run("two processes in one folder", func(t *testing.T) {
+		w := w.in(t)
 		for path, args := range map[string][]string{
 			"de/cases/" + id + "/lock": {"send", "0412", "exhibits"},
 			"de/lock":                  {"directory", "sign"},
@@ -65,10 +71,21 @@ func TestRefused(t *testing.T) {
 		w.run(1, "process", "comity-gateway", "run", "--data", "relay")
 	})
 	t.Run("after revocation", func(t *testing.T) {
+		w := w.in(t)
 		w.comity(0, "", "de", "revoke", "0412", "--reason", "error")
 		w.comity(3, "grant-revoked", "de", "send", "0412", "exhibits")
 	})
+	t.Run("refused with reasons", func(t *testing.T) {
+		w := w.in(t)
+		w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0413")
+		w.comity(0, "", "de", "refuse", "0413", "--ground", "ne-bis-in-idem", "--reasons", "he was tried for it")
+		if out := w.comity(0, "", "nl", "request", "show", "0413"); !strings.Contains(out, "he was tried for it") {
+			t.Errorf("the reasons are not shown to who asked:\n%s", out)
+		}
+		w.comity(3, "already-decided", "de", "refuse", "0413", "--ground", "ne-bis-in-idem")
+	})
 	t.Run("wrong use", func(t *testing.T) {
+		w := w.in(t)
 		w.comity(2, "", "de", "grant", "0412")
 		w.comity(2, "", "de", "no-such-command")
 		w.comity(1, "", "de", "status", "9999")

@@ -72,23 +72,35 @@ func newWorld(in, out string) (*world, error) {
 	if left, err := os.ReadDir(out); err == nil && len(left) > 0 {
 		return nil, fmt.Errorf("%q is not empty: name a fresh folder with -out", out)
 	}
-	w := &world{out: out, peaks: map[string]int64{}}
+	w := &world{in: filepath.Join(out, "sample"), out: out, peaks: map[string]int64{}}
+	if in != "" {
+		if w.in, err = source(in, out); err != nil {
+			return nil, err
+		}
+	}
 	for _, dir := range []string{"keys", "homes"} {
 		if err := os.MkdirAll(w.path(dir), 0o700); err != nil {
 			return nil, err
 		}
 	}
 	if in == "" {
-		in = w.path("sample")
-		if err := makeSample(in); err != nil {
-			return nil, err
-		}
+		err = makeSample(w.in)
 	}
-	if w.in, err = filepath.Abs(in); err != nil {
-		return nil, err
+	return w, err
+}
+
+// source checks the folder of evidence before anything is made. What we leave may
+// not be in it: the keys would be packed with the evidence.
+func source(in, out string) (string, error) {
+	in, err := filepath.Abs(in)
+	if err != nil {
+		return "", err
 	}
-	if st, err := os.Stat(w.in); err != nil || !st.IsDir() {
-		return nil, fmt.Errorf("%q is not a folder of evidence", in)
+	if st, err := os.Stat(in); err != nil || !st.IsDir() {
+		return "", fmt.Errorf("%q is not a folder of evidence", in)
 	}
-	return w, nil
+	if rel, err := filepath.Rel(in, out); err == nil && filepath.IsLocal(rel) {
+		return "", fmt.Errorf("%q is inside the evidence: name a folder elsewhere with -out", out)
+	}
+	return in, nil
 }

@@ -169,7 +169,7 @@ func (w *world) prove() error {
 	if err != nil {
 		return err
 	}
-	quote(strings.NewReader(timeline))
+	quote(timeline)
 	title("10. nl exports a dossier. A court checks it offline, years later, with nothing but the fingerprints.")
 	if _, err := w.run("nl", "comity", "dossier", "0412", "-o", "dossier.comity"); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (w *world) prove() error {
 	if err != nil {
 		return err
 	}
-	quote(strings.NewReader(firstLines(verdict, 1)))
+	quote(firstLines(verdict, 1))
 	title("11. The files that arrived are compared with those that were sent.")
 	n, err := same(w.in, w.path("received"))
 	if err != nil {

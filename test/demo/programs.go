@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,9 +82,9 @@ func (w *world) run(party, name string, args ...string) (string, error) {
 	p.cmd.Stdout, p.cmd.Stderr = &stdout, &stderr
 	err = p.cmd.Run()
 	w.peaks[party+" "+name+" "+args[min(2, len(args)-1)]] = p.ended()
-	quote(&stderr)
+	quote(stderr.String())
 	if err != nil {
-		quote(&stdout)
+		quote(stdout.String())
 		return "", fmt.Errorf("%s failed: %w", name, err)
 	}
 	return strings.TrimSpace(stdout.String()), nil
@@ -104,10 +103,10 @@ func (w *world) typed(name string, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// quote prints what a program said, indented.
-func quote(r io.Reader) {
-	for s := bufio.NewScanner(r); s.Scan(); {
-		fmt.Printf("         %s\n", s.Text())
+// quote prints what a program said, indented, however long its lines are.
+func quote(said string) {
+	for line := range strings.Lines(said) {
+		fmt.Printf("         %s\n", strings.TrimSuffix(line, "\n"))
 	}
 }
 

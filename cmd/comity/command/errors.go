@@ -9,6 +9,7 @@ import (
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
 	"comity.example/comity/internal/wire"
 )
 
@@ -77,9 +78,15 @@ func (a *app) report(err error) {
 }
 
 // errorText writes an error in one line, in lower case and without a full stop,
-// also where a part of it came from a library that does otherwise.
+// also where a part of it came from a library that does otherwise. Only lists of
+// names keep their lines: nobody can read a hundred names in one.
 func errorText(err error) string {
 	s := strings.TrimRight(err.Error(), ".\n ")
+	var special *bag.SpecialError
+	var names *bag.NamesError
+	if errors.As(err, &special) || errors.As(err, &names) {
+		return s
+	}
 	return strings.ReplaceAll(s, "\n", "; ")
 }
 

@@ -199,6 +199,7 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 			return err
 		}
 	}
+	a.showAnswers(ctx, s, c, say)
 	if dir == "" {
 		return nil
 	}
@@ -206,6 +207,30 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 		return hintf(fmt.Errorf("the annex of request %q does not open here", id), "run this on a machine that holds a recipient of %s or %s", c.From, c.To)
 	}
 	return a.extract(x, dir)
+}
+
+// showAnswers shows what the requested State answered, with the sealed words that
+// open here: a review's only in that State itself.
+func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case, say func(string, ...any)) {
+	for _, r := range c.Reviews() {
+		say("%s examined it (%s): %s", r.By, r.Body, r.Finding)
+		if s.ID.Authority() == r.By {
+			a.sealedText(ctx, s, &r.Annex, say)
+		}
+	}
+	for _, g := range c.Grants {
+		what := "granted"
+		if g.Revoked {
+			what = "granted, and revoked since,"
+		}
+		say("%s by %s on %s", what, g.By, g.Time)
+		a.grantWords(g.Grant, say)
+		a.sealedText(ctx, s, g.Annex, say)
+	}
+	if r := c.Refusal; r != nil {
+		say("refused by %s: %s", r.By, strings.Join(r.Grounds, ", "))
+		a.sealedText(ctx, s, r.Annex, say)
+	}
 }
 
 // checkOrder says which attachment is the order whose hash the request names.

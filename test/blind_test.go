@@ -1,0 +1,184 @@
+package test_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/objects/dir"
+)
+
+// canaries are words that stand in this story wherever content, names, case text
+// and reasons can stand, and nowhere else.
+var canaries = map[string]string{
+	"content of a file":              "CanaryFileContentQ7xT2mZp4V",
+	"name of a file":                 "CanaryFileNameH3vR8kLw6N",
+	"name of a folder":               "CanaryFolderNameB9cY5dGs1J",
+	"name of the folder sent":        "CanaryTopFolderX4fM7hKq2D",
+	"description of the package":     "CanaryDescriptionW6pZ3nTb8C",
+	"examiner":                       "CanaryExaminerL5jV9rXg2F",
+	"handling code":                  "canary-handling-k8sd4mqy7h",
+	"reference":                      "CanaryReferenceN2bW6tPv3R",
+	"facts in words":                 "CanaryFactsTextG7zJ5xCk9M",
+	"content of the annex":           "CanaryAnnexContentV3hL8wFd6S",
+	"name of the annex":              "CanaryAnnexNameT9qB4yRn5Z",
+	"content of the order":           "CanaryOrderContentP6kX2gHm7W",
+	"name of the order":              "CanaryOrderNameD8vN3jTc4L",
+	"conditions in words":            "CanaryConditionsY5rF9sKb2Q",
+	"text of the review":             "CanaryReviewTextM4wC7pZh8G",
+	"reasons of the refusal":         "CanaryRefusalReasonsJ2tH6vXd9B",
+	"text of the objecting review":   "CanaryObjectionTextS7nL3fQk5V",
+	"name of a file that is special": "CanarySpecialNameR8yG4bWm2T",
+	"passphrase":                     passphrase,
+	"reference nobody knows":         "CanaryUnknownRefC5xT7qNv4Y",
+}
+
+// TestBlindRelay plays a request that is granted, carried out and revoked, one that
+// is refused, and what goes wrong on the way; then it searches everything that the
+// relay keeps, while it runs and after it has stopped.
+func TestBlindRelay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "nl", "de")
+	id := w.blindStory()
+	relay := filepath.Join(w.dir, "relay")
+	if _, err := os.Stat(filepath.Join(relay, "relay.db-wal")); err != nil {
+		t.Errorf("the database has no write-ahead log to search: %v", err)
+	}
+	kept := files(t, relay)
+	w.stop()
+	kept = append(kept, files(t, relay)...)
+	kept = append(kept, values(t, filepath.Join(relay, "relay.db"))...)
+
+	// What the relay may know is there, so the search looks in the right place.
+	for _, public := range []string{id, "stored-data", "ne-bis-in-idem", "de/agent/lab-1"} {
+		if len(find(kept, public)) == 0 {
+			t.Errorf("%q, which is public, is not found: the search finds nothing", public)
+		}
+	}
+	// What it may not know is there too, for those who hold a key.
+	opened := w.openAnnexes("nl", "de")
+	for _, what := range []string{"reference", "facts in words", "content of the annex", "name of the annex", "content of the order",
+		"name of the order", "conditions in words", "text of the review", "reasons of the refusal", "text of the objecting review"} {
+		if len(find(opened, canaries[what])) == 0 {
+			t.Errorf("the %s is in no annex: that the relay cannot read it shows nothing", what)
+		}
+	}
+	for what, canary := range canaries {
+		for _, hit := range find(kept, canary) {
+			t.Errorf("the %s is with the relay: %s", what, hit)
+		}
+	}
+}
+
+// blindStory puts every canary where it belongs and sees that those who may read
+// it do. It returns the id of the first request.
+func (w *world) blindStory() string {
+	c := canaries
+	order := w.write("papers/"+c["name of the order"]+".pdf", c["content of the order"]+"\n")
+	annex := w.write("papers/"+c["name of the annex"]+".pdf", c["content of the annex"])
+	request := func(ref string) string {
+		return w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", annex,
+			"--ref", ref, "--facts", c["facts in words"])
+	}
+	id := request(c["reference"])
+	w.reads(w.comity(0, "", "de", "request", "show", c["reference"]), "reference", "facts in words", "name of the annex", "name of the order")
+	w.comity(1, c["reference nobody knows"], "de", "status", c["reference nobody knows"])
+
+	draft := w.comity(0, "", "de", "grant", id, "--draft")
+	draft = strings.Replace(draft, `conditions_text: ""`, "conditions_text: "+c["conditions in words"], 1)
+	draft = strings.Replace(draft, `text: ""`, "text: "+c["text of the review"], 1)
+	w.reads(draft, "conditions in words", "text of the review")
+	w.write("g.yaml", draft+"\n")
+	w.comity(0, "", "de", "grant", id, "-f", "g.yaml")
+	w.comity(0, c["conditions in words"], "nl", "accept", id)
+
+	name := c["name of the folder sent"] + "/" + c["name of a folder"] + "/" + c["name of a file"]
+	w.write(name, c["content of a file"])
+	link := filepath.Join(w.dir, c["name of the folder sent"], c["name of a file that is special"])
+	if err := os.Symlink("nowhere", link); err != nil {
+		w.t.Fatal(err)
+	}
+	send := []string{"send", id, c["name of the folder sent"], "--description", c["description of the package"],
+		"--examiner", c["examiner"], "--handling", c["handling code"]}
+	w.comity(1, c["name of a file that is special"], "de", send...)
+	if err := os.Remove(link); err != nil {
+		w.t.Fatal(err)
+	}
+	w.comity(0, "", "de", send...)
+	w.comity(0, c["description of the package"], "nl", "fetch", id, "--into", "evidence")
+	arrived, err := filepath.Glob(filepath.Join(w.dir, "evidence", "*", "data", c["name of a folder"], c["name of a file"]))
+	if err != nil || len(arrived) != 1 {
+		w.t.Fatalf("the file has not arrived: %v, %v", arrived, err)
+	}
+	w.comity(0, "", "de", "revoke", id, "--reason", "error")
+	w.comity(3, "grant-revoked", "de", send...)
+	w.comity(0, "", "nl", "dossier", id, "-o", "case.comity")
+
+	w.refusedStory(request("NL-2026-0413"))
+	return id
+}
+
+// refusedStory is a request that a review objects to and that is refused.
+func (w *world) refusedStory(id string) {
+	c := canaries
+	draft := w.comity(0, "", "de", "grant", id, "--draft")
+	draft = strings.Replace(draft, "finding: no-objection", "finding: objection", 1)
+	draft = strings.Replace(draft, `  text: ""`, "  text: "+c["text of the objecting review"], 1)
+	w.reads(draft, "text of the objecting review")
+	w.write("g2.yaml", draft+"\n")
+	w.comity(0, "", "de", "grant", id, "-f", "g2.yaml")
+	w.comity(0, "", "de", "refuse", id, "--ground", "ne-bis-in-idem", "--reasons", c["reasons of the refusal"])
+	w.comity(0, "", "nl", "status", id)
+}
+
+// openAnnexes decrypts the annexes that a relay kept, with the keys of labs.
+func (w *world) openAnnexes(authorities ...string) (list []hay) {
+	w.t.Helper()
+	must := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	var keys []age.Identity
+	for _, name := range authorities {
+		h, err := agent.OpenHome(filepath.Join(w.dir, name))
+		must(err)
+		text, err := h.Identity(custody.PartyID(name + "/recipient/lab"))
+		must(err)
+		ids, err := age.ParseIdentities(strings.NewReader(text))
+		must(err)
+		keys = append(keys, ids...)
+	}
+	store, err := dir.New(filepath.Join(w.dir, "relay", "store"))
+	must(err)
+	defer store.Close()
+	for key, err := range store.List(w.t.Context(), "annexes/") {
+		must(err)
+		file, _, err := store.Get(w.t.Context(), key, "", 0, -1)
+		must(err)
+		plain, err := age.Decrypt(file, keys...)
+		must(err)
+		data, err := io.ReadAll(plain)
+		must(err)
+		list = append(list, hay{key, data})
+		must(file.Close())
+	}
+	return list
+}
+
+// reads wants that a text shows canaries.
+func (w *world) reads(text string, what ...string) {
+	w.t.Helper()
+	for _, name := range what {
+		if !strings.Contains(text, canaries[name]) {
+			w.t.Fatalf("the %s is not where it can be read:\n%s", name, text)
+		}
+	}
+}
