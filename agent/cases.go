@@ -13,6 +13,7 @@ import (
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/durable"
+	"comity.example/comity/internal/wire"
 )
 
 // caseFile is what a home keeps to find a request again.
@@ -42,14 +43,15 @@ func (s *Session) Resolve(ctx context.Context, name string) (string, error) {
 	if id, err := s.agent.home.resolve(name); id != "" || err != nil {
 		return id, err
 	}
-	if err := s.Discover(ctx); err != nil {
-		return "", err
-	}
+	failed := s.Discover(ctx)
 	id, err := s.agent.home.resolve(name)
-	if id == "" && err == nil {
-		err = fmt.Errorf("no request here is called %q", name)
+	switch {
+	case id != "" || err != nil:
+		return id, err
+	case failed != nil:
+		return "", failed
 	}
-	return id, err
+	return "", fmt.Errorf("no request here is called %q", name)
 }
 
 func (h *Home) resolve(name string) (string, error) {
@@ -112,6 +114,9 @@ func (h *Home) Known() (map[string]string, error) {
 
 // Remember stores a request's reference, so that people can use it.
 func (h *Home) Remember(request, reference string) error {
+	if err := custody.CheckID(request); err != nil {
+		return err
+	}
 	path := h.path("cases", request, "case.json")
 	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -120,15 +125,21 @@ func (h *Home) Remember(request, reference string) error {
 }
 
 // Discover asks the relay which requests concern this authority and learns the
-// references of those it does not know.
+// references of those it does not know. One that does not verify, because its
+// other authority is not pinned here, say, does not hide the rest: the error comes
+// after all the others were learned.
 func (s *Session) Discover(ctx context.Context) error {
 	known, err := s.agent.home.Known()
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for cursor := ""; ; {
-		ch, err := s.Client.Changes(ctx, cursor, 0)
-		if err != nil {
+		var ch *wire.Changes
+		if err := s.retry(ctx, func(c *wire.Client) (err error) {
+			ch, err = c.Changes(ctx, cursor, 0)
+			return err
+		}); err != nil {
 			return err
 		}
 		for _, c := range ch.Changes {
@@ -137,11 +148,14 @@ func (s *Session) Discover(ctx context.Context) error {
 			}
 			known[string(c.Record)] = ""
 			if err := s.learn(ctx, string(c.Record)); err != nil {
-				return err
+				failed = append(failed, fmt.Errorf("reading request %q: %w", c.Record, err))
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 		if len(ch.Changes) == 0 || ch.Cursor == cursor {
-			return nil
+			return errors.Join(failed...)
 		}
 		cursor = ch.Cursor
 	}
@@ -153,8 +167,16 @@ func (s *Session) learn(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
+	file, err := s.annexFile(ctx, snap.Case(request).Request.Annex)
+	if err != nil {
+		return err // and ask again: without its reference nobody finds the request
+	}
+	ids, err := s.agent.home.Identities()
+	if err != nil {
+		return err
+	}
 	ref := ""
-	if a, err := s.annex(ctx, snap.Case(request).Request.Annex); err == nil {
+	if a, err := annex.Open(file, ids...); err == nil { // a desk may have no key to it
 		ref = a.Text.Reference
 	}
 	return s.agent.home.Remember(request, ref)
@@ -166,9 +188,17 @@ func (s *Session) annex(ctx context.Context, ref custody.AnnexRef) (*annex.Annex
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.Client.Annex(ctx, ref.SHA256)
+	file, err := s.annexFile(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	return annex.Open(file, ids...)
+}
+
+func (s *Session) annexFile(ctx context.Context, ref custody.AnnexRef) (file []byte, err error) {
+	err = s.retry(ctx, func(c *wire.Client) (err error) {
+		file, err = c.Annex(ctx, ref.SHA256)
+		return err
+	})
+	return file, err
 }

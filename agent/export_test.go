@@ -1,7 +1,11 @@
 package agent
 
 import (
+	"context"
+	"net/http"
+
 	"comity.example/comity/custody"
+	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
 
 	"golang.org/x/mod/sumdb/note"
@@ -12,3 +16,52 @@ func CheckProof(origin string, log note.Verifier, p *wire.Proof, first custody.D
 	s := &Session{Origin: origin, log: log}
 	return s.filed(p, first, st)
 }
+
+// Tamper puts f between a session and its connection, as a relay that lies.
+func (s *Session) Tamper(f func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Client = wire.NewClient(&tampered{s.conn, f})
+}
+
+type tampered struct {
+	wire.Transport
+	f func(*http.Request, func(*http.Request) (*http.Response, error)) (*http.Response, error)
+}
+
+func (t *tampered) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.f(r, t.Transport.RoundTrip)
+}
+
+// PackageDir returns where a home keeps a package.
+func (h *Home) PackageDir(request, pkg string) string { return h.packageDir(request, pkg) }
+
+// Head returns the head of a package that a home still has.
+func (h *Home) Head(request, pkg string) ([]byte, error) {
+	return h.packageData(request, pkg, fileHead)
+}
+
+// PlantOpen leaves a home as a process does that dies while it sends.
+func (h *Home) PlantOpen(request, pkg string, agent custody.PartyID, epoch int64) error {
+	return h.savePackage(packageFile{Package: pkg, Request: request, Side: sideSender, State: stateOpen, Agent: agent, Epoch: epoch}, nil)
+}
+
+// SayHello proves the session's identity once more, to a relay that lies.
+func (s *Session) SayHello(ctx context.Context, f func(*http.Request, func(*http.Request) (*http.Response, error)) (*http.Response, error)) error {
+	s.Tamper(f)
+	certs, _, err := s.agent.home.TLS(s.ID)
+	if err != nil {
+		return err
+	}
+	spki, err := link.SPKI(certs)
+	if err != nil {
+		return err
+	}
+	return s.hello(ctx, spki)
+}
+
+// ErrStandstill is what calls end with on which nothing moves.
+var ErrStandstill = errStandstill
+
+// Patient wraps a transport as sessions do.
+func Patient(t wire.Transport) wire.Transport { return &patient{Transport: t, most: standstill} }

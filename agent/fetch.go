@@ -27,8 +27,12 @@ type Fetched struct {
 // Fetch takes every package of a request that waits for a recipient of this
 // home, verifies it to its last byte, puts it below into as a folder named by its
 // id, and signs the receipt. Before the name appears nothing can be read there.
-// A package that does not verify is removed and rejected, with ErrVerify.
+// A package that does not verify is removed and rejected, with ErrVerify; one that
+// cannot be fetched does not keep the others back.
 func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]Fetched, error) {
+	if err := seal.FIPSRefusal(); err != nil { // else it would look like the sender's fault
+		return nil, err
+	}
 	snap, err := s.Sync(ctx, request)
 	if err != nil {
 		return nil, err
@@ -37,6 +41,7 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 		return nil, fmt.Errorf("creating %q: %w", into, err)
 	}
 	var list []Fetched
+	var failed []error
 	waiting := 0
 	for _, p := range snap.Case(request).Packages {
 		r := p.Released(s.ID)
@@ -48,10 +53,17 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 			continue
 		}
 		f, err := a.fetchPackage(ctx, s, request, p.Package, into)
-		if err != nil {
-			return list, fmt.Errorf("fetching package %q: %w", p.Package, err)
+		if err == nil {
+			list = append(list, *f)
+			continue
 		}
-		list = append(list, *f)
+		failed = append(failed, fmt.Errorf("fetching package %q: %w", p.Package, err))
+		if ctx.Err() != nil || errors.Is(err, ErrTryLater) {
+			break
+		}
+	}
+	if len(failed) > 0 {
+		return list, errors.Join(failed...)
 	}
 	if len(list) == 0 && waiting > 0 {
 		return nil, fmt.Errorf("%d packages were deposited and wait for their sender to let the head go: %w", waiting, ErrTryLater)
@@ -82,6 +94,9 @@ func (a *Agent) fetchPackage(ctx context.Context, s *Session, request, id, into 
 	x := &fetching{a: a, s: s, request: request, into: into, snap: snap, pkg: snap.Case(request).Package(id)}
 	if f, err := x.resume(ctx); f != nil || err != nil {
 		return f, err
+	}
+	if err := quarantine.Clean(into, id); err != nil {
+		return nil, err
 	}
 	if _, err := os.Lstat(x.target()); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%q exists already", x.target())
@@ -137,9 +152,19 @@ func (x *fetching) resume(ctx context.Context) (*Fetched, error) {
 func (x *fetching) recipient() (custody.PartyID, error) {
 	for _, r := range x.pkg.Recipients {
 		m, ok := x.snap.Book.View().Authorities[r.ID.Authority()].Member(r.ID)
-		if ok && m.Holder == x.s.ID && x.a.home.Has(r.ID) {
-			return r.ID, nil
+		if !ok || m.Holder != x.s.ID || !x.a.home.Has(r.ID) {
+			continue
 		}
+		// With another key than the package is sealed to it could not be opened,
+		// which would look like the sender's fault.
+		key, err := x.a.home.recipientKey(r.ID)
+		if err != nil {
+			return "", err
+		}
+		if key != r.Key {
+			return "", fmt.Errorf("the key of %q here is not the one that the package is sealed to", r.ID)
+		}
+		return r.ID, nil
 	}
 	return "", wire.Refusal(custody.Decision{Code: custody.CodeRecipientNotGrant, Rule: "release"})
 }
@@ -164,110 +189,9 @@ func (x *fetching) release(ctx context.Context) error {
 	if d := decide(x.snap, x.s, st); !d.Allowed() {
 		return wire.Refusal(d)
 	}
-	return x.s.retry(ctx, func(c *wire.Client) error {
-		_, err := c.Release(ctx, x.pkg.Package, st.Envelope)
-		return err
+	return x.s.act(ctx, st.Envelope, func(c *wire.Client) (*wire.Proof, error) {
+		return c.Release(ctx, x.pkg.Package, st.Envelope)
 	})
-}
-
-// take downloads and verifies. The order matters: what the seal names is checked
-// before anything is decrypted, and what was decrypted before it has a name.
-func (x *fetching) take(ctx context.Context) (*Fetched, error) {
-	if err := x.small(ctx); err != nil {
-		return nil, err
-	}
-	if err := x.parts(ctx); err != nil {
-		return nil, err
-	}
-	q, err := quarantine.New(x.into, x.pkg.Package)
-	if err != nil {
-		return nil, err
-	}
-	defer q.Remove()
-	c, err := x.download(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	in := x.inner
-	if c.TagManifestSHA256 != in.TagManifest || int64(c.Files) != in.Files || c.Bytes != in.Bytes || c.ArchiveSize != in.ArchiveSize {
-		return nil, rejected("inner-mismatch", "the bag is not the one that the inner statement describes")
-	}
-	if err := q.Sync(); err != nil {
-		return nil, err
-	}
-	p := packageFile{Package: x.pkg.Package, Request: x.request, Side: sideRecipient, State: stateVerified,
-		Agent: x.s.ID, Inner: x.innerH, Path: x.target()}
-	files := map[string][]byte{fileInner: x.innerEn, fileManifest: c.Manifest, fileTagManifest: c.TagManifest}
-	if err := x.a.home.savePackage(p, files); err != nil {
-		return nil, err
-	}
-	// If we crash here, resume finds no folder of that name and fetches again.
-	if err := q.Publish(x.target()); err != nil {
-		return nil, err
-	}
-	return x.receipt(ctx, p)
-}
-
-// small fetches head and inner.age, checks both against the seal, and the inner
-// statement against both.
-func (x *fetching) small(ctx context.Context) (err error) {
-	var innerAge []byte
-	err = x.s.retry(ctx, func(c *wire.Client) (err error) {
-		if x.head, err = c.Head(ctx, x.pkg.Package); err != nil {
-			return err
-		}
-		innerAge, err = c.Inner(ctx, x.pkg.Package)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if custody.HashOf(x.head) != x.pkg.HeadSHA256 || custody.HashOf(innerAge) != x.pkg.InnerSHA256 {
-		return rejected("head-mismatch", "head or inner.age is not the one that the seal names")
-	}
-	if err := seal.CheckHead(x.head); err != nil {
-		return rejected("head-mismatch", "checking head: %w", err)
-	}
-	ids, err := x.a.home.Identities()
-	if err != nil {
-		return err
-	}
-	if x.innerEn, err = seal.OpenSmall(innerAge, wire.MaxInner, ids...); err != nil {
-		return rejected("not-decryptable", "opening inner.age: %w", err)
-	}
-	sender, ok := x.snap.Book.View().Authorities[x.pkg.Sender.Authority()].Member(x.pkg.Sender)
-	if !ok {
-		return rejected("inner-mismatch", "sender %q is in no directory any more", x.pkg.Sender)
-	}
-	if err := custody.VerifyInner(x.innerEn, sender.Key, x.pkg.Seal); err != nil {
-		return rejected("inner-mismatch", "%w", err)
-	}
-	x.inner, x.innerH, _, err = custody.ParseInner(x.innerEn)
-	return err
-}
-
-// parts fetches the digests of the parts and checks them against the sealed root.
-func (x *fetching) parts(ctx context.Context) error {
-	var st *wire.PackageState
-	err := x.s.retry(ctx, func(c *wire.Client) (err error) {
-		st, err = c.Package(ctx, x.pkg.Package)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	n := seal.Parts(x.pkg.PayloadSize)
-	if int64(n) != x.pkg.Parts || len(st.Digests) != 32*n {
-		return rejected("payload-mismatch", "the relay lists %d part digests, the seal %d parts", len(st.Digests)/32, x.pkg.Parts)
-	}
-	x.digests = make([][32]byte, n)
-	for i := range x.digests {
-		x.digests[i] = [32]byte(st.Digests[32*i:])
-	}
-	if seal.PayloadRoot(x.digests) != x.pkg.PayloadRoot {
-		return rejected("payload-mismatch", "the parts do not have the root that the seal names")
-	}
-	return nil
 }
 
 // receipt signs that all of the package arrived and verified.
@@ -309,8 +233,5 @@ func (x *fetching) close(ctx context.Context, body custody.Body) error {
 	if err != nil {
 		return err
 	}
-	return x.s.retry(ctx, func(c *wire.Client) error {
-		_, err := c.Submit(ctx, st.Envelope, nil)
-		return err
-	})
+	return x.s.act(ctx, st.Envelope, func(c *wire.Client) (*wire.Proof, error) { return c.Submit(ctx, st.Envelope, nil) })
 }

@@ -174,6 +174,20 @@ func (h *Home) Identity(id custody.PartyID) (string, error) {
 	return string(s), err
 }
 
+// recipientKey returns the digest by which a seal names the recipient whose
+// identity is here.
+func (h *Home) recipientKey(id custody.PartyID) (custody.Digest, error) {
+	s, err := h.Identity(id)
+	if err != nil {
+		return custody.Digest{}, err
+	}
+	i, err := seal.ParseIdentity(strings.TrimSpace(s))
+	if err != nil {
+		return custody.Digest{}, fmt.Errorf("loading identity %q: %v", id, err)
+	}
+	return custody.RecipientKey(i.Recipient().String()), nil
+}
+
 // Identities loads every age identity of this home.
 func (h *Home) Identities() ([]age.Identity, error) {
 	ids, err := h.Own(custody.RoleRecipient)

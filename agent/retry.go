@@ -22,13 +22,18 @@ const (
 // or an answer that says so. A refusal is final.
 func (s *Session) retry(ctx context.Context, call func(*wire.Client) error) error {
 	wait := firstWait
+	var away error // why there was no new connection
 	for try := 1; ; try++ {
 		c := s.current()
 		err := call(c)
 		if err == nil || !transient(err) || ctx.Err() != nil {
 			return err
 		}
-		if try == maxTries {
+		code := wire.CodeOf(err)
+		if away != nil {
+			err = fmt.Errorf("%w; reconnecting: %w", err, away)
+		}
+		if try == maxTries || away != nil && wire.CodeOf(away) != "" && !transient(away) {
 			return fmt.Errorf("gave up after %d tries: %w: %w", try, err, ErrTryLater)
 		}
 		s.agent.log.Warn("call failed, trying again", "try", try, "error", err)
@@ -38,7 +43,9 @@ func (s *Session) retry(ctx context.Context, call func(*wire.Client) error) erro
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, maxPause)
-		s.reconnect(ctx, c)
+		if code == "" || code == wire.CodeHelloRequired {
+			away = s.reconnect(ctx, c)
+		}
 	}
 }
 
@@ -64,18 +71,20 @@ func (s *Session) current() *wire.Client {
 }
 
 // reconnect replaces a connection that failed, once for all callers that saw it
-// fail. If it cannot, the next try fails again and comes back.
-func (s *Session) reconnect(ctx context.Context, failed *wire.Client) {
+// fail. If it cannot, the next try fails again and comes back. A relay that only
+// asks to wait keeps its connection: others are in the middle of a part on it.
+func (s *Session) reconnect(ctx context.Context, failed *wire.Client) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Client != failed {
-		return
+		return nil
 	}
 	n, err := s.agent.Connect(ctx, s.ID)
 	if err != nil {
 		s.agent.log.Warn("reconnecting failed", "error", err)
-		return
+		return err
 	}
 	s.conn.Close()
-	s.conn, s.Client = n.conn, n.Client
+	s.conn, s.Client, s.relay, s.log = n.conn, n.Client, n.relay, n.log
+	return nil
 }

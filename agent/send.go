@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -61,21 +63,41 @@ type sending struct {
 // that stops in the middle starts a new package.
 func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt SendOptions) (*Sent, error) {
 	x := &sending{a: a, s: s, request: request, dir: dir, opt: opt}
+	defer x.destroy()
 	if err := x.prepare(ctx); err != nil {
 		return nil, err
 	}
-	defer x.sealer.Destroy()
-	if err := x.upload(ctx); err != nil {
+	p, err := x.pack(ctx)
+	if err != nil {
 		x.abandon()
 		return nil, fmt.Errorf("sending package %q: %w", x.res.Package, err)
 	}
-	if err := x.deposit(ctx); err != nil {
+	if err := a.deposit(ctx, s, *p); err != nil {
 		return nil, fmt.Errorf("sealing package %q: %w", x.res.Package, err)
 	}
+	sent := &Sent{Package: x.res.Package, Files: x.summary.Files, Bytes: x.summary.Bytes, Payload: x.sealer.PayloadSize()}
 	done, err := a.Unlock(ctx, s, request)
-	sent := &Sent{Package: x.res.Package, Files: x.summary.Files, Bytes: x.summary.Bytes,
-		Payload: x.sealer.PayloadSize(), Unlocked: slices.Contains(done, x.res.Package)}
+	sent.Unlocked = slices.Contains(done, sent.Package)
+	if err != nil && sent.Unlocked {
+		a.log.Warn("another package of the request could not be unlocked", "error", err)
+		err = nil
+	}
 	return sent, err
+}
+
+// destroy overwrites the key of the package, however far it came.
+func (x *sending) destroy() {
+	if x.sealer != nil {
+		x.sealer.Destroy()
+	}
+}
+
+// pack uploads the payload and keeps the seal.
+func (x *sending) pack(ctx context.Context) (*packageFile, error) {
+	if err := x.upload(ctx); err != nil {
+		return nil, err
+	}
+	return x.keep(ctx)
 }
 
 // prepare checks the grant, takes the inventory and reserves room.
@@ -154,104 +176,14 @@ func (x *sending) reserve(ctx context.Context) error {
 	if err := custody.CheckID(res.Package); err != nil || res.PartSize != seal.PartSize {
 		return fmt.Errorf("reserving: the relay answered with package %q and parts of %d bytes: %w", res.Package, res.PartSize, ErrVerify)
 	}
+	// The id becomes a folder: that of another package would be overwritten, and
+	// the head in it lost.
+	if _, err := os.Lstat(x.a.home.packageDir(x.request, res.Package)); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reserving: the relay answered with package %q, which is here already: %w", res.Package, ErrVerify)
+	}
 	x.res = res
 	return x.a.home.savePackage(packageFile{Package: res.Package, Request: x.request, Side: sideSender,
 		State: stateOpen, Agent: x.s.ID, Epoch: res.Epoch}, nil)
-}
-
-// dropOpen gives up reservations that an earlier process left open: their key
-// died with it.
-func (a *Agent) dropOpen(ctx context.Context, s *Session, request string) error {
-	list, err := a.home.packages(request)
-	if err != nil {
-		return err
-	}
-	for _, p := range list {
-		if p.Side != sideSender || p.State != stateOpen || p.Agent != s.ID {
-			continue
-		}
-		res, err := s.current().TakeOver(ctx, p.Package)
-		if err == nil {
-			err = s.current().Abandon(ctx, p.Package, res.Epoch)
-		}
-		if err != nil && wire.CodeOf(err) == "" {
-			return fmt.Errorf("giving up package %q: %w", p.Package, err)
-		}
-		if err := os.RemoveAll(a.home.packageDir(request, p.Package)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// abandon gives the room back after a failure, as far as that is possible.
-func (x *sending) abandon() {
-	ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
-	defer cancel()
-	if err := x.s.current().Abandon(ctx, x.res.Package, x.res.Epoch); err != nil {
-		x.a.log.Warn("giving up the reservation failed; the next send does it", "package", x.res.Package, "error", err)
-		return
-	}
-	os.RemoveAll(x.a.home.packageDir(x.request, x.res.Package))
-}
-
-// deposit signs the inner statement and the seal, keeps all that the next steps
-// need, and has the relay complete the package. If we crash before the seal
-// is kept, the next send starts anew; after, Unlock asks the relay what it has.
-func (x *sending) deposit(ctx context.Context) error {
-	head := x.sealer.Head()
-	snap, err := x.s.Sync(ctx, x.request) // the directory may have changed in the hours since
-	if err != nil {
-		return err
-	}
-	if x.recipients, _, err = recipientsOf(snap, x.grant, x.a); err != nil {
-		return err
-	}
-	inner, innerAge, err := x.inner(head)
-	if err != nil {
-		return err
-	}
-	st, err := custody.Sign(&custody.Seal{
-		Header:  x.s.header(snap, x.request, string(x.s.ID)),
-		Request: snap.Case(x.request).RequestSHA256, Grant: x.grant.SHA256, Package: x.res.Package,
-		Recipients: x.recipients, HeadSHA256: custody.HashOf(head), PayloadSize: x.sealer.PayloadSize(),
-		Parts: int64(x.sealer.Parts()), PayloadRoot: x.root, InnerSHA256: custody.HashOf(innerAge),
-		Delivery: snap.Case(x.request).Live().Packages + 1, Final: x.opt.Final,
-	}, x.s.key)
-	if err != nil {
-		return err
-	}
-	state := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateSealed, Agent: x.s.ID, Epoch: x.res.Epoch}
-	files := map[string][]byte{fileHead: head, fileInnerAge: innerAge, fileInner: inner, fileSeal: st.Envelope,
-		fileManifest: x.summary.Manifest, fileTagManifest: x.summary.TagManifest}
-	if err := x.a.home.savePackage(state, files); err != nil {
-		return err
-	}
-	return x.s.seal(ctx, state, st.Envelope)
-}
-
-// seal asks the relay to complete a package; asking again is safe.
-func (s *Session) seal(ctx context.Context, p packageFile, envelope []byte) error {
-	return s.retry(ctx, func(c *wire.Client) error {
-		_, err := c.Seal(ctx, p.Package, p.Epoch, envelope)
-		return err
-	})
-}
-
-// inner signs what only the recipients read, and seals it to them.
-func (x *sending) inner(head []byte) (envelope, file []byte, err error) {
-	envelope, err = custody.SignInner(custody.Inner{
-		Package: x.res.Package, Request: x.snap.Case(x.request).RequestSHA256, Sender: x.s.ID, Recipients: x.recipients,
-		HeadSHA256: custody.HashOf(head), PayloadRoot: x.root, PayloadSize: x.sealer.PayloadSize(), ArchiveSize: x.archive,
-		TagManifest: x.summary.TagManifestSHA256, Files: int64(x.summary.Files), Bytes: x.summary.Bytes,
-		Description: x.opt.Description, Handling: append([]string{}, x.opt.Handling...), Examiner: x.opt.Examiner,
-		Issued: statement.At(x.a.now()),
-	}, x.s.key)
-	if err != nil {
-		return nil, nil, err
-	}
-	file, err = seal.SealSmall(envelope, wire.MaxInner, x.keys...)
-	return envelope, file, err
 }
 
 // header begins a statement of a case with what this session knows.

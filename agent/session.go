@@ -97,7 +97,7 @@ func (s *Session) dial(ctx context.Context, pin PinnedRelay, cert *tls.Certifica
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, ErrTryLater)
 	}
-	s.conn, s.Client = conn, wire.NewClient(conn)
+	s.conn, s.Client = conn, wire.NewClient(&patient{Transport: conn, most: standstill})
 	if err := s.identify(ctx); err != nil {
 		conn.Close()
 		return err
@@ -143,8 +143,10 @@ func (s *Session) identify(ctx context.Context) error {
 		return fmt.Errorf("the relay answered with a TLS key that its descriptor does not name: %w", ErrVerify)
 	}
 	s.relay = d
-	s.log, err = translog.ParseVerifier(d.LogKey, s.Origin)
-	return err
+	if s.log, err = translog.ParseVerifier(d.LogKey, s.Origin); err != nil {
+		return fmt.Errorf("reading relay descriptor: %w: %w", err, ErrVerify)
+	}
+	return nil
 }
 
 func (s *Session) hello(ctx context.Context, spki custody.Digest) error {
@@ -155,7 +157,7 @@ func (s *Session) hello(ctx context.Context, spki custody.Digest) error {
 	me := wire.Identity{ID: s.ID, Key: s.key, SPKI: spki}
 	h, err := s.Client.Hello(ctx, me, s.Origin, pub)
 	if err != nil {
-		if errors.Is(err, keys.ErrSignature) {
+		if errors.Is(err, wire.ErrHello) {
 			err = fmt.Errorf("%w: %w", err, ErrVerify)
 		}
 		return err

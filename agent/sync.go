@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"time"
 
+	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
-	"comity.example/comity/internal/durable"
 	"comity.example/comity/internal/wire"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -31,6 +29,8 @@ type Snapshot struct {
 	Book       *custody.Book
 	Records    map[custody.RecordID][]wire.Line
 	Taken      time.Time // local clock
+
+	senders map[string]*keys.Public // by package: the sender's key when its seal was logged
 }
 
 // Case returns the state of a request in the snapshot, or nil.
@@ -50,12 +50,15 @@ func (s *Snapshot) Tip(request string) *custody.Ref {
 // Sync reads and proves the records of the relay, of the authorities named, and
 // of a request if it is not empty, whose two authorities it adds by itself.
 func (s *Session) Sync(ctx context.Context, request string, authorities ...string) (*Snapshot, error) {
-	snap := &Snapshot{Records: map[custody.RecordID][]wire.Line{}, Taken: s.agent.now()}
+	snap := &Snapshot{Records: map[custody.RecordID][]wire.Line{}, Taken: s.agent.now(), senders: map[string]*keys.Public{}}
 	var err error
 	if snap.Note, snap.Checkpoint, err = s.checkpoint(ctx); err != nil {
 		return nil, err
 	}
 	if request != "" {
+		if err := custody.CheckID(request); err != nil { // it becomes a folder
+			return nil, err
+		}
 		id := custody.RecordID(request)
 		if err := s.record(ctx, snap, id); err != nil {
 			return nil, err
@@ -86,22 +89,13 @@ func (s *Session) Sync(ctx context.Context, request string, authorities ...strin
 	return snap, s.remember(snap)
 }
 
-// checkpoint fetches and verifies the newest checkpoint.
-func (s *Session) checkpoint(ctx context.Context) ([]byte, translog.Checkpoint, error) {
-	msg, err := s.Client.Checkpoint(ctx)
-	if err != nil {
-		return nil, translog.Checkpoint{}, err
-	}
-	c, err := translog.Open(msg, s.Origin, s.log)
-	if err != nil {
-		return nil, c, fmt.Errorf("checking the log's checkpoint: %w: %w", err, ErrVerify)
-	}
-	return msg, c, nil
-}
-
 // record fetches one record with proofs to the snapshot's checkpoint.
 func (s *Session) record(ctx context.Context, snap *Snapshot, id custody.RecordID) error {
-	p, err := s.Client.Record(ctx, id, snap.Checkpoint.Size)
+	var p *wire.RecordProof
+	err := s.retry(ctx, func(c *wire.Client) (err error) {
+		p, err = c.Record(ctx, id, snap.Checkpoint.Size)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("reading record %q: %w", id, err)
 	}
@@ -149,13 +143,48 @@ func (s *Session) replay(snap *Snapshot) (map[custody.RecordID]*translog.Watch, 
 		if watches[e.Record] == nil {
 			watches[e.Record] = translog.NewWatch(leaf.Tag)
 		}
+		if err := snap.note(e, l.Envelope); err != nil {
+			return nil, err
+		}
 	}
 	for id, list := range snap.Records {
 		if r := snap.Book.Record(id); r == nil && len(list) > 0 || r != nil && r.Len() != int64(len(list)) {
 			return nil, fmt.Errorf("record %q holds entries of another record", id)
 		}
 	}
-	return watches, nil
+	return watches, s.newest(snap.Book.Record(custody.RelayRecord))
+}
+
+// newest refuses a connection that was made with an older description of the
+// relay than its log holds: who has keys that the relay gave up could show it.
+func (s *Session) newest(r *custody.Record) error {
+	if r == nil || r.Relay() == nil {
+		return errors.New("the relay's own record is empty")
+	}
+	if s.relay.Version < r.Relay().Version {
+		return fmt.Errorf("the relay showed version %d of its descriptor, its log holds version %d", s.relay.Version, r.Relay().Version)
+	}
+	return nil
+}
+
+// note keeps the key of a package's sender as its directory lists it at the place
+// of the seal: the sender may be retired, or have a new key, when the package is
+// opened.
+func (s *Snapshot) note(e *custody.Entry, envelope []byte) error {
+	if e.Kind != custody.KindSeal {
+		return nil
+	}
+	st, err := custody.ParseStatement(envelope)
+	if err != nil {
+		return err
+	}
+	by := custody.PartyID(st.Header.By)
+	m, ok := s.Book.View().Authorities[by.Authority()].Member(by)
+	if !ok {
+		return fmt.Errorf("entry %d of record %q: its sender %q is in no directory", e.Seq, e.Record, by)
+	}
+	s.senders[st.Package()] = m.Key
+	return nil
 }
 
 func hashes(ds []custody.Digest) []tlog.Hash {
@@ -164,115 +193,4 @@ func hashes(ds []custody.Digest) []tlog.Hash {
 		hs[i] = tlog.Hash(d)
 	}
 	return hs
-}
-
-// scan reads the whole log up to the checkpoint, recomputes its root, and
-// compares the leaves that carry a record's tag with the lines that the relay
-// showed: a revocation that it left out would stand here.
-func (s *Session) scan(ctx context.Context, snap *Snapshot, watches map[custody.RecordID]*translog.Watch) error {
-	visit := func(index int64, leaf translog.Leaf) error {
-		for _, w := range watches {
-			if err := w.Visit(index, leaf); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	fetch := func(n int64, width int) ([]byte, error) { return s.bundle(ctx, n, width) }
-	var f translog.Frontier
-	old, err := s.remembered()
-	if err != nil {
-		return err
-	}
-	if old.Size > snap.Checkpoint.Size {
-		return fmt.Errorf("the log has %d entries and had %d: it was rolled back: %w", snap.Checkpoint.Size, old.Size, ErrVerify)
-	}
-	for _, c := range []translog.Checkpoint{old, snap.Checkpoint} {
-		if c.Size == 0 {
-			continue
-		}
-		if err := translog.Scan(&f, c, fetch, visit); err != nil {
-			return scanError(err)
-		}
-	}
-	for id, w := range watches {
-		if err := complete(snap.Records[id], w.Found(), snap.Book.Record(id)); err != nil {
-			return fmt.Errorf("checking record %q: %w: %w", id, err, ErrVerify)
-		}
-	}
-	return nil
-}
-
-func scanError(err error) error {
-	if errors.Is(err, translog.ErrRoot) || errors.Is(err, translog.ErrFork) || errors.Is(err, translog.ErrGap) {
-		return fmt.Errorf("%w: %w", err, ErrVerify)
-	}
-	return err
-}
-
-// complete compares the leaves found in the log with a record's lines.
-func complete(lines []wire.Line, found []translog.Found, r *custody.Record) error {
-	if len(found) != len(lines) {
-		return fmt.Errorf("the relay showed %d entries, its log holds %d", len(lines), len(found))
-	}
-	for seq, l := range lines {
-		c := custody.Line{Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt}
-		if found[seq].Index != l.Index || found[seq].Leaf != c.Leaf(r.First(), int64(seq)) {
-			return fmt.Errorf("entry %d is not the one in the log", seq)
-		}
-	}
-	return nil
-}
-
-// bundle returns an entry bundle, from the local copy where it is full: a full
-// bundle never changes, and Scan checks its contents against the root anyway.
-func (s *Session) bundle(ctx context.Context, n int64, width int) ([]byte, error) {
-	path := translog.EntriesPath(n, width)
-	if width < translog.TileWidth {
-		return s.Client.Tile(ctx, path)
-	}
-	local := s.agent.home.path("relays", relayFolder(s.Origin), "entries", fmt.Sprint(n))
-	if b, err := os.ReadFile(local); err == nil {
-		return b, nil
-	}
-	b, err := s.Client.Tile(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	if err := durable.MkdirAll(s.agent.home.path("relays", relayFolder(s.Origin), "entries"), 0o700); err != nil {
-		return nil, err
-	}
-	return b, durable.WriteFile(local, b, 0o600)
-}
-
-// remembered returns the last checkpoint this home verified; size 0 means none.
-func (s *Session) remembered() (translog.Checkpoint, error) {
-	b, err := os.ReadFile(s.agent.home.path("relays", relayFolder(s.Origin), "checkpoint"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return translog.Checkpoint{}, nil
-	}
-	if err != nil {
-		return translog.Checkpoint{}, fmt.Errorf("reading the last checkpoint: %w", err)
-	}
-	return translog.Open(b, s.Origin, s.log)
-}
-
-// remember stores the checkpoint, so that the relay can never go back behind it.
-func (s *Session) remember(snap *Snapshot) error {
-	dir := s.agent.home.path("relays", relayFolder(s.Origin))
-	if err := durable.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	return durable.WriteFile(s.agent.home.path("relays", relayFolder(s.Origin), "checkpoint"), snap.Note, 0o600)
-}
-
-// relayFolder turns an origin into one folder name.
-func relayFolder(origin string) string {
-	b := []byte(origin)
-	for i, c := range b {
-		if c == '/' {
-			b[i] = '_'
-		}
-	}
-	return string(b)
 }

@@ -16,69 +16,88 @@ import (
 // Unlock hands over the heads of packages of a request that were deposited and
 // whose conditions the recipient's State has accepted since. It first reads and
 // proves the record in the log itself: grant, acceptance, no revocation. It
-// returns the packages unlocked now or before.
+// returns the packages unlocked now or before; a package that cannot be does not
+// keep the others back. The head of one whose grant was revoked is destroyed.
 func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]string, error) {
-	snap, err := s.Sync(ctx, request)
-	if err != nil {
-		return nil, err
-	}
 	list, err := a.home.packages(request)
 	if err != nil {
 		return nil, err
 	}
 	var done []string
+	var failed []error
 	for _, p := range list {
-		if p.Side != sideSender || p.Agent != s.ID || p.State == stateOpen {
+		if p.Side != sideSender || p.Agent != s.ID || p.State == stateOpen || p.State == stateEnded {
 			continue
 		}
-		if p.State == stateSealed {
-			if snap, err = a.unlock(ctx, s, snap, p); errors.Is(err, errWaits) {
-				continue
-			}
-			if err != nil {
-				return done, fmt.Errorf("unlocking package %q: %w", p.Package, err)
-			}
+		err := a.unlock(ctx, s, p)
+		if err == nil {
+			done = append(done, p.Package)
+		} else if !errors.Is(err, errWaits) {
+			failed = append(failed, fmt.Errorf("unlocking package %q: %w", p.Package, err))
 		}
-		done = append(done, p.Package)
+		if ctx.Err() != nil || errors.Is(err, ErrTryLater) {
+			break
+		}
 	}
-	return done, nil
+	return done, errors.Join(failed...)
 }
 
 // errWaits says that the head has to stay home for now.
 var errWaits = errors.New("not accepted yet")
 
-func (a *Agent) unlock(ctx context.Context, s *Session, snap *Snapshot, p packageFile) (*Snapshot, error) {
-	c := snap.Case(p.Request)
-	if c.Package(p.Package) == nil { // we crashed after keeping the seal and before the relay had it
-		env, err := a.home.packageData(p.Request, p.Package, fileSeal)
-		if err != nil {
-			return snap, err
-		}
-		if err := s.seal(ctx, p, env); err != nil {
-			return snap, err
+// unlock brings one package from sealed to unlocked, from wherever an earlier
+// process stopped.
+func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
+	if p.State == stateUnlocked {
+		return a.dropHead(p) // we may have crashed before that
+	}
+	snap, err := s.Sync(ctx, p.Request)
+	if err != nil {
+		return err
+	}
+	if snap.Case(p.Request).Package(p.Package) == nil { // we crashed after keeping the seal and before the relay had it
+		if err := a.deposit(ctx, s, p); err != nil {
+			return err
 		}
 		if snap, err = s.Sync(ctx, p.Request); err != nil {
-			return snap, err
+			return err
 		}
-		c = snap.Case(p.Request)
 	}
-	ps := c.Package(p.Package)
-	if ps == nil {
-		return snap, fmt.Errorf("the relay acknowledged the seal, its log does not hold it: %w", ErrVerify)
+	ps := snap.Case(p.Request).Package(p.Package)
+	switch {
+	case ps == nil:
+		return fmt.Errorf("the relay acknowledged the seal, its log does not hold it: %w", ErrVerify)
+	case ps.Grant.Revoked:
+		return a.end(p)
+	case ps.Grant.Acceptance.IsZero():
+		return errWaits
 	}
-	if ps.Unlocked.IsZero() {
-		if err := a.handOver(ctx, s, snap, p, ps); err != nil {
-			return snap, err
-		}
+	if err := a.handOver(ctx, s, snap, p, ps); err != nil {
+		return err
 	}
 	p.State = stateUnlocked
 	if err := a.home.savePackage(p, nil); err != nil {
-		return snap, err
+		return err
 	}
-	return snap, a.dropHead(p)
+	return a.dropHead(p)
 }
 
-// handOver signs the unlock and sends head and inner.age with it.
+// end destroys a head that may never leave: a revocation is for good.
+func (a *Agent) end(p packageFile) error {
+	p.State = stateEnded
+	if err := a.home.savePackage(p, nil); err != nil {
+		return err
+	}
+	if err := a.dropHead(p); err != nil {
+		return err
+	}
+	return wire.Refusal(custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"})
+}
+
+// handOver sends head and inner.age with the unlock. If the log holds an unlock
+// already, an earlier call ended without an answer, and whether the relay has the
+// head only the relay knows: it gets all again, with the statement that is in the
+// log.
 func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p packageFile, ps *custody.PackageState) error {
 	head, err := a.home.packageData(p.Request, p.Package, fileHead)
 	if err != nil {
@@ -88,24 +107,86 @@ func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p pack
 	if err != nil {
 		return err
 	}
-	if ps.Grant.Acceptance.IsZero() {
-		return errWaits
+	var envelope []byte
+	if ps.Unlocked.IsZero() {
+		envelope, err = s.signUnlock(snap, p, ps)
+	} else {
+		envelope, err = snap.unlockOf(p)
 	}
+	if err != nil {
+		return err
+	}
+	return s.act(ctx, envelope, func(c *wire.Client) (*wire.Proof, error) {
+		return c.Unlock(ctx, p.Package, envelope, head, inner)
+	})
+}
+
+// signUnlock signs that the head may go, if the rules allow it.
+func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageState) ([]byte, error) {
 	st, err := custody.Sign(&custody.Unlock{
 		Header:  s.header(snap, p.Request, string(s.ID)),
 		Request: snap.Case(p.Request).RequestSHA256, Package: p.Package, Seal: ps.SHA256, HeadSHA256: ps.HeadSHA256,
 		Acceptance: ps.Grant.Acceptance, Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)},
 	}, s.key)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if d := decide(snap, s, st); !d.Allowed() {
-		return wire.Refusal(d)
+		return nil, wire.Refusal(d)
 	}
-	return s.retry(ctx, func(c *wire.Client) error {
-		_, err := c.Unlock(ctx, p.Package, st.Envelope, head, inner)
+	return st.Envelope, nil
+}
+
+// unlockOf returns the unlock of a package from the record.
+func (s *Snapshot) unlockOf(p packageFile) ([]byte, error) {
+	for _, l := range s.Records[custody.RecordID(p.Request)] {
+		st, err := custody.ParseStatement(l.Envelope)
+		if err != nil {
+			return nil, err
+		}
+		if st.Kind == custody.KindUnlock && st.Package() == p.Package {
+			return l.Envelope, nil
+		}
+	}
+	return nil, errors.New("the record does not hold the unlock") // not after Sync
+}
+
+// act files a statement of this agent by the call of its own route and checks
+// the relay's proof: what the log does not hold has not happened.
+func (s *Session) act(ctx context.Context, envelope []byte, call func(*wire.Client) (*wire.Proof, error)) error {
+	st, err := custody.ParseStatement(envelope)
+	if err != nil {
 		return err
-	})
+	}
+	var p *wire.Proof
+	if err := s.retry(ctx, func(c *wire.Client) (err error) {
+		p, err = call(c)
+		return err
+	}); err != nil {
+		return err
+	}
+	if _, err := s.filed(p, requestOf(st), st); err != nil {
+		return fmt.Errorf("checking the relay's proof for the %s: %w: %w", st.Kind, err, ErrVerify)
+	}
+	return nil
+}
+
+// requestOf returns the request that an agent's statement names: the first
+// statement of its record.
+func requestOf(st *custody.Statement) (d custody.Digest) {
+	switch b := st.Body.(type) {
+	case *custody.Seal:
+		d = b.Request
+	case *custody.Unlock:
+		d = b.Request
+	case *custody.Release:
+		d = b.Request
+	case *custody.Receipt:
+		d = b.Request
+	case *custody.Rejection:
+		d = b.Request
+	}
+	return d
 }
 
 // decide asks the rule book here whether the relay will take a statement.

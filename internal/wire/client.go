@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -45,6 +46,10 @@ type Identity struct {
 	SPKI custody.Digest
 }
 
+// ErrHello is wrapped where the relay's half of a hello is missing, malformed, of
+// another connection, or not signed by the relay's key.
+var ErrHello = errors.New("the relay did not prove its identity")
+
 // Hello proves the client's identity on this connection and checks the relay's,
 // whose key comes from the pinned relay descriptor.
 func (c *Client) Hello(ctx context.Context, me Identity, origin string, relay *keys.Public) (*HelloResponse, error) {
@@ -58,7 +63,7 @@ func (c *Client) Hello(ctx context.Context, me Identity, origin string, relay *k
 		return nil, err
 	}
 	if err := s.VerifyRelay(out.Relay, relay); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", err, ErrHello)
 	}
 	return &out, nil
 }
@@ -109,7 +114,7 @@ func (c *Client) CoSign(ctx context.Context, sha custody.Digest, envelope []byte
 // the newest checkpoint.
 func (c *Client) Record(ctx context.Context, id custody.RecordID, size int64) (*RecordProof, error) {
 	var out RecordProof
-	return &out, c.getJSON(ctx, "/v1/records/"+string(id)+"?size="+strconv.FormatInt(size, 10), &out)
+	return &out, c.getLarge(ctx, "/v1/records/"+string(id)+"?size="+strconv.FormatInt(size, 10), &out)
 }
 
 // Annex returns an annex by its SHA-256, checked.
@@ -177,7 +182,7 @@ func ContentDigest(sum [32]byte) string {
 // Package describes a package.
 func (c *Client) Package(ctx context.Context, pkg string) (*PackageState, error) {
 	var out PackageState
-	return &out, c.getJSON(ctx, "/v1/packages/"+pkg, &out)
+	return &out, c.getLarge(ctx, "/v1/packages/"+pkg, &out)
 }
 
 // Abandon gives a reservation up. Nothing that is sealed can be abandoned.
@@ -298,6 +303,20 @@ func (c *Client) getJSON(ctx context.Context, path string, out any) error {
 	return c.doJSON(r, out)
 }
 
+// getLarge is getJSON for answers that grow with a case: a directory takes 12 KiB
+// a party and version, a package of 2 TB has eleven megabytes of digests.
+func (c *Client) getLarge(ctx context.Context, path string, out any) error {
+	r, err := c.request(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	b, err := c.do(r, MaxRecord)
+	if err != nil {
+		return err
+	}
+	return readJSON(r, b, out)
+}
+
 func (c *Client) get(ctx context.Context, path string, most int64) ([]byte, error) {
 	r, err := c.request(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -315,6 +334,11 @@ func (c *Client) doJSON(r *http.Request, out any) error {
 	if err != nil {
 		return err
 	}
+	return readJSON(r, b, out)
+}
+
+// readJSON reads an answer of exactly one value, strictly.
+func readJSON(r *http.Request, b []byte, out any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(out); err != nil {

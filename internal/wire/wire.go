@@ -12,7 +12,8 @@ import (
 
 // Limits that both sides keep.
 const (
-	MaxJSON      = 8 << 20   // any JSON body
+	MaxJSON      = 8 << 20   // any JSON body but the next
+	MaxRecord    = 64 << 20  // a record, or the digests of the parts of one package
 	MaxStatement = 4 << 20   // a statement's envelope
 	MaxHead      = 256 << 10 // a package's head
 	MaxInner     = 1 << 20   // its inner.age

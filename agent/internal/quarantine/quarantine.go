@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"comity.example/comity/internal/durable"
 )
@@ -22,9 +23,29 @@ type Folder struct {
 	root *os.Root
 }
 
+const prefix = ".comity-quarantine-"
+
+// Clean removes quarantines of the bag of that name, which a process that was
+// killed left in a folder. No other process may be fetching the same bag.
+func Clean(in, name string) error {
+	list, err := os.ReadDir(in)
+	if err != nil {
+		return fmt.Errorf("cleaning up quarantines: %w", err)
+	}
+	for _, f := range list {
+		if !strings.HasPrefix(f.Name(), prefix+name+"-") {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(in, f.Name())); err != nil {
+			return fmt.Errorf("cleaning up quarantines: %w", err)
+		}
+	}
+	return nil
+}
+
 // New makes an empty quarantine in a folder for the bag of that name.
 func New(in, name string) (*Folder, error) {
-	dir, err := os.MkdirTemp(in, ".comity-quarantine-")
+	dir, err := os.MkdirTemp(in, prefix+name+"-")
 	if err != nil {
 		return nil, fmt.Errorf("making quarantine: %w", err)
 	}

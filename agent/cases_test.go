@@ -1,0 +1,59 @@
+package agent_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"comity.example/comity/agent"
+	"comity.example/comity/internal/wire"
+)
+
+// TestDiscover: what the relay says of one request, and what happens while it is
+// read, hides no other.
+func TestDiscover(t *testing.T) {
+	w := newCase(t)
+	s := w.connect("de", "lab-1")
+	evil := []byte(`{"cursor":"x","changes":[{"record":"../../evil","seq":0,"kind":"request"},{"record":"` + w.request + `","seq":0,"kind":"request"}]}`)
+	s.Tamper(rewrite("/v1/changes", func([]byte) []byte { return evil }))
+	id, err := s.Resolve(t.Context(), "0412")
+	if err != nil || id != w.request {
+		t.Errorf("Resolve = %q, %v", id, err)
+	}
+	known, err := w.homes["de"].Known()
+	check(t, err)
+	if len(known) != 1 {
+		t.Errorf("the home knows %q", known)
+	}
+}
+
+// TestDiscoverAgain: a request whose annex could not be read is not remembered
+// without its reference.
+func TestDiscoverAgain(t *testing.T) {
+	w := newCase(t)
+	s := w.connect("de", "lab-1")
+	s.Tamper(func(r *http.Request, next call) (*http.Response, error) {
+		if strings.HasPrefix(r.URL.Path, "/v1/annexes/") {
+			return problem(t, wire.CodeStorage), nil
+		}
+		return next(r)
+	})
+	if err := s.Discover(t.Context()); wire.CodeOf(err) != wire.CodeStorage {
+		t.Errorf("Discover = %v", err)
+	}
+	id, err := w.connect("de", "lab-1").Resolve(t.Context(), "NL-2026-0412")
+	if err != nil || id != w.request {
+		t.Errorf("Resolve = %q, %v", id, err)
+	}
+}
+
+// TestUnpinnedAuthority: what cannot be verified here is an error of verification.
+func TestUnpinnedAuthority(t *testing.T) {
+	w := newCase(t)
+	h := w.homes["de"]
+	h.Trust.Authorities = h.Trust.Authorities[:0]
+	if _, err := w.connect("de", "lab-1").Sync(t.Context(), w.request); !errors.Is(err, agent.ErrVerify) {
+		t.Errorf("Sync = %v", err)
+	}
+}

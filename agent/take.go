@@ -1,0 +1,106 @@
+package agent
+
+import (
+	"context"
+
+	"comity.example/comity/agent/internal/quarantine"
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/custody"
+	"comity.example/comity/internal/wire"
+)
+
+// take downloads and verifies. The order matters: what the seal names is checked
+// before anything is decrypted, and what was decrypted before it has a name.
+func (x *fetching) take(ctx context.Context) (*Fetched, error) {
+	if err := x.small(ctx); err != nil {
+		return nil, err
+	}
+	if err := x.parts(ctx); err != nil {
+		return nil, err
+	}
+	q, err := quarantine.New(x.into, x.pkg.Package)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Remove()
+	c, err := x.download(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	in := x.inner
+	if c.TagManifestSHA256 != in.TagManifest || int64(c.Files) != in.Files || c.Bytes != in.Bytes || c.ArchiveSize != in.ArchiveSize {
+		return nil, rejected("inner-mismatch", "the bag is not the one that the inner statement describes")
+	}
+	if err := q.Sync(); err != nil {
+		return nil, err
+	}
+	p := packageFile{Package: x.pkg.Package, Request: x.request, Side: sideRecipient, State: stateVerified,
+		Agent: x.s.ID, Inner: x.innerH, Path: x.target()}
+	files := map[string][]byte{fileInner: x.innerEn, fileManifest: c.Manifest, fileTagManifest: c.TagManifest}
+	if err := x.a.home.savePackage(p, files); err != nil {
+		return nil, err
+	}
+	// If we crash here, resume finds no folder of that name and fetches again.
+	if err := q.Publish(x.target()); err != nil {
+		return nil, err
+	}
+	return x.receipt(ctx, p)
+}
+
+// small fetches head and inner.age, checks both against the seal, and the inner
+// statement against both.
+func (x *fetching) small(ctx context.Context) (err error) {
+	var innerAge []byte
+	err = x.s.retry(ctx, func(c *wire.Client) (err error) {
+		if x.head, err = c.Head(ctx, x.pkg.Package); err != nil {
+			return err
+		}
+		innerAge, err = c.Inner(ctx, x.pkg.Package)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if custody.HashOf(x.head) != x.pkg.HeadSHA256 || custody.HashOf(innerAge) != x.pkg.InnerSHA256 {
+		return rejected("head-mismatch", "head or inner.age is not the one that the seal names")
+	}
+	if err := seal.CheckHead(x.head); err != nil {
+		return rejected("head-mismatch", "checking head: %w", err)
+	}
+	ids, err := x.a.home.Identities()
+	if err != nil {
+		return err
+	}
+	if x.innerEn, err = seal.OpenSmall(innerAge, wire.MaxInner, ids...); err != nil {
+		return rejected("not-decryptable", "opening inner.age: %w", err)
+	}
+	if err := custody.VerifyInner(x.innerEn, x.snap.senders[x.pkg.Package], x.pkg.Seal); err != nil {
+		return rejected("inner-mismatch", "%w", err)
+	}
+	x.inner, x.innerH, _, err = custody.ParseInner(x.innerEn)
+	return err
+}
+
+// parts fetches the digests of the parts and checks them against the sealed root.
+func (x *fetching) parts(ctx context.Context) error {
+	var st *wire.PackageState
+	err := x.s.retry(ctx, func(c *wire.Client) (err error) {
+		st, err = c.Package(ctx, x.pkg.Package)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n := seal.Parts(x.pkg.PayloadSize)
+	if int64(n) != x.pkg.Parts || len(st.Digests) != 32*n {
+		return rejected("payload-mismatch", "the relay lists %d part digests, the seal %d parts", len(st.Digests)/32, x.pkg.Parts)
+	}
+	x.digests = make([][32]byte, n)
+	for i := range x.digests {
+		x.digests[i] = [32]byte(st.Digests[32*i:])
+	}
+	if seal.PayloadRoot(x.digests) != x.pkg.PayloadRoot {
+		return rejected("payload-mismatch", "the parts do not have the root that the seal names")
+	}
+	return nil
+}
