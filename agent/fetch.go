@@ -66,7 +66,7 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 		return list, errors.Join(failed...)
 	}
 	if len(list) == 0 && waiting > 0 {
-		return nil, fmt.Errorf("%d packages were deposited and wait for their sender to let the head go: %w", waiting, ErrTryLater)
+		return nil, fmt.Errorf("packages that were deposited and wait for their sender to let the head go: %d: %w", waiting, ErrTryLater)
 	}
 	return list, nil
 }

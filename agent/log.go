@@ -23,7 +23,7 @@ func (s *Session) checkpoint(ctx context.Context) ([]byte, translog.Checkpoint, 
 	if err != nil {
 		return nil, translog.Checkpoint{}, err
 	}
-	c, err := translog.Open(msg, s.Origin, s.log)
+	c, err := translog.OpenExact(msg, s.Origin, s.log)
 	if err != nil {
 		return nil, c, fmt.Errorf("checking the log's checkpoint: %w: %w", err, ErrVerify)
 	}

@@ -102,6 +102,9 @@ func (x *sending) pack(ctx context.Context) (*packageFile, error) {
 
 // prepare checks the grant, takes the inventory and reserves room.
 func (x *sending) prepare(ctx context.Context) (err error) {
+	if err := custody.CheckInnerText(x.opt.Description, x.opt.Examiner, x.opt.Handling); err != nil {
+		return err
+	}
 	if x.inv, err = bag.Scan(x.dir); err != nil {
 		return fmt.Errorf("packing %q: %w", x.dir, err)
 	}

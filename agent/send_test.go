@@ -257,3 +257,19 @@ func TestRelayRestartsAtTheEnd(t *testing.T) {
 	_, err := a.Send(t.Context(), w.connect("de", "lab-1"), w.request, exhibits(t, 100), agent.SendOptions{})
 	check(t, err)
 }
+
+// TestWordsCheckedFirst: what the sender says of a package is checked before the
+// relay is asked for anything, not after two terabytes were sent.
+func TestWordsCheckedFirst(t *testing.T) {
+	w := newCase(t)
+	for _, opt := range []agent.SendOptions{
+		{Handling: []string{"Not A Code"}}, {Examiner: "two\nlines"}, {Description: strings.Repeat("x", 5000)},
+	} {
+		if _, err := w.agent("de").Send(t.Context(), w.connect("de", "lab-1"), w.request, exhibits(t, 100), opt); err == nil {
+			t.Errorf("%+v was sent", opt)
+		}
+		if left := w.packages("de"); len(left) > 0 {
+			t.Errorf("%+v reserved %v", opt, left)
+		}
+	}
+}

@@ -151,6 +151,13 @@ func (in *Inner) check() error {
 	return in.checkText()
 }
 
+// CheckInnerText checks what a sender may say of a package, before anything is
+// sent: the texts are signed only when all of it has been.
+func CheckInnerText(description, examiner string, handling []string) error {
+	in := Inner{Description: description, Examiner: examiner, Handling: handling}
+	return in.checkText()
+}
+
 func (in *Inner) checkText() error {
 	if err := checkLine(in.Examiner, maxExaminer); err != nil {
 		return bad("examiner: %v", err)

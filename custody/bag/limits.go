@@ -15,10 +15,14 @@ type Limits struct {
 	Names int64
 }
 
+// MaxItems is how many files and folders a bag may hold: what a receiver takes
+// unless it is told otherwise, and so what a sender may pack.
+const MaxItems = 1_000_000
+
 // orDefaults replaces zeros.
 func (l Limits) orDefaults() Limits {
 	if l.Items == 0 {
-		l.Items = 1_000_000
+		l.Items = MaxItems
 	}
 	if l.Bytes == 0 {
 		l.Bytes = maxSize

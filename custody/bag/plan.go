@@ -27,6 +27,9 @@ type Plan struct {
 // afterwards. An inventory that is out of order, or names a path this format
 // does not carry, is an error.
 func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
+	if len(inv.Items) > MaxItems {
+		return nil, fmt.Errorf("planning bag %q: %d files and folders, more than the %d that a receiver takes", id, len(inv.Items), MaxItems)
+	}
 	if err := checkID(id); err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (a *app) listRequests(ctx context.Context) error {
 // known lists the requests that concern this authority, each proven in the log.
 func (a *app) known(ctx context.Context, h *agent.Home, s *agent.Session) ([]listedJSON, error) {
 	if err := s.Discover(ctx); err != nil {
-		return nil, err
+		a.say("comity: warning: not all requests could be read: %s", errorText(err))
 	}
 	refs, err := h.Known()
 	if err != nil {
