@@ -47,8 +47,12 @@ type Gateway struct {
 	MaxConnections int `yaml:"max_connections"`
 
 	// MinFreeMiB is the space in MiB below which nothing more is reserved. If
-	// zero, 1024.
+	// zero, 1024. A bucket does not tell its space.
 	MinFreeMiB int64 `yaml:"min_free_mib"`
+
+	// S3 is the bucket that payloads, heads, the log and the copies of records
+	// are kept in. If missing, the folder "store" in Data.
+	S3 *S3 `yaml:"s3"`
 }
 
 // LoadGateway reads a relay's settings. The name is the path of the file, from
@@ -86,6 +90,9 @@ func (c *Gateway) check() error {
 	if c.MaxConnections < 0 || c.MinFreeMiB < 0 || c.MinFreeMiB > 1<<30 {
 		return errors.New("max_connections or min_free_mib is out of range")
 	}
+	if c.S3 != nil {
+		return c.S3.Check()
+	}
 	return nil
 }
 
@@ -97,6 +104,9 @@ func (c *Gateway) defaults(folder string) {
 	}
 	if c.LogFile != "" && !filepath.IsAbs(c.LogFile) {
 		c.LogFile = filepath.Join(c.Data, c.LogFile)
+	}
+	if c.S3 != nil {
+		c.S3.defaults(folder)
 	}
 	if c.LogLevel == "" {
 		c.LogLevel = "info"
@@ -118,8 +128,13 @@ func (c *Gateway) Lock() time.Duration { return time.Duration(c.LockDays) * 24 *
 // MinFree returns, in bytes, the space below which nothing more is reserved.
 func (c *Gateway) MinFree() int64 { return c.MinFreeMiB << 20 }
 
-// GatewayExample returns the file that init writes.
-func GatewayExample(origin, listen, recovery string) string {
+// GatewayExample returns the file that init writes. Without s3, which may be nil,
+// its section is there as a comment.
+func GatewayExample(origin, listen, recovery string, s3 *S3) string {
+	return gatewayText(origin, listen, recovery) + s3Text(s3)
+}
+
+func gatewayText(origin, listen, recovery string) string {
 	return fmt.Sprintf(`# Settings of this Comity relay. Keys, database and store are in the folder of this file.
 
 # The relay's name. It stands in every statement and cannot change.
@@ -147,7 +162,7 @@ lock_days: 30
 # Open connections at most. 0: 1024.
 max_connections: 0
 
-# Nothing more is reserved when less than this many MiB are free.
+# Nothing more is reserved when less than this many MiB are free, in a folder.
 min_free_mib: 1024
 `, origin, listen, recovery)
 }

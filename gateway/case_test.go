@@ -123,7 +123,13 @@ type bundle struct {
 // pack seals three parts of evidence.
 func (s *story) pack() *bundle {
 	s.t.Helper()
-	b := &bundle{plain: make([]byte, 2*seal.PartPlain+1000)}
+	return s.packOf(2*seal.PartPlain + 1000)
+}
+
+// packOf seals that many bytes of evidence.
+func (s *story) packOf(size int) *bundle {
+	s.t.Helper()
+	b := &bundle{plain: make([]byte, size)}
 	rand.Read(b.plain)
 	to := ageRecipients(s.t, s.fr)
 	sealer, err := seal.NewSealer(int64(len(b.plain)), to...)

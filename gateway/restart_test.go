@@ -118,6 +118,7 @@ func TestCrashDuringDeposit(t *testing.T) {
 			}
 			w.stop()
 			w.locked(p)
+			w.clean()
 		})
 	}
 }
@@ -168,9 +169,15 @@ func TestCrashAfterUnlock(t *testing.T) {
 	check(t, err)
 	_, err = taker.Head(t.Context(), b.id)
 	refused(t, "head that is not here yet", err, wire.CodeBusy)
+	w.stop()
+	w.finds("before the unlock is repeated", w.check(nil), "head-missing", "head-missing")
+	w.start()
+	taker = w.as(w.fr.lab)
 	_, err = w.as(w.nl.lab).Unlock(t.Context(), b.id, unlock.Envelope, b.head, b.inner)
 	check(t, err)
 	s.fetch(taker, b)
+	w.stop()
+	w.clean()
 }
 
 // database changes the relay's database while it does not run.
@@ -214,6 +221,12 @@ func TestRefusedAtTheEnd(t *testing.T) {
 	if st.State != wire.StateOpen || !bytes.Equal(st.Present, []byte{0b111}) {
 		t.Fatalf("the package is %s with parts %b", st.State, st.Present)
 	}
+	w.stop()
+	if notes := w.clean().Notes; len(notes) != 2 { // it is open, and its payload whole
+		t.Errorf("notes %v", notes)
+	}
+	w.start()
+	c = w.as(w.nl.lab)
 	body := s.sealBody(second)
 	body.Delivery = 2
 	second.seal = sign(t, body, w.nl.lab.key)
@@ -223,6 +236,8 @@ func TestRefusedAtTheEnd(t *testing.T) {
 	if n := len(w.replay(c, s.id()).Record(s.id()).Case().Packages); n != 2 {
 		t.Errorf("the record has %d packages", n)
 	}
+	w.stop()
+	w.clean()
 }
 
 // TestUnfinishedReservation: a reservation that nobody was told of is given up at
@@ -241,6 +256,8 @@ func TestUnfinishedReservation(t *testing.T) {
 	_, err := c.Package(t.Context(), id)
 	refused(t, "package of an unfinished reservation", err, custody.CodeNoSuchPackage)
 	s.reserve(c, &bundle{size: seal.PayloadSize(80 << 20)})
+	w.stop()
+	w.clean()
 }
 
 // TestSecondStart: the log, the parties and an upload survive an orderly end.
@@ -262,4 +279,6 @@ func TestSecondStart(t *testing.T) {
 	_, err := c.Seal(t.Context(), b.id, b.epoch, b.seal.Envelope)
 	check(t, err)
 	w.replay(c, s.id())
+	w.stop()
+	w.clean()
 }

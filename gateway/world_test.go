@@ -52,6 +52,7 @@ type world struct {
 // enrol so many hybrid keys takes time.
 type cast struct {
 	secrets    []byte // JSON
+	recovery   string // the identity that opens the copies of the records
 	relay      *keys.Public
 	spki       [32]byte
 	fp         custody.Digest
@@ -73,8 +74,9 @@ func newCast(t *testing.T) (c cast) {
 	check(t, err)
 	c.spki, err = link.SPKI(cert)
 	check(t, err)
-	_, recovery, err := seal.GenerateIdentity()
+	identity, recovery, err := seal.GenerateIdentity()
 	check(t, err)
+	c.recovery = identity
 	b := &custody.Relay{
 		Header:  custody.Header{Relay: origin, By: origin, Issued: now()},
 		Version: 1, RootThreshold: 1, RootKeys: []string{root.Public().String()},

@@ -43,11 +43,13 @@ content, no file names, no case text.
   comity-gateway trust de FINGERPRINT --data /var/lib/comity
   comity-gateway check --data /var/lib/comity
   comity-gateway run --data /var/lib/comity
+  comity-gateway fsck --data /var/lib/comity        (stopped: recompute everything)
 
 The authorities pin the relay by the fingerprint that init prints:
   comity trust relay relay.example FINGERPRINT
 
-Exit codes: 0 done, 1 error, 2 usage, 4 the log does not fit the store.`
+Exit codes: 0 done, 1 error, 2 usage, 4 the log does not fit the store, or fsck
+found differences.`
 
 // usageError is a wrong command line.
 type usageError struct{ error }
@@ -73,7 +75,7 @@ func (a *app) command() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&a.data, "data", "", "folder with keys, database, store and gateway.yaml")
 	f.StringVar(&a.config, "config", "", "path of gateway.yaml (default: the one in the data folder)")
-	root.AddCommand(a.initCommand(), a.trustCommand(), a.checkCommand(), a.runCommand())
+	root.AddCommand(a.initCommand(), a.trustCommand(), a.checkCommand(), a.runCommand(), a.fsckCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -115,7 +117,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, gateway.ErrHistory):
+	case errors.Is(err, gateway.ErrHistory), errors.Is(err, errFindings):
 		return exitVerify
 	}
 	return exitError

@@ -207,6 +207,9 @@ func TestRun(t *testing.T) {
 	if code, _, said := run(t, "trust", "nl", strings.Repeat("ab", 32), "--data", data); code != exitError || !strings.Contains(said, "by process ") || !strings.Contains(said, "hint: ") {
 		t.Errorf("trust beside a running relay: %d %s", code, said)
 	}
+	if code, out, said := run(t, "fsck", "--data", data); code != exitError || out != "" || !strings.Contains(said, "by process ") {
+		t.Errorf("fsck beside a running relay: %d %s", code, said)
+	}
 	cancel()
 	if code := <-ended; code != exitDone {
 		t.Errorf("it ended with %d: %s", code, errs.String())
@@ -215,7 +218,7 @@ func TestRun(t *testing.T) {
 
 // TestHelp fits a screen.
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"init", "--help"}, {"run", "--help"}, {"trust", "--help"}, {"check", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"init", "--help"}, {"run", "--help"}, {"trust", "--help"}, {"check", "--help"}, {"fsck", "--help"}} {
 		code, out, _ := run(t, args...)
 		lines := strings.Split(out, "\n")
 		if code != exitDone || len(lines) > 40 {

@@ -52,7 +52,8 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "check", Short: "open everything, verify the log's head, and listen to nothing", Args: noArgs,
 		Long: `Open keys, database and store as run would, publish what is committed, drive
-half-done deposits on, verify the newest checkpoint, and list what there is.
+half-done deposits on, verify the newest checkpoint, and list what there is. Of a
+bucket, say what its server enforces: that is tried out anew each time.
 
   comity-gateway check --data /var/lib/comity`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.check(c.Context()) },
@@ -87,6 +88,7 @@ func (a *app) check(ctx context.Context) error {
 	a.print("data         %s", r.cfg.Data)
 	a.print("listen       %s (agents dial %v)", r.cfg.Listen, d.Addresses)
 	a.print("log          %d entries, checkpoint verified, root %s", c.Size, c.Root)
+	a.printStore(r)
 	a.printAuthorities(g)
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 
 	"comity.example/comity/config"
 	"comity.example/comity/gateway"
-	"comity.example/comity/gateway/objects/dir"
+	"comity.example/comity/gateway/objects"
+	"comity.example/comity/gateway/objects/s3"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/gateway/records/sqlite"
 	"comity.example/comity/internal/durable"
@@ -41,11 +42,14 @@ type relay struct {
 	cfg   *config.Gateway
 	lock  *durable.Lock
 	db    *records.DB
-	store *dir.Dir
 	log   *os.File // nil: standard error
+	store objects.Store
+	found *s3.Found // what the store's server enforces; nil: a folder
+
+	closeStore func() error // nil: not open
 }
 
-// open locks a data folder and opens its database and its store.
+// open locks a data folder and opens its database.
 func (a *app) open() (r *relay, err error) {
 	r = &relay{}
 	defer func() {
@@ -59,17 +63,14 @@ func (a *app) open() (r *relay, err error) {
 	if r.lock, err = durable.LockFile(filepath.Join(r.cfg.Data, lockFile)); err != nil {
 		return r, err
 	}
-	if r.db, err = sqlite.Open(filepath.Join(r.cfg.Data, databaseFile)); err != nil {
-		return r, err
-	}
-	r.store, err = dir.New(filepath.Join(r.cfg.Data, storeFolder))
+	r.db, err = sqlite.Open(filepath.Join(r.cfg.Data, databaseFile))
 	return r, err
 }
 
 // close closes in the reverse order, and the lock last.
 func (r *relay) close() {
-	if r.store != nil {
-		r.store.Close()
+	if r.closeStore != nil {
+		r.closeStore()
 	}
 	if r.db != nil {
 		r.db.Close()
@@ -82,7 +83,7 @@ func (r *relay) close() {
 	}
 }
 
-// gateway opens the relay itself on its database and store.
+// gateway opens the store, and the relay itself on its database and store.
 func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	k, err := loadKeys(r.cfg.Data, r.cfg.Origin)
 	if err != nil {
@@ -98,6 +99,9 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	}
 	logger, err := a.logger(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.openStore(ctx, logger); err != nil {
 		return nil, err
 	}
 	return gateway.New(ctx, &gateway.Config{

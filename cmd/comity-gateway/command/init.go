@@ -33,6 +33,7 @@ const (
 func (a *app) initCommand() *cobra.Command {
 	var origin, listen string
 	var addresses []string
+	var bucket config.S3
 	c := &cobra.Command{
 		Use: "init --origin NAME --listen HOST:PORT --data DIR", Short: "make a new relay", Args: noArgs,
 		Long: `Make a new relay: its keys, its signed descriptor, and a commented gateway.yaml.
@@ -44,6 +45,7 @@ Standard output is the fingerprint by which authorities pin the relay.
 	c.Flags().StringVar(&origin, "origin", "", "the relay's name, like relay.example; it cannot change")
 	c.Flags().StringVar(&listen, "listen", "", "address to listen on, host:port, UDP and TCP")
 	c.Flags().StringArrayVar(&addresses, "address", nil, "address that agents dial, host:port (default: the one to listen on)")
+	bucketFlags(c, &bucket)
 	c.RunE = func(*cobra.Command, []string) error {
 		if a.data == "" || origin == "" || listen == "" {
 			return usageError{errors.New("init needs --origin, --listen and --data")}
@@ -57,9 +59,46 @@ Standard output is the fingerprint by which authorities pin the relay.
 		if err := checkAddresses(listen, addresses); err != nil {
 			return usageError{err}
 		}
-		return a.init(origin, listen, addresses)
+		s3, err := named(bucket)
+		if err != nil {
+			return usageError{err}
+		}
+		return a.init(origin, listen, addresses, s3)
 	}
 	return c
+}
+
+// bucketFlags are the flags that fill the section s3 of gateway.yaml.
+func bucketFlags(c *cobra.Command, b *config.S3) {
+	f := c.Flags()
+	f.StringVar(&b.Endpoint, "s3-endpoint", "", "keep objects in a bucket at https://HOST[:PORT], not in a folder")
+	f.StringVar(&b.Bucket, "s3-bucket", "", "its name; made, with Object Lock, if missing")
+	f.StringVar(&b.Region, "s3-region", "us-east-1", "its region")
+	f.StringVar(&b.AccessKeyFile, "s3-access-file", "", "file with the access key")
+	f.StringVar(&b.SecretKeyFile, "s3-secret-file", "", "file with the secret key")
+	f.StringVar(&b.CAFile, "s3-ca-file", "", "PEM file with the server's certificates (default: the system's)")
+}
+
+// named returns the bucket that the flags name, its files by full paths, or nil
+// for none.
+func named(b config.S3) (*config.S3, error) {
+	if b.Endpoint+b.Bucket+b.AccessKeyFile+b.SecretKeyFile+b.CAFile == "" {
+		return nil, nil
+	}
+	if err := b.Check(); err != nil {
+		return nil, err
+	}
+	for _, p := range []*string{&b.AccessKeyFile, &b.SecretKeyFile, &b.CAFile} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return nil, err
+		}
+		*p = abs
+	}
+	return &b, nil
 }
 
 // checkAddresses refuses what no agent could dial.
@@ -78,7 +117,7 @@ func checkAddresses(listen string, addresses []string) error {
 
 // init writes gateway.yaml last: a folder that has it is complete. If we crash
 // before, the folder holds keys that nobody knows, and is deleted by hand.
-func (a *app) init(origin, listen string, addresses []string) error {
+func (a *app) init(origin, listen string, addresses []string, s3 *config.S3) error {
 	for _, dir := range []string{"keys", "recovery"} {
 		if err := durable.MkdirAll(filepath.Join(a.data, dir), 0o700); err != nil {
 			return err
@@ -101,7 +140,7 @@ func (a *app) init(origin, listen string, addresses []string) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteNew(file, []byte(config.GatewayExample(origin, listen, recovery)), 0o600); err != nil {
+	if err := durable.WriteNew(file, []byte(config.GatewayExample(origin, listen, recovery, s3)), 0o600); err != nil {
 		return err
 	}
 	a.print("%s", root)

@@ -49,6 +49,7 @@ func TestCrash(t *testing.T) {
 			}
 			w.connect()
 			fatalIfErr(t, w.open())
+			w.fsck()
 			// At least one of the three others was in the batch that crashed.
 			switch size := w.check(); {
 			case !kept && size != 6:
@@ -62,6 +63,7 @@ func TestCrash(t *testing.T) {
 			if size := w.check(); size != 9 {
 				t.Errorf("size %d after all were filed again, want 9", size)
 			}
+			w.fsck()
 		})
 	}
 }

@@ -107,6 +107,7 @@ func TestStoreFails(t *testing.T) {
 			if n := w.check(); n != 7 {
 				t.Errorf("size %d after a restart, want 7", n)
 			}
+			w.fsck()
 		})
 	}
 }
@@ -228,6 +229,9 @@ func TestLostStore(t *testing.T) {
 	fatalIfErr(t, w.open())
 	if n := w.check(); n != 305 {
 		t.Errorf("size %d, want 305", n)
+	}
+	if n := w.fsck().Counts; n.Tiles < 5 {
+		t.Errorf("fsck checked %d tiles", n.Tiles)
 	}
 }
 

@@ -1,0 +1,105 @@
+package command
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"comity.example/comity/config"
+	"comity.example/comity/gateway/objects/dir"
+	"comity.example/comity/gateway/objects/s3"
+)
+
+// openStore opens the bucket that the settings name, or else the folder.
+func (r *relay) openStore(ctx context.Context, log *slog.Logger) error {
+	if r.cfg.S3 == nil {
+		d, err := dir.New(filepath.Join(r.cfg.Data, storeFolder))
+		if err != nil {
+			return err
+		}
+		r.store, r.closeStore = d, d.Close
+		return nil
+	}
+	if err := r.notBoth(); err != nil {
+		return err
+	}
+	cfg, err := bucketConfig(r.cfg.S3)
+	if err != nil {
+		return err
+	}
+	b, err := s3.New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	found := b.Found()
+	r.store, r.closeStore, r.found = b, b.Close, &found
+	log.InfoContext(ctx, "probed the object store", "endpoint", cfg.Endpoint, "bucket", cfg.Bucket, "found", found)
+	return nil
+}
+
+// notBoth refuses a bucket for a relay that has a folder with a log in it: going
+// on in another place would lose what the folder holds.
+func (r *relay) notBoth() error {
+	folder := filepath.Join(r.cfg.Data, storeFolder)
+	if _, err := os.Lstat(filepath.Join(folder, "objects", "log")); err == nil {
+		return hinted{fmt.Errorf("opening the store: the settings name a bucket, and %q holds a log", folder), "a relay keeps the store that it began with: take s3 out of gateway.yaml"}
+	}
+	return nil
+}
+
+// bucketConfig reads the files that the section s3 names.
+func bucketConfig(c *config.S3) (*s3.Config, error) {
+	access, err := secret(c.AccessKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	key, err := secret(c.SecretKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	out := &s3.Config{
+		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Region: c.Region,
+		AccessKey: access, SecretKey: key, PathStyle: c.PathStyle,
+	}
+	if c.CAFile == "" {
+		return out, nil
+	}
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading ca_file: %v", err)
+	}
+	out.RootCAs = x509.NewCertPool()
+	if !out.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("reading ca_file %q: it holds no certificate", c.CAFile)
+	}
+	return out, nil
+}
+
+// secret reads a file with one line.
+func secret(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("reading S3 key: %v", err)
+	}
+	s := strings.TrimSpace(string(b))
+	if s == "" || strings.ContainsAny(s, "\n\r") {
+		return "", fmt.Errorf("reading S3 key %q: it is not one line", path)
+	}
+	return s, nil
+}
+
+// printStore says where the objects are, and what their server enforces.
+func (a *app) printStore(r *relay) {
+	if r.found == nil {
+		a.print("store        %s", filepath.Join(r.cfg.Data, storeFolder))
+		return
+	}
+	a.print("store        bucket %q at %s", r.cfg.S3.Bucket, r.cfg.S3.Endpoint)
+	for _, l := range r.found.Lines() {
+		a.print("             %s", l)
+	}
+}

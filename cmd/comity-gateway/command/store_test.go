@@ -1,0 +1,110 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"comity.example/comity/gateway/objects/s3/s3test"
+)
+
+// bucketFlagsOf returns the flags of init for a bucket of a real server.
+func bucketFlagsOf(t *testing.T, s *s3test.Server) []string {
+	t.Helper()
+	dir := t.TempDir()
+	access, secret := filepath.Join(dir, "access"), filepath.Join(dir, "secret")
+	for path, text := range map[string]string{access: s.Access, secret: s.Secret} {
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{
+		"--s3-endpoint", s.URL, "--s3-bucket", "evidence", "--s3-ca-file", s.CAFile, "--s3-access-file", access, "--s3-secret-file", secret,
+	}
+}
+
+// TestBucket: a relay on a bucket. check says what the server enforces, and finds
+// the log again that it published; no secret is said or kept.
+func TestBucket(t *testing.T) {
+	s := s3test.Versitygw(t)
+	data := filepath.Join(t.TempDir(), "data")
+	args := append([]string{"init", "--origin", "relay.example", "--listen", "127.0.0.1:4433", "--data", data}, bucketFlagsOf(t, s)...)
+	if code, _, errs := run(t, args...); code != exitDone {
+		t.Fatalf("init: %d %s", code, errs)
+	}
+	for _, made := range []string{"the bucket was made", "the bucket has versions"} {
+		code, out, errs := run(t, "check", "--data", data)
+		if code != exitDone {
+			t.Fatalf("check: %d %s", code, errs)
+		}
+		for _, want := range []string{`bucket "evidence" at ` + s.URL, made, "COMPLIANCE holds", "cannot bypass GOVERNANCE", "1 entries, checkpoint verified"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("check says %s, not %q", out, want)
+			}
+		}
+		if !strings.Contains(errs, "probed the object store") || strings.Contains(out+errs, s.Secret) {
+			t.Errorf("the log is %s", errs)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(data, storeFolder)); !os.IsNotExist(err) {
+		t.Errorf("there is a folder beside the bucket: %v", err)
+	}
+	if err := os.Remove(filepath.Join(data, databaseFile)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := run(t, "check", "--data", data); code != exitVerify {
+		t.Errorf("check without the database: %d %s", code, errs)
+	}
+}
+
+// TestBucketRefused: settings and files that name no bucket to be used.
+func TestBucketRefused(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good, two := write("key", "hunter2\n"), write("two", "hunter2\nhunter3\n")
+	section := func(endpoint, access, ca string) string {
+		return "s3: {endpoint: " + endpoint + ", bucket: evidence, access_key_file: " + access + ", secret_key_file: " + good + ", ca_file: " + ca + "}\n"
+	}
+	for _, tt := range []struct{ name, section, want string }{
+		{"no file", section("https://127.0.0.1:1", filepath.Join(dir, "none"), `""`), "reading S3 key"},
+		{"two lines", section("https://127.0.0.1:1", two, `""`), "not one line"},
+		{"no certificate", section("https://127.0.0.1:1", good, good), "no certificate"},
+	} {
+		data, _ := made(t)
+		f, err := os.OpenFile(filepath.Join(data, configFile), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.WriteString(tt.section)
+		f.Close()
+		code, _, errs := run(t, "check", "--data", data)
+		if code != exitError || !strings.Contains(errs, tt.want) || strings.Contains(errs, "hunter") {
+			t.Errorf("%s: %d %s, want %q", tt.name, code, errs, tt.want)
+		}
+	}
+	data, _ := made(t)
+	if code, _, errs := run(t, "check", "--data", data); code != exitDone {
+		t.Fatalf("check: %d %s", code, errs)
+	}
+	b, err := os.ReadFile(filepath.Join(data, configFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("gateway.yaml", string(b)+section("https://127.0.0.1:1", good, `""`))
+	if code, _, errs := run(t, "check", "--config", filepath.Join(dir, "gateway.yaml"), "--data", data); code != exitError || !strings.Contains(errs, "holds a log") {
+		t.Errorf("a bucket beside a folder: %d %s", code, errs)
+	}
+	for _, args := range [][]string{{"--s3-bucket", "b"}, {"--s3-endpoint", "http://s3.example", "--s3-bucket", "b", "--s3-access-file", good, "--s3-secret-file", good}} {
+		code, _, errs := run(t, append([]string{"init", "--origin", "relay.example", "--listen", "127.0.0.1:1", "--data", filepath.Join(dir, "x")}, args...)...)
+		if code != exitUsage {
+			t.Errorf("init %q: %d %s", args, code, errs)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package fsck
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/custody"
+	"comity.example/comity/gateway/internal/ingest"
+	"comity.example/comity/gateway/objects"
+)
+
+// checkDeposit checks the objects of a deposit: the payload, and head and inner
+// file if the package is unlocked. Parts may be nil if they are not known.
+func (c *checker) checkDeposit(ctx context.Context, id string, d *deposit, parts []objects.Part) error {
+	for n, o := range d.entry.Deposit.Objects {
+		k := c.owners[o.Key]
+		k.id, k.seal = id, true
+		c.owners[o.Key] = k
+		own := parts[min(n*ingest.ObjectParts, len(parts)):min((n+1)*ingest.ObjectParts, len(parts))]
+		here, err := c.checkPayload(ctx, d, o, own)
+		if err != nil {
+			return err
+		}
+		if here && c.cfg.Deep {
+			if err := c.reread(ctx, o, own); err != nil {
+				return err
+			}
+		}
+	}
+	for key, want := range map[string]custody.Digest{ingest.HeadKey(id): d.seal.HeadSHA256, ingest.InnerKey(id): d.seal.InnerSHA256} {
+		if !d.unlocked {
+			continue // see checkObjects
+		}
+		c.owners[key] = owner{id: id, seal: true}
+		if err := c.checkHeadFile(ctx, key, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkPayload compares what the store says about an object with the entry, and
+// reports whether it is worth reading.
+func (c *checker) checkPayload(ctx context.Context, d *deposit, o custody.StoredPayload, parts []objects.Part) (here bool, err error) {
+	where := objectAt(o.Key)
+	info, err := c.cfg.Store.Stat(ctx, o.Key, o.Version)
+	switch {
+	case errors.Is(err, objects.ErrNotExist):
+		c.found(CodePayloadMissing, where, "it is not there in the version that entry %d names", d.index)
+		return false, nil
+	case errors.Is(err, ErrLength):
+		c.found(CodePayloadSize, where, "it is shorter or longer than the store's record of it")
+		return false, nil
+	case err != nil:
+		return false, c.unreadable(ctx, o.Key, err)
+	case info.Size != o.Size:
+		c.found(CodePayloadSize, where, "it has %d bytes, entry %d says %d", info.Size, d.index, o.Size)
+		return false, nil
+	}
+	numbered := renumber(parts)
+	if objects.CheckParts(o.Size, seal.PartSize, numbered) == nil && info.Digest != [32]byte{} && info.Digest != objects.Composite(numbered) {
+		c.found(CodePayload, where, "the store's checksum is not that of the part rows")
+	}
+	c.checkLock(d, o, info)
+	return true, nil
+}
+
+// renumber counts the parts of an object from 0.
+func renumber(parts []objects.Part) []objects.Part {
+	list := make([]objects.Part, len(parts))
+	for n, p := range parts {
+		p.Number = n
+		list[n] = p
+	}
+	return list
+}
+
+// checkLock checks that a payload stays as long as its deposit promised.
+func (c *checker) checkLock(d *deposit, o custody.StoredPayload, info objects.Info) {
+	until := d.entry.Time.Time().Add(c.cfg.Lock)
+	if !until.After(c.cfg.Now) {
+		return
+	}
+	if info.Mode != objects.Compliance || info.RetainUntil.Before(until) {
+		c.found(CodeLock, objectAt(o.Key), "it must stay until %s", objects.CeilSecond(until).Format("2006-01-02T15:04:05Z"))
+	}
+}
+
+// reread compares the bytes of an object with the part rows.
+func (c *checker) reread(ctx context.Context, o custody.StoredPayload, parts []objects.Part) error {
+	r, _, err := c.cfg.Store.Get(ctx, o.Key, o.Version, 0, -1)
+	if err != nil {
+		return c.unreadable(ctx, o.Key, err)
+	}
+	defer r.Close()
+	for _, p := range parts {
+		h := sha256.New()
+		if _, err := io.CopyN(h, r, p.Size); err != nil {
+			return c.unreadable(ctx, o.Key, err)
+		}
+		c.report.Counts.Reread++
+		if [32]byte(h.Sum(nil)) != p.SHA256 {
+			c.found(CodePayload, objectAt(o.Key), "part %d has other bytes than its row says", p.Number)
+		}
+	}
+	return nil
+}
+
+// checkHeadFile checks the head or the inner file of an unlocked package. The log
+// cannot tell a file that was lost from one that a crash kept from being stored:
+// the sender had no answer then, and brings it again.
+func (c *checker) checkHeadFile(ctx context.Context, key string, want custody.Digest) error {
+	sum, size, missing, err := c.sum(ctx, key)
+	switch {
+	case err != nil || size < 0:
+	case missing:
+		c.found(CodeHeadMissing, objectAt(key), "the package is unlocked: it is lost, or its sender has yet to bring it again")
+	case sum != want:
+		c.found(CodeHeadFile, objectAt(key), "its SHA-256 is not the one that the seal names")
+	}
+	return err
+}
