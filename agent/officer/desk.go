@@ -270,5 +270,6 @@ func Signers(a *custody.Authority, st *custody.Statement) []custody.PartyID {
 			list = append(list, custody.PartyID("key "+id.String()[:16]))
 		}
 	}
+	slices.Sort(list)
 	return list
 }

@@ -155,6 +155,7 @@ func (v *Verdict) note(p placed, e *custody.Entry, s *custody.Statement, view *c
 	for _, id := range s.Signers() {
 		a.Signers = append(a.Signers, signer(view, s, id, e.Time))
 	}
+	slices.Sort(a.Signers) // the envelope has them by key id, which is as good as random
 	v.Acts = append(v.Acts, a)
 }
 
