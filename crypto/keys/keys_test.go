@@ -275,8 +275,10 @@ func FuzzVerify(f *testing.F) {
 	k := seeded(f, 3)
 	ed, ml := k.Sign([]byte("m"))
 	f.Add([]byte("m"), ed, ml)
+	// The ML-DSA half is hedged, so the worker processes of the fuzzer have other
+	// ones than the one that seeds; the Ed25519 half is the same in all of them.
 	f.Fuzz(func(t *testing.T, msg, ed2, ml2 []byte) {
-		if k.Public().Verify(msg, ed2, ml2) == nil && !(string(msg) == "m" && bytes.Equal(ed, ed2) && bytes.Equal(ml, ml2)) {
+		if k.Public().Verify(msg, ed2, ml2) == nil && !(string(msg) == "m" && bytes.Equal(ed, ed2)) {
 			t.Error("a forged signature verifies")
 		}
 	})
