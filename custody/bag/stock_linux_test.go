@@ -20,6 +20,9 @@ import (
 func TestStockTools(t *testing.T) {
 	for _, tool := range []string{"tar", "sha256sum"} {
 		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
+				t.Fatalf("looking for stock tools, and COMITY_TEST_REQUIRE is all: %v", err)
+			}
 			t.Skipf("NOT TESTED against stock tools: %v", err)
 		}
 	}

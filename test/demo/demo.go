@@ -22,7 +22,7 @@ const usage = `Usage: go run ./test/demo [-in DIR] [-out DIR]
              (default: a fresh folder, which it names)
 
 Example:
-  go run ./test/demo -in ~/exhibits -out /tmp/case
+  go run ./test/demo -in ~/exhibits -out ~/case
 `
 
 func main() {
