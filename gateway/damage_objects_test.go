@@ -22,6 +22,10 @@ var packageDamage = []damage{
 	}, one("deposit"), "entry 11"},
 	{"row missing", func(d *damaged) { d.exec("DELETE FROM packages WHERE id = ?", d.of.sealed.id) },
 		[]gateway.CheckCode{"package", "package", "deposit"}, "entry 14"},
+	{"part of no package, before all", func(d *damaged) { d.exec("INSERT INTO parts VALUES ('2', 0, 1, zeroblob(32), '')") }, one("package"), "package 2"},
+	{"part of no package, after all", func(d *damaged) { d.exec("INSERT INTO parts VALUES ('~', 0, 1, zeroblob(32), '')") }, one("package"), "package ~"},
+	{"upload of no package, before all", func(d *damaged) { d.exec("INSERT INTO uploads VALUES ('2', 0, 'x', 'x', 1)") }, one("package"), "package 2"},
+	{"upload of no package, after all", func(d *damaged) { d.exec("INSERT INTO uploads VALUES ('~', 0, 'x', 'x', 1)") }, one("package"), "package ~"},
 	{"sealed without an entry", func(d *damaged) {
 		d.exec(`INSERT INTO packages SELECT ?, request, grant_sha256, agent, epoch, state, payload_size, parts, seal, created FROM packages WHERE id = ?`,
 			custody.PackageID([16]byte{7}), d.of.sealed.id)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
@@ -119,23 +121,44 @@ func (c *checker) checkPackages(ctx context.Context) error {
 			return fmt.Errorf("reading packages: %v", err)
 		}
 	}
+	if err := packageless(c, uploads, func(u uploadRow) string { return u.id }); err != nil {
+		return err
+	}
+	if err := packageless(c, parts, func(r partRow) string { return r.id }); err != nil {
+		return err
+	}
 	return c.checkRowless(ctx)
 }
 
-// gather takes the rows of one package from a cursor. Rows of packages before it
-// have no package.
+// gather takes the rows of one package from a cursor. Rows before it belong to no
+// package.
 func gather[T any](c *checker, w *cursor[T], id string, of func(T) string, take func(T)) error {
 	for w.more && of(w.row) <= id {
 		if of(w.row) == id {
 			take(w.row)
 		} else {
-			c.found(CodePackage, packageAt(of(w.row)), "an upload or a part names it, and it has no row")
+			c.foundPackageless(of(w.row))
 		}
 		if err := w.next(); err != nil {
 			return fmt.Errorf("reading packages: %v", err)
 		}
 	}
 	return nil
+}
+
+// packageless names the rows that are left of a cursor after the last package.
+func packageless[T any](c *checker, w *cursor[T], of func(T) string) error {
+	for w.more {
+		c.foundPackageless(of(w.row))
+		if err := w.next(); err != nil {
+			return fmt.Errorf("reading packages: %v", err)
+		}
+	}
+	return nil
+}
+
+func (c *checker) foundPackageless(id string) {
+	c.found(CodePackage, packageAt(id), "an upload or a part names it, and it has no row")
 }
 
 func (c *checker) checkPackage(ctx context.Context, p packageRow) error {
@@ -210,7 +233,8 @@ func (c *checker) checkSealed(p packageRow, d *deposit) bool {
 // checkRowless names the deposits that no row is sealed for, and checks their
 // objects all the same.
 func (c *checker) checkRowless(ctx context.Context) error {
-	for id, d := range c.deposits {
+	for _, id := range slices.Sorted(maps.Keys(c.deposits)) {
+		d := c.deposits[id]
 		if d.row {
 			continue
 		}
