@@ -134,7 +134,30 @@ func (s *Session) Discover(ctx context.Context) error {
 		return err
 	}
 	var failed []error
-	for cursor := ""; ; {
+	if err := s.changes(ctx, func(c wire.Change) {
+		if _, ok := known[string(c.Record)]; ok || c.Kind != custody.KindRequest {
+			return
+		}
+		known[string(c.Record)] = ""
+		if err := s.learn(ctx, string(c.Record)); err != nil {
+			failed = append(failed, fmt.Errorf("reading request %q: %w", c.Record, err))
+		}
+	}); err != nil {
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// maxChanges bounds what the relay may list: the entries of fifty thousand cases.
+const maxChanges = 1 << 20
+
+// changes calls f for each entry that concerns this authority, as the relay lists
+// them. The entries of a record come in their order, so a page without a later one
+// of any record is the last that is worth reading, whatever its cursor says.
+func (s *Session) changes(ctx context.Context, f func(wire.Change)) error {
+	entries := map[custody.RecordID]int64{} // read so far
+	cursor := ""
+	for read := 0; read <= maxChanges; {
 		var ch *wire.Changes
 		if err := s.retry(ctx, func(c *wire.Client) (err error) {
 			ch, err = c.Changes(ctx, cursor, 0)
@@ -142,23 +165,23 @@ func (s *Session) Discover(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
+		news := false
 		for _, c := range ch.Changes {
-			if _, ok := known[string(c.Record)]; ok || c.Kind != custody.KindRequest {
+			if c.Seq < entries[c.Record] {
 				continue
 			}
-			known[string(c.Record)] = ""
-			if err := s.learn(ctx, string(c.Record)); err != nil {
-				failed = append(failed, fmt.Errorf("reading request %q: %w", c.Record, err))
-			}
+			news, entries[c.Record] = true, c.Seq+1
+			f(c)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 		}
-		if len(ch.Changes) == 0 || ch.Cursor == cursor {
-			return errors.Join(failed...)
+		if !news || ch.Cursor == cursor {
+			return nil
 		}
-		cursor = ch.Cursor
+		read, cursor = read+len(ch.Changes), ch.Cursor
 	}
+	return fmt.Errorf("the relay lists more than %d entries: %w", maxChanges, ErrVerify)
 }
 
 // learn reads a request's reference from its annex, if this home can open it.

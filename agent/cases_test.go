@@ -1,7 +1,9 @@
 package agent_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -55,5 +57,38 @@ func TestUnpinnedAuthority(t *testing.T) {
 	h.Trust.Authorities = h.Trust.Authorities[:0]
 	if _, err := w.connect("de", "lab-1").Sync(t.Context(), w.request); !errors.Is(err, agent.ErrVerify) {
 		t.Errorf("Sync = %v", err)
+	}
+}
+
+// TestEndlessChanges: a relay cannot keep an agent reading, neither with pages of
+// what it has listed already nor with ever later entries.
+func TestEndlessChanges(t *testing.T) {
+	w := newCase(t)
+	for _, row := range []struct {
+		name string
+		seq  func(page, i int) int64
+		lie  bool
+	}{
+		{"the same entry", func(int, int) int64 { return 3 }, false},
+		{"ever later entries", func(page, i int) int64 { return int64(page)<<17 + int64(i) }, true},
+	} {
+		s := w.connect("de", "lab-1")
+		page := 0
+		s.Tamper(func(r *http.Request, _ call) (*http.Response, error) {
+			page++
+			ch := wire.Changes{Cursor: fmt.Sprint(page), Changes: make([]wire.Change, 1<<17)}
+			for i := range ch.Changes {
+				ch.Changes[i] = wire.Change{Record: "a", Seq: row.seq(page, i), Kind: "k"}
+			}
+			b, err := json.Marshal(ch)
+			check(t, err)
+			return answer(b), nil
+		})
+		if err := s.Discover(t.Context()); errors.Is(err, agent.ErrVerify) != row.lie {
+			t.Errorf("%s: Discover = %v after %d pages", row.name, err, page)
+		}
+		if page > 10 {
+			t.Errorf("%s: %d pages are read", row.name, page)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"comity.example/comity/crypto/seal"
@@ -52,7 +51,7 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 		return nil, wire.Refusal(d)
 	}
 	files[fileHead], files[fileManifest], files[fileTagManifest] = head, x.summary.Manifest, x.summary.TagManifest
-	p := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateSealed, Agent: x.s.ID, Epoch: x.res.Epoch}
+	p := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateSealed, Agent: x.s.ID, Epoch: x.res.Epoch, Inner: w.innerSHA256}
 	return &p, x.a.home.savePackage(p, files)
 }
 
@@ -64,6 +63,8 @@ type writing struct {
 	to    []age.Recipient
 	seal  custody.Seal
 	inner custody.Inner
+
+	innerSHA256 custody.Digest // of the inner statement, when it is signed
 }
 
 // sign signs both on the newest state of the record. It returns the files to
@@ -73,6 +74,9 @@ func (w *writing) sign(request string) (files map[string][]byte, d custody.Decis
 	w.inner.Recipients, w.inner.Issued = w.refs, now
 	inner, err := custody.SignInner(w.inner, w.s.key)
 	if err != nil {
+		return nil, d, err
+	}
+	if _, w.innerSHA256, _, err = custody.ParseInner(inner); err != nil {
 		return nil, d, err
 	}
 	innerAge, err := seal.SealSmall(inner, wire.MaxInner, w.to...)
@@ -108,53 +112,63 @@ func sameKeys(a, b []custody.RecipientRef) bool {
 
 // deposit has the relay complete a package whose seal is kept here; asking again
 // is safe. A seal that the rules refuse because a directory or the number of
-// deliveries has changed since is signed anew; a package that the rules will
-// never take any more is given up.
-func (a *Agent) deposit(ctx context.Context, s *Session, p packageFile) error {
-	env, err := a.home.packageData(p.Request, p.Package, fileSeal)
-	if err != nil {
+// deliveries has changed since is signed anew, and so is one that is torn from what
+// it binds; a package that the rules will never take any more is given up.
+func (a *Agent) deposit(ctx context.Context, s *Session, p *packageFile) error {
+	env, err := a.whole(*p)
+	switch {
+	case errors.Is(err, errTorn):
+		return a.renew(ctx, s, p, err)
+	case errors.Is(err, errSpoilt):
+		return errors.Join(err, a.giveUp(ctx, s, *p))
+	case err != nil:
 		return err
 	}
-	refused := s.seal(ctx, p, env)
+	refused := s.seal(ctx, *p, env)
 	code := wire.CodeOf(refused)
 	switch {
 	case refused == nil || code == "" || transient(refused):
 		return refused
 	case code == custody.CodeNoSuchPackage || code == wire.CodeIncomplete || code == wire.CodeRootMismatch:
 		// The payload is not there, and the key that made it is destroyed.
-		return errors.Join(refused, a.giveUp(ctx, s, p))
+		return errors.Join(refused, a.giveUp(ctx, s, *p))
 	}
+	return a.renew(ctx, s, p, refused)
+}
+
+// renew signs the seal of a package anew and deposits it.
+func (a *Agent) renew(ctx context.Context, s *Session, p *packageFile, why error) error {
 	snap, err := s.Sync(ctx, p.Request)
 	if err != nil {
-		return fmt.Errorf("%w: %w", refused, err)
+		return fmt.Errorf("%w: %w", why, err)
 	}
 	if snap.Case(p.Request).Package(p.Package) != nil {
 		return nil // an earlier call did it
 	}
 	files, d, err := a.reseal(snap, s, p)
 	if err != nil {
-		return fmt.Errorf("%w: %w", refused, err)
+		return fmt.Errorf("%w: %w", why, err)
 	}
 	if !d.Allowed() {
 		if lost(d.Code) {
 			a.log.Warn("giving up a package", "package", p.Package, "code", d.Code)
-			if err := a.giveUp(ctx, s, p); err != nil {
+			if err := a.giveUp(ctx, s, *p); err != nil {
 				return err
 			}
 		}
 		return wire.Refusal(d)
 	}
-	if err := a.home.savePackage(p, files); err != nil {
+	if err := a.home.savePackage(*p, files); err != nil {
 		return err
 	}
-	return s.seal(ctx, p, files[fileSeal])
+	return s.seal(ctx, *p, files[fileSeal])
 }
 
 // reseal signs the seal of a package anew on the newest state of the record. What
 // it says of the payload stays.
-func (a *Agent) reseal(snap *Snapshot, s *Session, p packageFile) (map[string][]byte, custody.Decision, error) {
+func (a *Agent) reseal(snap *Snapshot, s *Session, p *packageFile) (map[string][]byte, custody.Decision, error) {
 	var d custody.Decision
-	old, in, err := a.kept(p)
+	old, in, _, err := a.kept(*p)
 	if err != nil {
 		return nil, d, err
 	}
@@ -170,34 +184,19 @@ func (a *Agent) reseal(snap *Snapshot, s *Session, p packageFile) (map[string][]
 		return nil, custody.Decision{Code: custody.CodeRecipientNotGrant, Rule: "granted-recipients"}, nil
 	}
 	w := writing{s: s, snap: snap, refs: refs, to: to, seal: *old, inner: *in}
-	return w.sign(p.Request)
+	files, d, err := w.sign(p.Request)
+	p.Inner = w.innerSHA256
+	return files, d, err
 }
 
-// kept returns the seal and the inner statement of a package of this home.
-func (a *Agent) kept(p packageFile) (*custody.Seal, *custody.Inner, error) {
-	env, err := a.home.packageData(p.Request, p.Package, fileSeal)
-	if err != nil {
-		return nil, nil, err
-	}
-	st, err := custody.ParseStatement(env)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, ok := st.Body.(*custody.Seal)
-	if !ok {
-		return nil, nil, fmt.Errorf("reading the seal of package %q: it is a %s", p.Package, st.Kind)
-	}
-	if env, err = a.home.packageData(p.Request, p.Package, fileInner); err != nil {
-		return nil, nil, err
-	}
-	in, _, _, err := custody.ParseInner(env)
-	return b, in, err
-}
-
-// lost reports whether a package that was not deposited yet never can be.
+// lost reports whether a package that was not deposited yet never can be, by what
+// the rules say on the verified record alone. No deposit is ever taken back, so a
+// grant that the record uses up stays used up; what others have only reserved is
+// not in the record.
 func lost(c custody.Code) bool {
 	switch c {
-	case custody.CodeGrantRevoked, custody.CodeGrantExpired, custody.CodeGrantFinal, custody.CodeGrantUsedUp, custody.CodeRecipientNotGrant:
+	case custody.CodeGrantRevoked, custody.CodeGrantExpired, custody.CodeGrantFinal, custody.CodeGrantUsedUp, custody.CodePackagesUsedUp,
+		custody.CodeRecipientNotGrant:
 		return true
 	}
 	return false
@@ -242,7 +241,7 @@ func (a *Agent) giveUp(ctx context.Context, s *Session, p packageFile) error {
 	if err != nil && wire.CodeOf(err) != custody.CodeNoSuchPackage {
 		return fmt.Errorf("giving up package %q: %w", p.Package, err)
 	}
-	return os.RemoveAll(a.home.packageDir(p.Request, p.Package))
+	return a.home.dropPackage(p.Request, p.Package)
 }
 
 // abandon gives the room back after a failure, as far as that is possible.

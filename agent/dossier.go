@@ -82,7 +82,7 @@ func (a *Agent) collect(snap *Snapshot, request string, withContents bool) (*dos
 
 func proven(l wire.Line) dossier.Line {
 	return dossier.Line{
-		Line:  custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt},
+		Line:  l.Custody(),
 		Proof: hashes(l.Proof),
 	}
 }

@@ -103,7 +103,7 @@ func (d *downloader) part(n int, data []byte) error {
 		return fmt.Errorf("fetching part %d: %w", n, err)
 	}
 	if sha256.Sum256(data) != d.x.digests[n] {
-		return rejected("payload-mismatch", "part %d is not the one that was sealed", n)
+		return altered("part %d is not the one that was sealed", n)
 	}
 	return nil
 }
@@ -144,7 +144,8 @@ func (d *downloader) next() error {
 }
 
 // blame turns an error of decryption or unpacking into a rejection, unless the
-// cause lies in fetching, in this machine, or in names that it cannot hold.
+// cause lies in fetching, in this machine, or in names that it cannot hold. What
+// was decrypted had the digests of the seal.
 func (d *downloader) blame(err error, reason string) error {
 	if d.err != nil && !errors.Is(d.err, io.EOF) {
 		return d.err

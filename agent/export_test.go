@@ -14,7 +14,8 @@ import (
 // CheckProof lets tests check a relay's answer without a relay.
 func CheckProof(origin string, log note.Verifier, p *wire.Proof, first custody.Digest, st *custody.Statement) (*custody.Entry, error) {
 	s := &Session{Origin: origin, log: log}
-	return s.filed(p, first, st)
+	_, e, err := s.included(p, first, st)
+	return e, err
 }
 
 // Tamper puts f between a session and its connection, as a relay that lies.

@@ -27,8 +27,9 @@ type Fetched struct {
 // Fetch takes every package of a request that waits for a recipient of this
 // home, verifies it to its last byte, puts it below into as a folder named by its
 // id, and signs the receipt. Before the name appears nothing can be read there.
-// A package that does not verify is removed and rejected, with ErrVerify; one that
-// cannot be fetched does not keep the others back.
+// A package that does not verify is removed, with ErrVerify. It is rejected too if
+// every byte is the one that its sender signed; else the relay has changed it, and
+// it can be fetched again. One package does not keep the others back.
 func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]Fetched, error) {
 	if err := seal.FIPSRefusal(); err != nil { // else it would look like the sender's fault
 		return nil, err
@@ -112,7 +113,8 @@ func (a *Agent) fetchPackage(ctx context.Context, s *Session, request, id, into 
 	return f, err
 }
 
-// badPackage is a package that is not what its sender signed.
+// badPackage is a package with which something is wrong although all of it is what
+// its sender signed.
 type badPackage struct {
 	reason string // code of a rejection
 	err    error
@@ -125,6 +127,12 @@ func rejected(reason, format string, args ...any) error {
 	return &badPackage{reason, fmt.Errorf(format, args...)}
 }
 
+// altered says that bytes which the relay gave out are not those of the seal. The
+// sender has no part in it, so it is no reason to reject the package for good.
+func altered(format string, args ...any) error {
+	return fmt.Errorf("the relay gave out other bytes than were sealed: %w: %w", fmt.Errorf(format, args...), ErrVerify)
+}
+
 func (x *fetching) target() string { return filepath.Join(x.into, x.pkg.Package) }
 
 // resume finishes a fetch that stopped between the last check and the receipt:
@@ -134,8 +142,14 @@ func (x *fetching) resume(ctx context.Context) (*Fetched, error) {
 	if err != nil || p == nil || p.Side != sideRecipient || p.State != stateVerified {
 		return nil, err
 	}
-	if _, err := os.Stat(p.Path); err != nil {
+	if _, err := os.Lstat(p.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // never got its name: fetch again
+	} else if err != nil {
+		return nil, err
+	}
+	// Any folder may stand there now; the receipt is for what was verified.
+	if err := x.arrived(ctx, p.Path); err != nil {
+		return nil, fmt.Errorf("%q is not the package as it was verified, move it away and fetch again: %w", p.Path, err)
 	}
 	env, err := x.a.home.packageData(x.request, x.pkg.Package, fileInner)
 	if err != nil {

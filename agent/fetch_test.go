@@ -36,7 +36,8 @@ func (w *world) statementsOf(kind custody.Kind) (n int) {
 }
 
 // TestLyingDelivery fetches packages that the relay spoils, each in another way.
-// All are rejected, nothing of them is left, and the one that is whole arrives.
+// That is no fault of the sender's: nothing is signed, nothing of them is left, the
+// one that is whole arrives, and the others do when the relay has them again.
 func TestLyingDelivery(t *testing.T) {
 	w := newCase(t)
 	w.accept()
@@ -86,14 +87,62 @@ func TestLyingDelivery(t *testing.T) {
 	check(t, os.RemoveAll(filepath.Join(into, whole)))
 	empty(t, into)
 	for i, p := range w.kase().Packages {
-		if r := p.Released("nl/agent/lab-1"); r == nil || (r.Rejection != nil) != slices.Contains(ids, p.Package) {
-			t.Errorf("package %d is not closed as it should: %+v", i, r)
+		if r := p.Released("nl/agent/lab-1"); r == nil || r.Rejection != nil || r.Closed.IsZero() != slices.Contains(ids, p.Package) {
+			t.Errorf("package %d is not open or closed as it should: %+v", i, r)
 		}
 	}
 	if got := w.packages("nl"); !slices.Equal(got, []string{whole}) {
 		t.Errorf("the home has %q, want %q", got, whole)
 	}
-	if list, err := w.agent("nl").Fetch(t.Context(), s, w.request, into); err != nil || len(list) != 0 {
+	list, err = w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, into)
+	if err != nil || len(list) != len(ids) {
+		t.Errorf("fetched %d packages again: %v", len(list), err)
+	}
+}
+
+// misseal has de deposit a package whose inner.age is not for anybody: the sender
+// has signed it so.
+func (w *world) misseal() string {
+	w.t.Helper()
+	ctx, s := w.crashAt("/seal")
+	if _, err := w.agent("de").Send(ctx, s, w.request, exhibits(w.t, 100), agent.SendOptions{}); err == nil {
+		w.t.Fatal("the send went through")
+	}
+	pkg := w.packages("de")[0]
+	dir := w.homes["de"].PackageDir(w.request, pkg)
+	env, err := os.ReadFile(filepath.Join(dir, "seal.json"))
+	check(w.t, err)
+	st, err := custody.ParseStatement(env)
+	check(w.t, err)
+	other := []byte("no age file")
+	b := st.Body.(*custody.Seal)
+	b.InnerSHA256 = custody.HashOf(other)
+	k, err := w.homes["de"].Key("de/agent/lab-1")
+	check(w.t, err)
+	st, err = custody.Sign(b, k)
+	check(w.t, err)
+	check(w.t, os.WriteFile(filepath.Join(dir, "seal.json"), st.Envelope, 0o600))
+	check(w.t, os.WriteFile(filepath.Join(dir, "inner.age"), other, 0o600))
+	_, err = w.agent("de").Unlock(w.t.Context(), w.connect("de", "lab-1"), w.request)
+	check(w.t, err)
+	return pkg
+}
+
+// TestSendersFault: what does not open although it is to its last byte what the
+// sender has signed is rejected, and closed by that.
+func TestSendersFault(t *testing.T) {
+	w := newCase(t)
+	w.accept()
+	pkg, into := w.misseal(), t.TempDir()
+	if _, err := w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, into); !errors.Is(err, agent.ErrVerify) {
+		t.Errorf("Fetch = %v", err)
+	}
+	empty(t, into)
+	r := w.kase().Package(pkg).Released("nl/agent/lab-1")
+	if r == nil || r.Rejection == nil || r.Rejection.Reason != "not-decryptable" {
+		t.Errorf("the release is %+v", r)
+	}
+	if list, err := w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, into); err != nil || len(list) != 0 {
 		t.Errorf("Fetch again = %v, %v", list, err)
 	}
 }

@@ -15,10 +15,12 @@ import (
 )
 
 // File submits a statement, with its annex if the relay does not have it yet,
-// and checks what the relay answers: that exactly this envelope stands in the log
-// under a checkpoint that the log's key signed. first is the payload hash of the
-// record's first statement, the statement's own if it is the first. Filing the
-// same statement again is safe. It returns the entry that the relay made.
+// and checks what the relay answers: that exactly this envelope stands in the one
+// log that this home has seen. If that log cannot be read at the moment, the error
+// is that of the connection, and the next Sync checks the answer. first is the
+// payload hash of the record's first statement, the statement's own if it is the
+// first. Filing the same statement again is safe. It returns the entry that the
+// relay made.
 func (s *Session) File(ctx context.Context, first custody.Digest, st *custody.Statement, annexFile []byte) (*custody.Entry, error) {
 	var p *wire.Proof
 	err := s.retry(ctx, func(c *wire.Client) (err error) {
@@ -28,31 +30,53 @@ func (s *Session) File(ctx context.Context, first custody.Digest, st *custody.St
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.filed(p, first, st)
+	return s.filed(ctx, p, first, st)
+}
+
+// filed checks a relay's proof for a statement: the entry stands in a tree that
+// the log's key signed, and that tree is one of the log that this home has seen.
+// It may be smaller than the largest one seen, of which it then is the beginning.
+func (s *Session) filed(ctx context.Context, p *wire.Proof, first custody.Digest, st *custody.Statement) (*custody.Entry, error) {
+	c, e, err := s.included(p, first, st)
 	if err != nil {
 		return nil, fmt.Errorf("checking the relay's proof for the %s: %w: %w", st.Kind, err, ErrVerify)
 	}
-	return e, nil
-}
-
-// filed checks a relay's proof for a statement. The line's index is the relay's
-// word until the tree confirms it.
-func (s *Session) filed(p *wire.Proof, first custody.Digest, st *custody.Statement) (*custody.Entry, error) {
-	c, err := translog.Open([]byte(p.Checkpoint), s.Origin, s.log)
+	list, err := s.seen()
 	if err != nil {
 		return nil, err
 	}
-	e, err := custody.ParseEntry(p.Line.Entry)
-	if err != nil {
-		return nil, err
+	if err := bounded(list, c.Checkpoint); err != nil {
+		return nil, fmt.Errorf("checking the relay's proof for the %s: %w: %w", st.Kind, err, ErrVerify)
+	}
+	err = s.prove(ctx, c, func(int64, translog.Leaf) error { return nil })
+	switch {
+	case err == nil:
+		return e, nil
+	case errors.Is(err, ErrVerify):
+		return nil, fmt.Errorf("checking the relay's proof for the %s: %w", st.Kind, err)
+	}
+	// A relay that keeps its log from us now must not be rid of what it signed:
+	// the next tree has to contain it.
+	return nil, fmt.Errorf("the relay has acknowledged the %s, but its log could not be read to check that: %w", st.Kind, errors.Join(err, s.keep(c)))
+}
+
+// included checks that a statement's entry stands in a tree that the log's key
+// signed. The line's index is the relay's word until the tree confirms it.
+func (s *Session) included(p *wire.Proof, first custody.Digest, st *custody.Statement) (c seen, e *custody.Entry, err error) {
+	c.note = []byte(p.Checkpoint)
+	if c.Checkpoint, err = translog.Open(c.note, s.Origin, s.log); err != nil {
+		return c, nil, err
+	}
+	if e, err = custody.ParseEntry(p.Line.Entry); err != nil {
+		return c, nil, err
 	}
 	// The entry may hold an envelope filed before with other signatures of the
 	// same statement; what counts is that it commits to the envelope beside it.
 	if e.Record != st.Record() || e.Kind != st.Kind || e.Statement != st.SHA256 || e.Envelope != custody.HashOf(p.Line.Envelope) {
-		return nil, fmt.Errorf("entry %d of record %q is of another statement", e.Seq, e.Record)
+		return c, nil, fmt.Errorf("entry %d of record %q is of another statement", e.Seq, e.Record)
 	}
-	l := custody.Line{Index: p.Line.Index, Entry: p.Line.Entry, Envelope: p.Line.Envelope, Salt: p.Line.Salt}
-	return e, translog.CheckInclusion(c, l.Index, l.Leaf(first, e.Seq), hashes(p.Line.Proof))
+	l := p.Line.Custody()
+	return c, e, translog.CheckInclusion(c.Checkpoint, l.Index, l.Leaf(first, e.Seq), hashes(p.Line.Proof))
 }
 
 // Header begins a statement of this home's authority on the newest entry of a

@@ -25,7 +25,7 @@ import (
 //	keys/AUTHORITY/ROLE/NAME.key   secret keys, see package keyfile
 //	enrolments/AUTHORITY/ROLE/NAME.json
 //	cases/REQUEST/                 what this machine knows of a request
-//	relays/ORIGIN/                 the relay's last checkpoint, its log so far
+//	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far
 //
 // One process at a time changes it: Lock.
 type Home struct {

@@ -2,9 +2,7 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"comity.example/comity/crypto/translog"
@@ -13,21 +11,33 @@ import (
 	"comity.example/comity/internal/wire"
 )
 
-// checkpoint fetches and verifies the newest checkpoint.
-func (s *Session) checkpoint(ctx context.Context) ([]byte, translog.Checkpoint, error) {
+// checkpoint fetches and verifies the newest checkpoint: it is not behind what this
+// home has seen before it asked.
+func (s *Session) checkpoint(ctx context.Context) (seen, error) {
+	before, err := s.seen() // first: another process may see more while we ask
+	if err != nil {
+		return seen{}, err
+	}
 	var msg []byte
-	err := s.retry(ctx, func(c *wire.Client) (err error) {
+	if err := s.retry(ctx, func(c *wire.Client) (err error) {
 		msg, err = c.Checkpoint(ctx)
 		return err
-	})
-	if err != nil {
-		return nil, translog.Checkpoint{}, err
+	}); err != nil {
+		return seen{}, err
 	}
 	c, err := translog.OpenExact(msg, s.Origin, s.log)
-	if err != nil {
-		return nil, c, fmt.Errorf("checking the log's checkpoint: %w: %w", err, ErrVerify)
+	if err == nil {
+		err = bounded(before, c)
 	}
-	return msg, c, nil
+	if err != nil {
+		return seen{}, fmt.Errorf("checking the log's checkpoint: %w: %w", err, ErrVerify)
+	}
+	for _, o := range before {
+		if o.Size > c.Size {
+			return seen{}, fmt.Errorf("the log has %d entries and had %d: it was rolled back: %w", c.Size, o.Size, ErrVerify)
+		}
+	}
+	return seen{c, msg}, nil
 }
 
 // scan reads the whole log up to the checkpoint, recomputes its root, and
@@ -42,30 +52,8 @@ func (s *Session) scan(ctx context.Context, snap *Snapshot, watches map[custody.
 		}
 		return nil
 	}
-	var lost error // of the connection or the disk, not of the log
-	fetch := func(n int64, width int) (b []byte, err error) {
-		b, err = s.bundle(ctx, n, width)
-		lost = err
-		return b, err
-	}
-	var f translog.Frontier
-	old, err := s.remembered()
-	if err != nil {
+	if err := s.prove(ctx, seen{snap.Checkpoint, snap.Note}, visit); err != nil {
 		return err
-	}
-	if old.Size > snap.Checkpoint.Size {
-		return fmt.Errorf("the log has %d entries and had %d: it was rolled back: %w", snap.Checkpoint.Size, old.Size, ErrVerify)
-	}
-	for _, c := range []translog.Checkpoint{old, snap.Checkpoint} {
-		if c.Size == 0 {
-			continue
-		}
-		if err := translog.Scan(&f, c, fetch, visit); err != nil {
-			if lost != nil {
-				return err
-			}
-			return fmt.Errorf("%w: %w", errors.Join(err, s.forget()), ErrVerify)
-		}
 	}
 	for id, w := range watches {
 		if err := complete(snap.Records[id], w.Found(), snap.Book.Record(id)); err != nil {
@@ -86,7 +74,7 @@ func complete(lines []wire.Line, found []translog.Found, r *custody.Record) erro
 		return fmt.Errorf("the relay showed %d entries, its log holds %d", len(lines), len(found))
 	}
 	for seq, l := range lines {
-		c := custody.Line{Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt}
+		c := l.Custody()
 		if found[seq].Index != l.Index || found[seq].Leaf != c.Leaf(r.First(), int64(seq)) {
 			return fmt.Errorf("entry %d is not the one in the log", seq)
 		}
@@ -121,30 +109,6 @@ func (s *Session) tile(ctx context.Context, path string) (b []byte, err error) {
 		return err
 	})
 	return b, err
-}
-
-// remembered returns the last checkpoint this home verified; size 0 means none.
-func (s *Session) remembered() (translog.Checkpoint, error) {
-	b, err := os.ReadFile(s.relayPath("checkpoint"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return translog.Checkpoint{}, nil
-	}
-	if err != nil {
-		return translog.Checkpoint{}, fmt.Errorf("reading the last checkpoint: %w", err)
-	}
-	return translog.Open(b, s.Origin, s.log)
-}
-
-// remember stores the checkpoint, so that the relay can never go back behind it;
-// another process may have stored a newer one meanwhile, which stays.
-func (s *Session) remember(snap *Snapshot) error {
-	if old, err := s.remembered(); err != nil || old.Size >= snap.Checkpoint.Size {
-		return err
-	}
-	if err := durable.MkdirAll(s.relayPath(), 0o700); err != nil {
-		return err
-	}
-	return durable.WriteFile(s.relayPath("checkpoint"), snap.Note, 0o600)
 }
 
 // relayPath returns a path in the folder of what is known of the relay.

@@ -22,8 +22,8 @@ type packageFile struct {
 	State   string          `json:"state"` // see the constants
 	Agent   custody.PartyID `json:"agent"`
 	Epoch   int64           `json:"epoch,omitempty"`
-	Inner   custody.Digest  `json:"inner_statement_sha256,omitzero"`
-	Path    string          `json:"path,omitempty"` // where a recipient put it
+	Inner   custody.Digest  `json:"inner_statement_sha256,omitzero"` // of inner.json
+	Path    string          `json:"path,omitempty"`                  // where a recipient put it
 }
 
 const (
@@ -53,19 +53,46 @@ func (h *Home) packageDir(request, pkg string) string {
 	return h.path("cases", request, "packages", pkg)
 }
 
+// saveOrder is the order in which the files of a package are written: the seal, which
+// binds head and inner.age, after them.
+var saveOrder = []string{fileManifest, fileTagManifest, fileHead, fileInner, fileInnerAge, fileSeal}
+
 // savePackage stores the state after the files, so that a state is never ahead
-// of what it needs.
+// of what it needs. If we crash while files are replaced, new and old ones stand
+// side by side, which whole finds.
 func (h *Home) savePackage(p packageFile, files map[string][]byte) error {
 	dir := h.packageDir(p.Request, p.Package)
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for name, data := range files {
+	for _, name := range saveOrder {
+		data, ok := files[name]
+		if !ok {
+			continue
+		}
 		if err := durable.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return err
 		}
 	}
 	return durable.WriteFile(filepath.Join(dir, fileState), statement.Encode(p), 0o600)
+}
+
+// dropPackage forgets a package. Its folder gets out of the way first: half of it,
+// without a state or without a seal, would be in the way of every later run.
+func (h *Home) dropPackage(request, pkg string) error {
+	dead := h.path("cases", request, "dropped")
+	// An earlier process may have crashed between the next lines.
+	if err := os.RemoveAll(dead); err != nil {
+		return err
+	}
+	if err := durable.MkdirAll(dead, 0o700); err != nil {
+		return err
+	}
+	err := durable.Rename(h.packageDir(request, pkg), filepath.Join(dead, pkg))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(dead)
 }
 
 func (h *Home) packageData(request, pkg, name string) ([]byte, error) {

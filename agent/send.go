@@ -2,10 +2,9 @@ package agent
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 
 	"comity.example/comity/crypto/seal"
@@ -72,7 +71,7 @@ func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt S
 		x.abandon()
 		return nil, fmt.Errorf("sending package %q: %w", x.res.Package, err)
 	}
-	if err := a.deposit(ctx, s, *p); err != nil {
+	if err := a.deposit(ctx, s, p); err != nil {
 		return nil, fmt.Errorf("sealing package %q: %w", x.res.Package, err)
 	}
 	sent := &Sent{Package: x.res.Package, Files: x.summary.Files, Bytes: x.summary.Bytes, Payload: x.sealer.PayloadSize()}
@@ -172,21 +171,41 @@ func (x *sending) reserve(ctx context.Context) error {
 	if err := x.a.dropOpen(ctx, x.s, x.request); err != nil {
 		return err
 	}
-	res, err := x.s.current().Reserve(ctx, wire.Reserve{Request: x.request, Grant: x.grant.SHA256, PayloadSize: x.sealer.PayloadSize()})
-	if err != nil {
+	var random [16]byte
+	rand.Read(random[:]) // never fails, see crypto/rand
+	x.res = &wire.Reservation{Package: custody.PackageID(random)}
+	p := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateOpen, Agent: x.s.ID}
+	// If we crash after this, the next send gives up whatever the relay has made
+	// of it.
+	if err := x.a.home.savePackage(p, nil); err != nil {
+		return err
+	}
+	if err := x.ask(ctx); err != nil {
+		if !errors.Is(err, ErrTryLater) {
+			x.abandon()
+		}
 		return fmt.Errorf("reserving: %w", err)
 	}
-	if err := custody.CheckID(res.Package); err != nil || res.PartSize != seal.PartSize {
-		return fmt.Errorf("reserving: the relay answered with package %q and parts of %d bytes: %w", res.Package, res.PartSize, ErrVerify)
-	}
-	// The id becomes a folder: that of another package would be overwritten, and
-	// the head in it lost.
-	if _, err := os.Lstat(x.a.home.packageDir(x.request, res.Package)); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reserving: the relay answered with package %q, which is here already: %w", res.Package, ErrVerify)
-	}
-	x.res = res
-	return x.a.home.savePackage(packageFile{Package: res.Package, Request: x.request, Side: sideSender,
-		State: stateOpen, Agent: x.s.ID, Epoch: res.Epoch}, nil)
+	return nil
+}
+
+// ask asks the relay for the room. Asking again under the same id is safe: an
+// answer that was lost has reserved nothing more.
+func (x *sending) ask(ctx context.Context) error {
+	in := wire.Reserve{Package: x.res.Package, Request: x.request, Grant: x.grant.SHA256, PayloadSize: x.sealer.PayloadSize()}
+	return x.s.retry(ctx, func(c *wire.Client) error {
+		res, err := c.Reserve(ctx, in)
+		if err != nil {
+			return err
+		}
+		// The id is a folder here: of another package it would be overwritten,
+		// and the head in it lost.
+		if res.Package != in.Package || res.Epoch < 1 || res.PartSize != seal.PartSize {
+			return fmt.Errorf("the relay answered with package %q, epoch %d and parts of %d bytes: %w", res.Package, res.Epoch, res.PartSize, ErrVerify)
+		}
+		x.res = res
+		return nil
+	})
 }
 
 // header begins a statement of a case with what this session knows.

@@ -51,10 +51,11 @@ func (s *Snapshot) Tip(request string) *custody.Ref {
 // of a request if it is not empty, whose two authorities it adds by itself.
 func (s *Session) Sync(ctx context.Context, request string, authorities ...string) (*Snapshot, error) {
 	snap := &Snapshot{Records: map[custody.RecordID][]wire.Line{}, Taken: s.agent.now(), senders: map[string]*keys.Public{}}
-	var err error
-	if snap.Note, snap.Checkpoint, err = s.checkpoint(ctx); err != nil {
+	c, err := s.checkpoint(ctx)
+	if err != nil {
 		return nil, err
 	}
+	snap.Note, snap.Checkpoint = c.note, c.Checkpoint
 	if request != "" {
 		if err := custody.CheckID(request); err != nil { // it becomes a folder
 			return nil, err
@@ -83,10 +84,7 @@ func (s *Session) Sync(ctx context.Context, request string, authorities ...strin
 	if err != nil {
 		return nil, fmt.Errorf("checking the relay's records: %w: %w", err, ErrVerify)
 	}
-	if err := s.scan(ctx, snap, watches); err != nil {
-		return nil, err
-	}
-	return snap, s.remember(snap)
+	return snap, s.scan(ctx, snap, watches)
 }
 
 // record fetches one record with proofs to the snapshot's checkpoint.
@@ -133,7 +131,7 @@ func (s *Session) replay(snap *Snapshot) (map[custody.RecordID]*translog.Watch, 
 	snap.Book = custody.NewBook(s.Origin, s.agent.home.Trust.Pins(), s.fp)
 	watches := map[custody.RecordID]*translog.Watch{}
 	for _, l := range lines {
-		leaf, e, err := snap.Book.Add(custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt})
+		leaf, e, err := snap.Book.Add(l.Custody())
 		if err != nil {
 			return nil, err
 		}

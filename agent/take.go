@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 
 	"comity.example/comity/agent/internal/quarantine"
 	"comity.example/comity/crypto/seal"
@@ -40,9 +41,10 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 	if err := x.a.home.savePackage(p, files); err != nil {
 		return nil, err
 	}
-	// If we crash here, resume finds no folder of that name and fetches again.
+	// If we crash here, resume finds no folder of that name, or one that is not the
+	// package, and signs nothing.
 	if err := q.Publish(x.target()); err != nil {
-		return nil, err
+		return nil, errors.Join(err, x.a.home.dropPackage(x.request, x.pkg.Package))
 	}
 	return x.receipt(ctx, p)
 }
@@ -62,7 +64,7 @@ func (x *fetching) small(ctx context.Context) (err error) {
 		return err
 	}
 	if custody.HashOf(x.head) != x.pkg.HeadSHA256 || custody.HashOf(innerAge) != x.pkg.InnerSHA256 {
-		return rejected("head-mismatch", "head or inner.age is not the one that the seal names")
+		return altered("head or inner.age is not the one that the seal names")
 	}
 	if err := seal.CheckHead(x.head); err != nil {
 		return rejected("head-mismatch", "checking head: %w", err)
@@ -92,15 +94,18 @@ func (x *fetching) parts(ctx context.Context) error {
 		return err
 	}
 	n := seal.Parts(x.pkg.PayloadSize)
-	if int64(n) != x.pkg.Parts || len(st.Digests) != 32*n {
-		return rejected("payload-mismatch", "the relay lists %d part digests, the seal %d parts", len(st.Digests)/32, x.pkg.Parts)
+	if int64(n) != x.pkg.Parts {
+		return rejected("payload-mismatch", "a payload of %d bytes has %d parts, the seal names %d", x.pkg.PayloadSize, n, x.pkg.Parts)
+	}
+	if len(st.Digests) != 32*n {
+		return altered("%d part digests, the seal names %d parts", len(st.Digests)/32, n)
 	}
 	x.digests = make([][32]byte, n)
 	for i := range x.digests {
 		x.digests[i] = [32]byte(st.Digests[32*i:])
 	}
 	if seal.PayloadRoot(x.digests) != x.pkg.PayloadRoot {
-		return rejected("payload-mismatch", "the parts do not have the root that the seal names")
+		return altered("the part digests do not have the root that the seal names")
 	}
 	return nil
 }

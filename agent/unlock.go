@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
+	"comity.example/comity/internal/durable"
 	"comity.example/comity/internal/wire"
 )
 
@@ -26,7 +26,13 @@ func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]strin
 	var done []string
 	var failed []error
 	for _, p := range list {
-		if p.Side != sideSender || p.Agent != s.ID || p.State == stateOpen || p.State == stateEnded {
+		if p.Side != sideSender || p.Agent != s.ID || p.State == stateOpen {
+			continue
+		}
+		if p.State == stateEnded {
+			if err := a.dropHead(p); err != nil { // we may have crashed before that
+				failed = append(failed, err)
+			}
 			continue
 		}
 		err := a.unlock(ctx, s, p)
@@ -56,7 +62,7 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 		return err
 	}
 	if snap.Case(p.Request).Package(p.Package) == nil { // we crashed after keeping the seal and before the relay had it
-		if err := a.deposit(ctx, s, p); err != nil {
+		if err := a.deposit(ctx, s, &p); err != nil {
 			return err
 		}
 		if snap, err = s.Sync(ctx, p.Request); err != nil {
@@ -140,11 +146,12 @@ func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageS
 // unlockOf returns the unlock of a package from the record.
 func (s *Snapshot) unlockOf(p packageFile) ([]byte, error) {
 	for _, l := range s.Records[custody.RecordID(p.Request)] {
-		st, err := custody.ParseStatement(l.Envelope)
+		c := l.Custody()
+		_, st, err := c.Parse()
 		if err != nil {
 			return nil, err
 		}
-		if st.Kind == custody.KindUnlock && st.Package() == p.Package {
+		if st != nil && st.Kind == custody.KindUnlock && st.Package() == p.Package {
 			return l.Envelope, nil
 		}
 	}
@@ -165,10 +172,8 @@ func (s *Session) act(ctx context.Context, envelope []byte, call func(*wire.Clie
 	}); err != nil {
 		return err
 	}
-	if _, err := s.filed(p, requestOf(st), st); err != nil {
-		return fmt.Errorf("checking the relay's proof for the %s: %w: %w", st.Kind, err, ErrVerify)
-	}
-	return nil
+	_, err = s.filed(ctx, p, requestOf(st), st)
+	return err
 }
 
 // requestOf returns the request that an agent's statement names: the first
@@ -198,7 +203,7 @@ func decide(snap *Snapshot, s *Session, st *custody.Statement) custody.Decision 
 // dropHead removes what only the sender needed.
 func (a *Agent) dropHead(p packageFile) error {
 	for _, name := range []string{fileHead, fileInnerAge} {
-		err := os.Remove(filepath.Join(a.home.packageDir(p.Request, p.Package), name))
+		err := durable.Remove(filepath.Join(a.home.packageDir(p.Request, p.Package), name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

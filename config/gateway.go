@@ -46,6 +46,14 @@ type Gateway struct {
 	// If zero, 1024.
 	MaxConnections int `yaml:"max_connections"`
 
+	// MemoryMiB bounds, in MiB, what the bodies and answers of all requests
+	// together hold in memory. 128 to 1048576; if zero, 256.
+	MemoryMiB int64 `yaml:"memory_mib"`
+
+	// WindowsMiB bounds, in MiB, what all connections over QUIC together may have
+	// under way beyond their first 192 KiB each. 32 to 1048576; if zero, 512.
+	WindowsMiB int64 `yaml:"windows_mib"`
+
 	// MinFreeMiB is the space in MiB below which nothing more is reserved. If
 	// zero, 1024. A bucket does not tell its space.
 	MinFreeMiB int64 `yaml:"min_free_mib"`
@@ -90,6 +98,12 @@ func (c *Gateway) check() error {
 	if c.MaxConnections < 0 || c.MinFreeMiB < 0 || c.MinFreeMiB > 1<<30 {
 		return errors.New("max_connections or min_free_mib is out of range")
 	}
+	if m := c.MemoryMiB; m != 0 && (m < 128 || m > 1<<20) {
+		return fmt.Errorf("memory_mib %d is not 128 to 1048576: the largest statement takes 60 MiB", m)
+	}
+	if m := c.WindowsMiB; m != 0 && (m < 32 || m > 1<<20) {
+		return fmt.Errorf("windows_mib %d is not 32 to 1048576: one fast connection takes 32", m)
+	}
 	if c.S3 != nil {
 		return c.S3.Check()
 	}
@@ -117,6 +131,12 @@ func (c *Gateway) defaults(folder string) {
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
+	if c.MemoryMiB == 0 {
+		c.MemoryMiB = 256
+	}
+	if c.WindowsMiB == 0 {
+		c.WindowsMiB = 512
+	}
 }
 
 // Recovery returns the recipient that copies of the records are sealed to.
@@ -127,6 +147,13 @@ func (c *Gateway) Lock() time.Duration { return time.Duration(c.LockDays) * 24 *
 
 // MinFree returns, in bytes, the space below which nothing more is reserved.
 func (c *Gateway) MinFree() int64 { return c.MinFreeMiB << 20 }
+
+// Memory returns, in bytes, what all requests together may hold in memory.
+func (c *Gateway) Memory() int64 { return c.MemoryMiB << 20 }
+
+// Windows returns, in bytes, what all connections over QUIC together may have under
+// way beyond their first windows.
+func (c *Gateway) Windows() int64 { return c.WindowsMiB << 20 }
 
 // GatewayExample returns the file that init writes. Without s3, which may be nil,
 // its section is there as a comment.
@@ -161,6 +188,14 @@ lock_days: 30
 
 # Open connections at most. 0: 1024.
 max_connections: 0
+
+# Memory in MiB for the bodies and answers of all requests together. Who would need
+# more waits for ten seconds, and is told to try again.
+memory_mib: 256
+
+# Memory in MiB for what all connections over QUIC together have under way. With
+# less, uploads over long ways are slower.
+windows_mib: 512
 
 # Nothing more is reserved when less than this many MiB are free, in a folder.
 min_free_mib: 1024

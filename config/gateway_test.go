@@ -64,8 +64,8 @@ func TestGatewayDefaults(t *testing.T) {
 	if want := filepath.Join("etc", "d"); c.Data != want || c.LogFile != filepath.Join(want, "relay.log") {
 		t.Errorf("data %q, log file %q, want both below %q", c.Data, c.LogFile, want)
 	}
-	if c.LogLevel != "info" || c.LockDays != 30 {
-		t.Errorf("log level %q, lock days %d", c.LogLevel, c.LockDays)
+	if c.LogLevel != "info" || c.LockDays != 30 || c.Memory() != 256<<20 || c.Windows() != 512<<20 {
+		t.Errorf("settings are %+v", c)
 	}
 }
 
@@ -80,6 +80,9 @@ func TestGatewayRefuses(t *testing.T) {
 		{"classic recipient", "origin: a\nlisten: 127.0.0.1:0\nrecovery_recipient: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n", "recovery_recipient"},
 		{"log level", ok + "log_level: loud\n", "log_level"},
 		{"lock days", ok + "lock_days: -1\n", "lock_days"},
+		{"too little memory for a statement", ok + "memory_mib: 127\n", "memory_mib"},
+		{"negative memory", ok + "memory_mib: -1\n", "memory_mib"},
+		{"too little memory for a connection", ok + "windows_mib: 31\n", "windows_mib"},
 		{"number as text", ok + "lock_days: thirty\n", "cannot unmarshal"},
 	} {
 		_, err := config.LoadGateway("gateway.yaml", []byte(row.text))

@@ -132,8 +132,8 @@ func decideRoot(a *Authority, v *View, s *Statement, now Time) Decision {
 			return deny(rule, CodeRootNotPinned)
 		}
 	} else {
-		if b.Version != a.Root.Version+1 || b.Prev != a.RootSHA256 {
-			return deny(rule, CodeRollback)
+		if code := follows(b.Version, a.Root.Version, b.Prev, a.RootSHA256); code != CodeAllowed {
+			return deny(rule, code)
 		}
 		all = merged(own, rootKeys(a.Root.Keys))
 	}
@@ -146,19 +146,23 @@ func decideRoot(a *Authority, v *View, s *Statement, now Time) Decision {
 	if !now.Time().Before(b.Expires.Time()) {
 		return deny(rule, CodeRootExpired)
 	}
+	if shared(own, b.members) {
+		return deny(rule, CodeSharedKey)
+	}
 	return allow(rule)
 }
 
 // decideDirectory: the next version, for the root in force, signed by enough
-// registrars, or by one if it does nothing but revoke.
+// registrars, or by one if it does nothing but revoke. Nobody in it has a key of
+// the root or of a registrar: who lists the officers must not be one.
 func decideDirectory(a *Authority, s *Statement, now Time) Decision {
 	const rule = "directory"
 	b := s.Body.(*Directory)
 	if a == nil || b.Root != a.RootSHA256 {
 		return deny(rule, CodeRootNotPinned)
 	}
-	if !nextDirectory(a, b) {
-		return deny(rule, CodeRollback)
+	if code := nextDirectory(a, b); code != CodeAllowed {
+		return deny(rule, code)
 	}
 	n, err := s.verify(activeKeys(a.registrars, now))
 	if err != nil {
@@ -173,14 +177,30 @@ func decideDirectory(a *Authority, s *Statement, now Time) Decision {
 	if !now.Time().Before(a.Root.Expires.Time()) {
 		return deny(rule, CodeRootExpired)
 	}
+	if shared(rootKeys(a.Root.Keys), b.members) || shared(allKeys(a.registrars), b.members) {
+		return deny(rule, CodeSharedKey)
+	}
 	return allow(rule)
 }
 
-func nextDirectory(a *Authority, b *Directory) bool {
+func nextDirectory(a *Authority, b *Directory) Code {
 	if a.Directory == nil {
-		return b.Version == 1
+		return follows(b.Version, 0, b.Prev, Digest{})
 	}
-	return b.Version == a.Directory.Version+1 && b.Prev == a.DirectorySHA256
+	return follows(b.Version, a.Directory.Version, b.Prev, a.DirectorySHA256)
+}
+
+// follows says whether a version is the next one after the one in force. A second
+// one of the same number, or a next one after another, is a fork: somebody signed
+// two histories. Any other is old, or has left one out.
+func follows(version, inForce int64, prev, inForceSHA Digest) Code {
+	switch {
+	case version == inForce || version == inForce+1 && prev != inForceSHA:
+		return CodeFork
+	case version != inForce+1:
+		return CodeRollback
+	}
+	return CodeAllowed
 }
 
 // OnlyRevokes reports whether next differs from old in nothing but entries that

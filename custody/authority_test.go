@@ -1,6 +1,7 @@
 package custody_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,8 +89,8 @@ var authorityRefusals = []refusal{
 		return append(bothRoots(o, f), o.registrars...)
 	})},
 	{"a new root that skips a version", custody.CodeRollback, nil, rotation(func(b *custody.Root) { b.Version++ }, bothRoots)},
-	{"a new root with the old version", custody.CodeRollback, nil, rotation(func(b *custody.Root) { b.Version, b.Prev = 1, custody.Digest{} }, bothRoots)},
-	{"a fork of the root", custody.CodeRollback, nil, rotation(func(b *custody.Root) { b.Prev = digest }, bothRoots)},
+	{"a second root of the version in force", custody.CodeFork, nil, rotation(func(b *custody.Root) { b.Version, b.Prev = 1, custody.Digest{} }, bothRoots)},
+	{"a fork of the root", custody.CodeFork, nil, rotation(func(b *custody.Root) { b.Prev = digest }, bothRoots)},
 	{"officers before the directory of a new root", custody.CodeNoDirectory, requested, func(s *story) custody.Decision {
 		rotation(keep, bothRoots)(s)
 		return s.try(s.make(custody.KindReview))
@@ -103,8 +104,12 @@ var authorityRefusals = []refusal{
 		return s.file("", o.dir)
 	}},
 	{"a directory that skips a version", custody.CodeRollback, nil, publishing(func(b *custody.Directory) { b.Version++ }, 0, 1)},
-	{"a directory that goes back", custody.CodeRollback, nil, publishing(func(b *custody.Directory) { b.Version, b.Prev = 1, custody.Digest{} }, 0, 1)},
-	{"a fork of the directory", custody.CodeRollback, nil, publishing(func(b *custody.Directory) { b.Prev = digest }, 0, 1)},
+	{"a second directory of the version in force", custody.CodeFork, nil, publishing(func(b *custody.Directory) { b.Version, b.Prev = 1, custody.Digest{} }, 0, 1)},
+	{"a fork of the directory", custody.CodeFork, nil, publishing(func(b *custody.Directory) { b.Prev = digest }, 0, 1)},
+	{"a directory that goes back", custody.CodeRollback, nil, func(s *story) custody.Decision {
+		publishing(keep, 0, 1)(s)
+		return publishing(func(b *custody.Directory) { b.Version, b.Prev = 1, custody.Digest{} }, 0, 1)(s)
+	}},
 	{"a directory out of date", custody.CodeDirectoryExpired, nil, later(200*day, publishing(func(b *custody.Directory) { b.Issued = statement.At(t0) }, 0, 1))},
 	{"a directory under a root out of date", custody.CodeRootExpired, nil, later(365*day, publishing(func(b *custody.Directory) {
 		b.Expires = statement.At(t0.Add(400 * day))
@@ -129,13 +134,61 @@ var authorityRefusals = []refusal{
 		s.standing(s.nl, "nl/agent/lab-2", custody.StatusRevoked)
 		return publishing(func(b *custody.Directory) { entry(b, "nl/agent/lab-2").Status = custody.StatusActive }, 0)(s)
 	}},
+	{"a registrar as officer", custody.CodeSharedKey, nil, publishing(func(b *custody.Directory) {
+		*entry(b, "nl/officer/mla-2") = listing("nl/officer/mla-2", found().office("nl").registrars[1], nil)
+	}, 0, 1)},
+	{"a registrar as a retired agent", custody.CodeSharedKey, nil, publishing(func(b *custody.Directory) {
+		*entry(b, "nl/agent/desk-1") = listing("nl/agent/desk-1", found().office("nl").registrars[0], nil)
+		entry(b, "nl/agent/desk-1").Status = custody.StatusRetired
+	}, 0, 1)},
+	{"a root key as officer", custody.CodeSharedKey, nil, publishing(func(b *custody.Directory) {
+		*entry(b, "nl/officer/mla-3") = listing("nl/officer/mla-3", found().office("nl").roots[2], nil)
+	}, 0, 1)},
+	{"a root key as registrar", custody.CodeSharedKey, nil, rotation(func(b *custody.Root) {
+		b.Registrars = []custody.Listing{b.Registrars[0], listing("nl/registrar/2", found().office("nl").roots[0], nil)}
+		b.Keys = texts(found().office("nl").roots)
+	}, func(o *office, _ []*keys.Private) []*keys.Private { return o.roots })},
+	{"a request to the State that lists its signer", custody.CodeSharedKey, nil, lent("nl", "fr", 0, custody.KindRequest)},
+	{"a review by an officer of the State that asks", custody.CodeSharedKey, requested, lent("fr", "nl", 0, custody.KindReview)},
+	{"a grant by an officer of the State that asks", custody.CodeSharedKey, reviewed, lent("fr", "nl", 1, custody.KindGrant)},
+	{"an acceptance by an officer of the State that granted", custody.CodeSharedKey, granted, lent("nl", "fr", 0, custody.KindAcceptance)},
+	{"a grant by who signed the request, and is listed there no more", custody.CodeSharedKey, reviewed, func(s *story) custody.Decision {
+		moved := s.fr.officers[0]
+		s.publish(s.fr, func(b *custody.Directory) {
+			b.Entries = slices.DeleteFunc(b.Entries, func(l custody.Listing) bool { return l.ID == "fr/officer/mla-1" })
+		})
+		s.publish(s.nl, func(b *custody.Directory) { *entry(b, "nl/officer/mla-2") = listing("nl/officer/mla-2", moved, nil) })
+		return s.try(s.sign(s.body(custody.KindGrant), s.nl.officers[0], moved))
+	}},
 	{"another relay's descriptor", custody.CodeWrongRelay, nil, relays(func(b *custody.Relay) { b.By, b.Relay = "other.example", "other.example" })},
 	{"a relay with other root keys", custody.CodeRollback, nil, relays(func(b *custody.Relay) { b.RootKeys = texts(generate(1)) })},
 	{"a relay that skips a version", custody.CodeRollback, nil, relays(func(b *custody.Relay) { b.Version++ })},
-	{"a fork of the relay", custody.CodeRollback, nil, relays(func(b *custody.Relay) { b.Prev = digest })},
+	{"a fork of the relay", custody.CodeFork, nil, relays(func(b *custody.Relay) { b.Prev = digest })},
 	{"a relay's descriptor signed by another", custody.CodeBadSignature, nil, func(s *story) custody.Decision {
 		return s.file("", s.sign(nextRelay(), keys.Generate()))
 	}},
+}
+
+// lent lists an officer's key of one State in another's directory too, and tries the
+// honest next statement of a kind.
+func lent(to, from string, officer int, k custody.Kind) func(*story) custody.Decision {
+	return func(s *story) custody.Decision {
+		id := custody.PartyID(to + "/officer/mla-3")
+		s.publish(s.office(to), func(b *custody.Directory) { *entry(b, id) = listing(id, s.office(from).officers[officer], nil) })
+		return s.try(s.make(k))
+	}
+}
+
+// TestLentKeyStops: a key in two directories keeps nobody from stopping.
+func TestLentKeyStops(t *testing.T) {
+	s := told(t, granted...)
+	lent("fr", "nl", 0, custody.KindRevocation)(s)
+	if !s.kase().Live().Revoked {
+		t.Error("the grant stands")
+	}
+	s.objects()
+	s.do(custody.KindRefusal)
+	s.replay(t)
 }
 
 func nextRelay() *custody.Relay {
@@ -226,7 +279,7 @@ func TestListings(t *testing.T) {
 		edit func(*custody.Directory)
 		want string
 	}{
-		"foreign entry": {func(b *custody.Directory) { b.Entries[0] = *entry(s.fr.directory(t0), "fr/agent/desk-1") }, "does not belong here"},
+		"foreign entry": {func(b *custody.Directory) { b.Entries[0] = *entry(s.fr.directory(t0), "fr/agent/desk-1") }, "of another authority"},
 		"foreign enrolment": {func(b *custody.Directory) {
 			b.Entries[0].Enrolment = entry(s.fr.directory(t0), "fr/agent/desk-1").Enrolment
 		}, "carries the enrolment"},

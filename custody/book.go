@@ -2,6 +2,7 @@ package custody
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,17 +10,45 @@ import (
 )
 
 // Line is one entry with its statement and salt, as a relay answers for it and a
-// dossier keeps it, and its place in the log.
+// dossier keeps it, and its place in the log. An event has no statement: its
+// envelope is empty.
 type Line struct {
 	Index    int64  // in the log
 	Entry    []byte // exact bytes
-	Envelope []byte // exact bytes
+	Envelope []byte // exact bytes; none of an event
 	Salt     Digest
 }
 
 // Salted returns the hash by which the next entry of the record names this one.
 func (l *Line) Salted() Digest {
-	return translog.Salted(l.Salt, sha256.Sum256(l.Entry), sha256.Sum256(l.Envelope))
+	return translog.Salted(l.Salt, sha256.Sum256(l.Entry), envelopeSHA256(l.Envelope))
+}
+
+// envelopeSHA256 is how an entry and a leaf name an envelope: by zeros where there
+// is none.
+func envelopeSHA256(envelope []byte) Digest {
+	if len(envelope) == 0 {
+		return Digest{}
+	}
+	return sha256.Sum256(envelope)
+}
+
+// Parse reads the entry and its statement; s is nil of an event. It checks that
+// a line has an envelope where its entry has one, not that they fit: Apply does.
+func (l *Line) Parse() (e *Entry, s *Statement, err error) {
+	if e, err = ParseEntry(l.Entry); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case e.Event == nil:
+		s, err = ParseStatement(l.Envelope)
+	case len(l.Envelope) > 0:
+		err = errors.New("an event has no envelope")
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("entry %d of record %q: %w", e.Seq, e.Record, err)
+	}
+	return e, s, nil
 }
 
 // Leaf returns the tile entry that the log holds for the line in a record whose
@@ -71,13 +100,9 @@ func (b *Book) Records() []RecordID {
 // not be used further.
 func (b *Book) Add(l Line) (translog.Leaf, *Entry, error) {
 	var none translog.Leaf
-	e, err := ParseEntry(l.Entry)
+	e, s, err := l.Parse()
 	if err != nil {
 		return none, nil, err
-	}
-	s, err := ParseStatement(l.Envelope)
-	if err != nil {
-		return none, nil, fmt.Errorf("entry %d of record %q: %v", e.Seq, e.Record, err)
 	}
 	if err := b.fits(l, e); err != nil {
 		return none, nil, err
@@ -110,10 +135,15 @@ func (b *Book) fits(l Line, e *Entry) error {
 	return nil
 }
 
-// decided asks the rule book again. A relay may say no more often than the rules
+// decided asks the rule book again; s is nil of an event. A relay may say no more often than the rules
 // (its operator's policy narrows), but its entries say only what they allow.
 func (b *Book) decided(r *Record, e *Entry, s *Statement) error {
-	d := Decide(r, b.view, Action{Act: ActStatement, Via: e.Via, Statement: s}, e.Time)
+	var d Decision
+	if s == nil {
+		d = DecideEvent(r, b.view, e.Event, e.Time)
+	} else {
+		d = Decide(r, b.view, Action{Act: ActStatement, Via: e.Via, Statement: s}, e.Time)
+	}
 	if !d.Allowed() {
 		return fmt.Errorf("entry %d of record %q: the rules refuse this %s: %s: %w", e.Seq, e.Record, e.Kind, d, ErrRefused)
 	}

@@ -276,14 +276,19 @@ func TestApplyRefuses(t *testing.T) {
 }
 
 func FuzzParseEntry(f *testing.F) {
-	s := whole(f)
-	for _, l := range s.lines {
+	for _, l := range slices.Concat(whole(f).lines, eventful(f).lines) {
 		f.Add(l.Entry)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := custody.ParseEntry(data)
-		if err == nil && string(e.Marshal()) != string(data) {
+		if err != nil {
+			return
+		}
+		if string(e.Marshal()) != string(data) {
 			t.Errorf("entry %q prints as %q", data, e.Marshal())
+		}
+		if event := e.Event != nil; event != e.Kind.IsEvent() || event != e.Statement.IsZero() || event != e.Envelope.IsZero() {
+			t.Errorf("entry %q is neither of a statement nor of an event", data)
 		}
 	})
 }

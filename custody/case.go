@@ -1,6 +1,11 @@
 package custody
 
-import "errors"
+import (
+	"errors"
+	"slices"
+
+	"comity.example/comity/crypto/keys"
+)
 
 // Case is the state of one request: what was asked, allowed, accepted, moved.
 type Case struct {
@@ -11,7 +16,15 @@ type Case struct {
 	Grants        []*GrantState   // oldest first
 	Packages      []*PackageState // in order of deposit
 
-	reviews []reviewState // oldest first
+	reviews     []reviewState // oldest first
+	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
+	signers     []signer      // of both States, once for each statement
+}
+
+// signer is a key that signed for a State.
+type signer struct {
+	authority string
+	key       keys.ID
 }
 
 // GrantState is a grant and what became of it.
@@ -19,6 +32,7 @@ type GrantState struct {
 	*Grant
 	SHA256     Digest
 	Time       Time   // of its entry
+	seq        int64  // of its entry
 	Acceptance Digest // zero until accepted
 	Accepted   Time
 	Revoked    bool
@@ -50,8 +64,22 @@ type ReleaseState struct {
 	Closed    Time // of the receipt or rejection
 }
 
-func newCase(b *Request, sha Digest) *Case {
-	return &Case{From: b.By, To: b.To, Request: b, RequestSHA256: sha}
+func newCase(b *Request, s *Statement) *Case {
+	c := &Case{From: b.By, To: b.To, Request: b, RequestSHA256: s.SHA256}
+	c.sign(s)
+	return c
+}
+
+// sign notes who signed a statement of officers.
+func (c *Case) sign(s *Statement) {
+	for _, id := range s.Signers() {
+		c.signers = append(c.signers, signer{s.Header.By, id})
+	}
+}
+
+// signed reports whether a key has signed for a State in this case.
+func (c *Case) signed(authority string, key keys.ID) bool {
+	return slices.Contains(c.signers, signer{authority, key})
 }
 
 // Live returns the grant that counts: the newest, or nil. It may be revoked or
@@ -114,6 +142,14 @@ func (c *Case) cleared(sha Digest) bool {
 	return ok
 }
 
+// seen reports whether who signed a decision had seen the last one on a grant: its
+// entry, or that of its revocation. A decision that was signed before and kept back
+// would else undo it.
+func (c *Case) seen(after *Ref) bool {
+	g := c.Live()
+	return g == nil || after.Seq >= max(g.seq, g.revokedSeq)
+}
+
 func (c *Case) grant(sha Digest) *GrantState {
 	for _, g := range c.Grants {
 		if g.SHA256 == sha {
@@ -130,8 +166,11 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 	switch b := s.Body.(type) {
 	case *Review:
 		c.reviews = append(c.reviews, reviewState{b, s.SHA256})
+		if b.Finding == FindingObjection {
+			c.objectedSeq = e.Seq
+		}
 	case *Grant:
-		c.Grants = append(c.Grants, &GrantState{Grant: b, SHA256: s.SHA256, Time: e.Time})
+		c.Grants = append(c.Grants, &GrantState{Grant: b, SHA256: s.SHA256, Time: e.Time, seq: e.Seq})
 	case *Refusal:
 		c.Refusal = b
 	case *Acceptance:
@@ -151,6 +190,7 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 	default:
 		return c.applyPackage(e, s)
 	}
+	c.sign(s)
 	return nil
 }
 

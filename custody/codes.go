@@ -15,16 +15,18 @@ const (
 
 	CodeBadStatement   Code = "bad-statement"   // it does not belong to this record or this state
 	CodeBadSignature   Code = "bad-signature"   // a signature is wrong, or of a key not entitled
+	CodeSharedKey      Code = "shared-key"      // one key stands for two who must be distinct
 	CodeBelowThreshold Code = "below-threshold" // more signatures are needed
 	CodeWrongRelay     Code = "wrong-relay"     // the statement names another relay
 	CodeDuplicate      Code = "duplicate"       // the record holds this statement already
-	CodeBadAfter       Code = "bad-after"       // after names no entry of the record
+	CodeBadAfter       Code = "bad-after"       // after names no entry of the record, or one before what it undoes
 	CodeNotYetIssued   Code = "issued-in-future"
 	CodeNotCarrier     Code = "wrong-carrier" // this agent may not carry it
 
 	CodeRootNotPinned     Code = "root-not-pinned"
 	CodeRootExpired       Code = "root-expired"
-	CodeRollback          Code = "rollback" // version or predecessor is not the next one
+	CodeRollback          Code = "rollback" // the version is not the next one
+	CodeFork              Code = "fork"     // it is or follows another version than the one in force
 	CodeNoDirectory       Code = "no-directory"
 	CodeDirectoryExpired  Code = "directory-expired"
 	CodeRelayNotAccepted  Code = "relay-not-accepted"
@@ -41,7 +43,8 @@ const (
 	CodeGrantNotYet       Code = "grant-not-yet-valid"
 	CodeGrantExpired      Code = "grant-expired"
 	CodeGrantRevoked      Code = "grant-revoked"
-	CodeGrantUsedUp       Code = "grant-used-up" // bytes or packages
+	CodeGrantUsedUp       Code = "grant-used-up"    // its bytes
+	CodePackagesUsedUp    Code = "packages-used-up" // its packages
 	CodeGrantFinal        Code = "final-delivery-made"
 	CodeSenderNotGranted  Code = "sender-not-granted"
 	CodeRecipientNotGrant Code = "recipient-not-granted"
@@ -59,15 +62,17 @@ var explanations = map[Code]string{
 	CodeAllowed:           "allowed",
 	CodeBadStatement:      "the statement does not fit the record it names",
 	CodeBadSignature:      "a signature does not verify, or its key is not entitled to sign this",
+	CodeSharedKey:         "one key stands for two who must be distinct: both States of a request, or an officer and who lists the officers",
 	CodeBelowThreshold:    "more signatures are needed: the signed directory says how many",
 	CodeWrongRelay:        "the statement was signed for another relay",
 	CodeDuplicate:         "the record holds this statement already",
-	CodeBadAfter:          "the statement refers to an entry that the record does not have",
+	CodeBadAfter:          "the statement refers to an entry that the record does not have, or was signed before a decision that its signers have to see first: look at the record, and sign anew",
 	CodeNotYetIssued:      "the statement was issued in the future: check the clock of the machine that signed it",
 	CodeNotCarrier:        "this agent may not carry this statement: officers' statements go through a desk agent of the same authority",
 	CodeRootNotPinned:     "the authority's root keys are not the ones pinned here",
 	CodeRootExpired:       "the authority's root has expired",
 	CodeRollback:          "the version is not the next one after the version in force",
+	CodeFork:              "it does not follow the version in force here: two were signed where one may be",
 	CodeNoDirectory:       "the authority has no directory in force here",
 	CodeDirectoryExpired:  "the authority's directory has expired: its registrars must publish a new one",
 	CodeRelayNotAccepted:  "the authority's directory does not list this relay and its fingerprint",
@@ -84,7 +89,8 @@ var explanations = map[Code]string{
 	CodeGrantNotYet:       "the grant is not valid yet",
 	CodeGrantExpired:      "the grant has expired",
 	CodeGrantRevoked:      "the grant has been revoked",
-	CodeGrantUsedUp:       "the grant's bytes or packages are used up",
+	CodeGrantUsedUp:       "this is more bytes than the grant has left",
+	CodePackagesUsedUp:    "this is more packages than the grant has left",
 	CodeGrantFinal:        "the final delivery under this grant has been made",
 	CodeSenderNotGranted:  "the grant does not name this sender",
 	CodeRecipientNotGrant: "the recipients are not exactly those that the grant names",

@@ -19,6 +19,9 @@ const (
 	ActPayload   Act = "payload" // read a package's payload
 )
 
+// acts lists them all.
+var acts = []Act{ActStatement, ActReserve, ActPart, ActRecord, ActAnnex, ActHead, ActPayload}
+
 // Action is one act with what Decide needs to know of it.
 type Action struct {
 	Act       Act
@@ -136,24 +139,31 @@ func room(g *GrantState, bytes int64, open Usage) Decision {
 	switch {
 	case g.Final:
 		return deny(rule, CodeGrantFinal)
-	case bytes < 16 || bytes > g.MaxBytes-g.Bytes-open.Bytes || g.Packages+open.Packages+1 > g.MaxPackages:
+	case bytes < 16 || bytes > g.MaxBytes-g.Bytes-open.Bytes:
 		return deny(rule, CodeGrantUsedUp)
+	case g.Packages+open.Packages+1 > g.MaxPackages:
+		return deny(rule, CodePackagesUsedUp)
 	}
 	return allow(rule)
 }
 
-// decideTake: bytes go only to an agent whose release is in the record, and not
-// after a revocation.
+// decideTake: bytes go only to an agent whose release is in the record and who still
+// holds the recipient it was for, and not after a revocation.
 func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	const rule = "released"
 	p := c.Package(a.Package)
-	switch {
-	case p == nil:
+	if p == nil {
 		return deny(rule, CodeNoSuchPackage)
-	case p.Released(m.ID) == nil:
+	}
+	r := p.Released(m.ID)
+	switch {
+	case r == nil:
 		return deny(rule, CodeNotReleased)
 	case p.Grant.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	}
+	if d := holds(v, p, r.Recipient, m, now); !d.Allowed() {
+		return d
 	}
 	if d := standing(v, p.Grant.By, now); !d.Allowed() {
 		return d

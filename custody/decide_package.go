@@ -119,12 +119,8 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 	if b.Seal != p.SHA256 {
 		return deny(rule, CodeBadStatement)
 	}
-	r, ok := v.Authorities[b.Recipient.Authority()].Active(b.Recipient, now)
-	if !ok || r.Holder != m.ID || !m.has(DutyLab) || !slices.Contains(p.Grant.Recipients, b.Recipient) {
-		return deny(rule, CodeRecipientNotGrant)
-	}
-	if !p.sealedTo(r) {
-		return deny(rule, CodeRecipientNotGrant)
+	if d := holds(v, p, b.Recipient, m, now); !d.Allowed() {
+		return deny(rule, d.Code)
 	}
 	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
@@ -134,6 +130,17 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 	}
 	if p.Released(m.ID) != nil {
 		return deny(rule, CodeDuplicate)
+	}
+	return allow(rule)
+}
+
+// holds: a lab agent holds, now, an active recipient that the grant names and the
+// package was sealed to.
+func holds(v *View, p *PackageState, id PartyID, m *Member, now Time) Decision {
+	const rule = "holds-recipient"
+	r, ok := v.Authorities[id.Authority()].Active(id, now)
+	if !ok || r.Holder != m.ID || !m.has(DutyLab) || !slices.Contains(p.Grant.Recipients, id) || !p.sealedTo(r) {
+		return deny(rule, CodeRecipientNotGrant)
 	}
 	return allow(rule)
 }

@@ -1,10 +1,6 @@
 package custody
 
-import (
-	"slices"
-
-	"comity.example/comity/crypto/keys"
-)
+import "slices"
 
 // decideStatement says whether a statement may become the next entry.
 func decideStatement(r *Record, v *View, a Action, now Time) Decision {
@@ -51,8 +47,10 @@ func decideRelay(r *Record, v *View, s *Statement) Decision {
 		if b.Version != 1 || !v.RelayFingerprint.IsZero() && v.RelayFingerprint != b.Fingerprint() {
 			return deny(rule, CodeRollback)
 		}
-	} else if b.Version != r.relay.Version+1 || b.Prev != r.relaySHA || b.Fingerprint() != r.relay.Fingerprint() {
+	} else if b.Fingerprint() != r.relay.Fingerprint() {
 		return deny(rule, CodeRollback)
+	} else if code := follows(b.Version, r.relay.Version, b.Prev, r.relaySHA); code != CodeAllowed {
+		return deny(rule, code)
 	}
 	n, err := s.verify(rootKeys(b.RootKeys))
 	switch {
@@ -81,6 +79,9 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideAgentStatement(r.kase, v, a, carrier, now)
 	}
 	if d := decideOfficers(v, s, now); !d.Allowed() {
+		return d
+	}
+	if d := distinct(r.kase, v, s); !d.Allowed() {
 		return d
 	}
 	switch b := s.Body.(type) {
@@ -147,44 +148,6 @@ func decidePlace(r *Record, s *Statement, m *Member) Decision {
 	return allow("after")
 }
 
-// decideOfficers: enough active officers of the speaking authority signed, and
-// all signatures are theirs.
-func decideOfficers(v *View, s *Statement, now Time) Decision {
-	a := v.Authorities[s.Header.By]
-	allowed := map[keys.ID]*keys.Public{}
-	for _, m := range a.ActiveRole(RoleOfficer, now) {
-		allowed[m.Key.ID()] = m.Key
-	}
-	n, err := s.verify(allowed)
-	if err != nil {
-		return deny("officers-sign", CodeBadSignature)
-	}
-	if n < int(a.Directory.Rules.For(s.Kind)) {
-		return deny("officers-sign", CodeBelowThreshold)
-	}
-	return allow("officers-sign")
-}
-
-// For returns the number of officers that must sign a kind. Of a kind that has
-// no rule it is more than can ever sign.
-func (t Thresholds) For(k Kind) int64 {
-	switch k {
-	case KindRequest:
-		return t.Request
-	case KindReview:
-		return t.Review
-	case KindGrant:
-		return t.Grant
-	case KindRefusal:
-		return t.Refusal
-	case KindAcceptance:
-		return t.Acceptance
-	case KindRevocation:
-		return t.Revocation
-	}
-	return 1 << 20
-}
-
 func decideRequest(v *View, b *Request, now Time) Decision {
 	const rule = "request"
 	to := v.Authorities[b.To]
@@ -205,18 +168,23 @@ func decideRequest(v *View, b *Request, now Time) Decision {
 	return allow(rule)
 }
 
+// decideReview: by the requested State. Who finds nothing against a grant must have
+// seen the last objection: else a review that was signed before it and kept back
+// would undo it. An objection counts whatever its signers had seen.
 func decideReview(c *Case, b *Review) Decision {
 	const rule = "review"
-	if b.By != c.To {
+	switch {
+	case b.By != c.To:
 		return deny(rule, CodeNotRequested)
+	case b.Finding != FindingObjection && b.After.Seq < c.objectedSeq:
+		return deny(rule, CodeBadAfter)
 	}
 	return allow(rule)
 }
 
 // decideGrant: by the requested State, after its review, never wider than the
-// request, and only while no other grant stands. After a revocation its signers
-// must have seen that: else a grant that was signed earlier and kept back would
-// undo it.
+// request, and only while no other grant stands. Its signers must have seen what
+// was decided before it: the last objection, the last grant and its revocation.
 func decideGrant(c *Case, b *Grant, now Time) Decision {
 	const rule = "grant"
 	old := c.Live()
@@ -227,10 +195,10 @@ func decideGrant(c *Case, b *Grant, now Time) Decision {
 		return deny(rule, CodeBadStatement)
 	case c.Refusal != nil || old != nil && !old.Revoked && now.Time().Before(old.Expires.Time()):
 		return deny(rule, CodeAlreadyDecided)
-	case old != nil && old.Revoked && b.After.Seq < old.revokedSeq:
-		return deny(rule, CodeBadAfter)
 	case !c.cleared(b.Review):
 		return deny(rule, CodeNoReview)
+	case b.After.Seq < c.objectedSeq || !c.seen(b.After):
+		return deny(rule, CodeBadAfter)
 	case !now.Time().Before(c.Request.Expires.Time()):
 		return deny(rule, CodeRequestExpired)
 	case !now.Time().Before(b.Expires.Time()):
@@ -246,6 +214,9 @@ func decideGrant(c *Case, b *Grant, now Time) Decision {
 	return allow(rule)
 }
 
+// decideRefusal: by the requested State, while no grant stands. It is the last word,
+// so its signers must have seen the grant of before: else one that was kept back
+// would end a request that its State still means to grant.
 func decideRefusal(c *Case, b *Refusal) Decision {
 	const rule = "refusal"
 	old := c.Live()
@@ -254,10 +225,14 @@ func decideRefusal(c *Case, b *Refusal) Decision {
 		return deny(rule, CodeNotRequested)
 	case c.Refusal != nil || old != nil && !old.Revoked:
 		return deny(rule, CodeAlreadyDecided)
+	case !c.seen(b.After):
+		return deny(rule, CodeBadAfter)
 	}
 	return allow(rule)
 }
 
+// decideAcceptance: by the requesting State, of the grant that counts. It names that
+// grant, so it was signed after it, and only a revocation takes it back.
 func decideAcceptance(c *Case, b *Acceptance, now Time) Decision {
 	const rule = "acceptance"
 	g := c.Live()
@@ -276,6 +251,8 @@ func decideAcceptance(c *Case, b *Acceptance, now Time) Decision {
 	return allow(rule)
 }
 
+// decideRevocation: by the requested State. What stops a transfer is heard whenever
+// it was signed.
 func decideRevocation(c *Case, b *Revocation) Decision {
 	const rule = "revocation"
 	g := c.grant(b.Grant)

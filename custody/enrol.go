@@ -168,6 +168,10 @@ func (l Listing) member() (*Member, error) {
 	return m, err
 }
 
+// ErrForeign is what errors of ParseStatement wrap when a root or directory lists a
+// party of another authority.
+var ErrForeign = errors.New("the party is of another authority")
+
 // checkListings checks the form of an authority's listings, their enrolments,
 // that no key stands for two parties, and that recipients are signed by the
 // agents that hold them. It returns the members that they amount to.
@@ -180,7 +184,10 @@ func checkListings(authority string, list []Listing, registrars bool) (map[Party
 	var last PartyID
 	for _, l := range list {
 		p, err := ParsePartyID(string(l.ID))
-		if err != nil || p.Authority() != authority || (p.Role() == RoleRegistrar) != registrars {
+		if err == nil && p.Authority() != authority {
+			return nil, fmt.Errorf("entry %q of %q: %w", l.ID, authority, ErrForeign)
+		}
+		if err != nil || (p.Role() == RoleRegistrar) != registrars {
 			return nil, bad("entry %q does not belong here", l.ID)
 		}
 		if l.ID <= last {

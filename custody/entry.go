@@ -11,9 +11,10 @@ import (
 
 const entryType = "comity/entry/v1"
 
-// Entry is what a relay makes of a statement that it accepts: its place in a
-// record, its time, and the directories that decided. Entries are not signed;
-// the log commits to them.
+// Entry is what a relay makes of a statement that it accepts, or of an event of
+// its own: its place in a record, its time, and the directories that decided.
+// Entries are not signed; the log commits to them. The entry of an event names no
+// statement, no envelope and no carrier.
 type Entry struct {
 	Type        string         `json:"_type"` // comity/entry/v1
 	Relay       string         `json:"relay"`
@@ -21,13 +22,14 @@ type Entry struct {
 	Seq         int64          `json:"seq"`  // 0, 1, … within the record
 	Prev        Digest         `json:"prev"` // salted leaf hash of the entry before; zeros at 0
 	Kind        Kind           `json:"kind"`
-	Statement   Digest         `json:"statement_sha256"` // of the payload
-	Envelope    Digest         `json:"envelope_sha256"`  // of the exact envelope
+	Statement   Digest         `json:"statement_sha256"` // of the payload; zeros of an event
+	Envelope    Digest         `json:"envelope_sha256"`  // of the exact envelope; zeros of an event
 	Time        Time           `json:"time"`             // the relay's clock, never decreasing over the whole log
 	Via         PartyID        `json:"via,omitempty"`    // the agent that carried it, proven by hello
 	Directories []DirectoryRef `json:"directories"`      // in force when it was decided, by authority
 	Decision    Decision       `json:"decision"`
 	Deposit     *Deposit       `json:"deposit,omitempty"` // of a seal: what the store confirmed
+	Event       *Event         `json:"event,omitempty"`   // of an event, and only of an event
 }
 
 // DirectoryRef names one version of an authority's directory.
@@ -86,7 +88,29 @@ func ParseEntry(data []byte) (*Entry, error) {
 	if !bytes.Equal(e.Marshal(), data) {
 		return nil, errors.New("reading entry: not in canonical form")
 	}
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("reading entry: %w", err)
+	}
 	return &e, nil
+}
+
+// check: an entry is of a statement or of an event, and has nothing of the other.
+func (e *Entry) check() error {
+	bare := e.Statement.IsZero() && e.Envelope.IsZero()
+	switch {
+	case e.Kind.IsEvent():
+		if !bare || e.Via != "" || e.Deposit != nil || e.Event == nil || e.Event.kind() != e.Kind {
+			return bad("a %s is an event, and has nothing else", e.Kind)
+		}
+		return e.Event.check()
+	case newBody(e.Kind) == nil:
+		return bad("kind %q is unknown", e.Kind)
+	case e.Event != nil:
+		return bad("a %s has no event", e.Kind)
+	case e.Statement.IsZero() || e.Envelope.IsZero():
+		return bad("a %s has a statement and its envelope", e.Kind)
+	}
+	return nil
 }
 
 // NewEntry makes the entry of an allowed statement at the tip of a record. The
@@ -99,5 +123,13 @@ func NewEntry(r *Record, v *View, s *Statement, via PartyID, now Time, d Decisio
 		Type: entryType, Relay: v.Origin, Record: r.ID, Seq: r.Len(), Prev: r.tip(),
 		Kind: s.Kind, Statement: s.SHA256, Envelope: sha256.Sum256(s.Envelope),
 		Time: now, Via: via, Directories: v.refs(r, s), Decision: d, Deposit: dep,
+	}
+}
+
+// NewEvent makes the entry of an event that DecideEvent allowed.
+func NewEvent(r *Record, v *View, ev *Event, now Time, d Decision) *Entry {
+	return &Entry{
+		Type: entryType, Relay: v.Origin, Record: r.ID, Seq: r.Len(), Prev: r.tip(),
+		Kind: ev.kind(), Time: now, Directories: v.refs(r, nil), Decision: d, Event: ev,
 	}
 }

@@ -228,7 +228,7 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 		return "not signed by the agents who stood then"
 	case holder[lb.Recipient] != via || !slices.Contains(gb.Recipients, lb.Recipient) || !slices.Contains(rb.Recipients, lb.Recipient):
 		return "not the holder of a granted recipient"
-	case rl.standing[lb.Recipient] != custody.StatusActive || m.standing[via] != custody.StatusActive:
+	case rl.standing[lb.Recipient] != custody.StatusActive || m.standing[lb.Recipient] != custody.StatusActive || m.standing[via] != custody.StatusActive:
 		return "recipient or holder stood no more"
 	}
 	for _, f := range []fact{sl, ul, rl} {

@@ -17,13 +17,14 @@ type View struct {
 	Authorities      map[string]*Authority
 }
 
-// refs lists the directories that decide over a statement of a record.
+// refs lists the directories that decide over a statement of a record, or over an
+// event, of which s is nil.
 func (v *View) refs(r *Record, s *Statement) []DirectoryRef {
 	names := []string{}
 	switch {
 	case r.Case() != nil:
 		names = append(names, r.Case().From, r.Case().To)
-	case s.Kind == KindRequest:
+	case s != nil && s.Kind == KindRequest:
 		names = append(names, s.Header.By, s.Body.(*Request).To)
 	}
 	slices.Sort(names)
@@ -67,6 +68,7 @@ type Record struct {
 	relay     *Relay
 	relaySHA  Digest
 	kase      *Case
+	events    events
 }
 
 // NewRecord returns the empty record of that name.
@@ -111,35 +113,51 @@ func (r *Record) tip() Digest {
 	return r.leaves[len(r.leaves)-1]
 }
 
-// Apply adds an entry and its statement. It checks that they fit: place, chain,
-// hashes, time; it does not ask whether the rules allowed them, Decide does.
-// After an error the record is as before.
+// Apply adds an entry and its statement, which is nil of an event. It checks that
+// they fit: place, chain, hashes, time; it does not ask whether the rules allowed
+// them, Decide and DecideEvent do. After an error the record is as before.
 func (r *Record) Apply(e *Entry, s *Statement, leaf Digest) error {
+	if err := r.fits(e, s); err != nil {
+		return err
+	}
+	if s == nil {
+		r.events.apply(e.Event, e.Time)
+	} else {
+		if err := r.apply(e, s); err != nil {
+			return fmt.Errorf("entry %d of record %q: %w", e.Seq, r.ID, err)
+		}
+		if len(r.leaves) == 0 {
+			r.first = s.SHA256
+		}
+		r.statements[s.SHA256] = e.Seq
+	}
+	r.leaves = append(r.leaves, leaf)
+	r.last = e.Time
+	return nil
+}
+
+// fits: the entry is the next one of this record, of that statement.
+func (r *Record) fits(e *Entry, s *Statement) error {
 	switch {
-	case e.Record != r.ID || s.Record() != r.ID:
+	case e.Record != r.ID || s != nil && s.Record() != r.ID:
 		return fmt.Errorf("entry of record %q does not belong to %q", e.Record, r.ID)
 	case e.Seq != r.Len():
 		return fmt.Errorf("entry %d of record %q where %d was due", e.Seq, r.ID, r.Len())
 	case e.Prev != r.tip():
 		return fmt.Errorf("entry %d of record %q does not follow the entry before it", e.Seq, r.ID)
-	case e.Kind != s.Kind || e.Statement != s.SHA256 || e.Envelope != sha256.Sum256(s.Envelope):
+	case s == nil && (e.Event == nil || e.check() != nil):
+		return fmt.Errorf("entry %d of record %q has no statement", e.Seq, r.ID)
+	case s == nil && len(r.leaves) == 0:
+		return fmt.Errorf("record %q begins with an event", r.ID)
+	case s != nil && (e.Event != nil || e.Kind != s.Kind || e.Statement != s.SHA256 || e.Envelope != sha256.Sum256(s.Envelope)):
 		return fmt.Errorf("entry %d of record %q names another statement", e.Seq, r.ID)
 	case e.Time.Time().Before(r.last.Time()):
 		return fmt.Errorf("entry %d of record %q is older than the entry before it", e.Seq, r.ID)
 	case e.Time.IsZero():
 		return fmt.Errorf("entry %d of record %q has no time", e.Seq, r.ID)
-	case !e.Deposit.of(s):
+	case s != nil && !e.Deposit.of(s):
 		return fmt.Errorf("entry %d of record %q: a seal, and only a seal, has a deposit of its size", e.Seq, r.ID)
 	}
-	if err := r.apply(e, s); err != nil {
-		return fmt.Errorf("entry %d of record %q: %w", e.Seq, r.ID, err)
-	}
-	if len(r.leaves) == 0 {
-		r.first = s.SHA256
-	}
-	r.leaves = append(r.leaves, leaf)
-	r.statements[s.SHA256] = e.Seq
-	r.last = e.Time
 	return nil
 }
 
@@ -161,7 +179,7 @@ func (r *Record) apply(e *Entry, s *Statement) error {
 		if r.kase != nil {
 			return errors.New("second request in one record")
 		}
-		r.kase = newCase(b, s.SHA256)
+		r.kase = newCase(b, s)
 		return nil
 	}
 	if r.kase == nil {

@@ -242,7 +242,7 @@ var moreRefusals = []refusal{
 	{"revoking twice", custody.CodeGrantRevoked, then(granted, custody.KindRevocation), wrong(custody.KindRevocation)},
 	{"more bytes than granted", custody.CodeGrantUsedUp, agreed, reserve("nl/agent/lab-1", 100_001, custody.Usage{})},
 	{"more bytes than others leave", custody.CodeGrantUsedUp, agreed, reserve("nl/agent/lab-1", 1000, custody.Usage{Bytes: 99_001, Packages: 1})},
-	{"more packages than others leave", custody.CodeGrantUsedUp, agreed, reserve("nl/agent/lab-1", 1000, custody.Usage{Packages: 2})},
+	{"more packages than others leave", custody.CodePackagesUsedUp, agreed, reserve("nl/agent/lab-1", 1000, custody.Usage{Packages: 2})},
 	{"fewer bytes than any package has", custody.CodeGrantUsedUp, agreed, reserve("nl/agent/lab-1", 15, custody.Usage{})},
 	{"negative bytes", custody.CodeGrantUsedUp, agreed, reserve("nl/agent/lab-1", -1<<62, custody.Usage{})},
 	{"more after the final delivery", custody.CodeGrantFinal, agreed, func(s *story) custody.Decision {

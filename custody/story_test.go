@@ -156,6 +156,10 @@ type founding struct {
 	offices  []*office
 }
 
+func (f *founding) office(name string) *office {
+	return f.offices[slices.IndexFunc(f.offices, func(o *office) bool { return o.name == name })]
+}
+
 var found = sync.OnceValue(func() *founding {
 	f := &founding{relayKey: keys.Generate()}
 	b := &custody.Relay{

@@ -193,7 +193,7 @@ func TestReserveCountsOpen(t *testing.T) {
 		{100_000, custody.Usage{}, custody.CodeAllowed},
 		{16, custody.Usage{Bytes: 99_984, Packages: 1}, custody.CodeAllowed},
 		{17, custody.Usage{Bytes: 99_984, Packages: 1}, custody.CodeGrantUsedUp},
-		{16, custody.Usage{Bytes: 16, Packages: 2}, custody.CodeGrantUsedUp},
+		{16, custody.Usage{Bytes: 16, Packages: 2}, custody.CodePackagesUsedUp},
 	} {
 		if d := reserve("nl/agent/lab-1", r.bytes, r.open)(s); d.Code != r.want {
 			t.Errorf("%d bytes beside %+v: %s, want %s", r.bytes, r.open, d, r.want)

@@ -32,6 +32,12 @@ func send(t testing.TB, c http.RoundTripper, method, path string, body []byte, h
 	}
 	resp, err := c.RoundTrip(r)
 	check(t, err)
+	return answerOf(t, resp)
+}
+
+// answerOf reads a response to its end.
+func answerOf(t testing.TB, resp *http.Response) answer {
+	t.Helper()
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	check(t, err)
@@ -100,7 +106,9 @@ func TestUnknownRoutes(t *testing.T) {
 	}
 }
 
-// TestHelloRefused: all proofs that do not hold get one answer.
+// TestHelloRefused: a proof that does not hold is refused with a code that says
+// why, and its connection stays a stranger's. Claims of ids that exist, that do not,
+// and of authorities that do not, get one answer.
 func TestHelloRefused(t *testing.T) {
 	w := newRelay(t)
 	other := newMachine(t, "nl/agent/lab")
@@ -108,27 +116,29 @@ func TestHelloRefused(t *testing.T) {
 	exp, err := elsewhere.Exporter()
 	check(t, err)
 
-	var want string
+	bodies := map[custody.Code]string{}
 	for _, row := range []struct {
 		name   string
 		with   *machine // whose TLS key is shown; nil shows none
 		claim  custody.PartyID
 		key    *keys.Private
 		change func(*wire.Session)
+		want   custody.Code
 	}{
-		{"unknown id", w.nl.lab, "nl/agent/nobody", w.nl.lab.key, nil},
-		{"unknown authority", w.nl.lab, "xx/agent/lab", w.nl.lab.key, nil},
-		{"unknown key", w.nl.lab, "nl/agent/lab", other.key, nil},
-		{"valid key, claimed id of another", w.nl.lab, "nl/agent/desk", w.nl.lab.key, nil},
-		{"valid key, claimed id of another State", w.nl.lab, "fr/agent/lab", w.nl.lab.key, nil},
-		{"officer", w.nl.lab, "nl/officer/1", w.nl.officers[0], nil},
-		{"TLS key not in the directory", other, "nl/agent/lab", w.nl.lab.key, nil},
-		{"TLS key of another agent", w.fr.lab, "nl/agent/lab", w.nl.lab.key, nil},
-		{"no TLS key", nil, "nl/agent/lab", w.nl.lab.key, nil},
-		{"signature of another connection", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.Exporter = exp }},
-		{"another relay", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.Relay = "other.example" }},
-		{"another relay's TLS key", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.RelaySPKI[0] ^= 1 }},
-		{"another client's TLS key signed", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.ClientSPKI[0] ^= 1 }},
+		{"unknown id", w.nl.lab, "nl/agent/nobody", w.nl.lab.key, nil, wire.CodeKeyOfAnother},
+		{"unknown authority", w.nl.lab, "xx/agent/lab", w.nl.lab.key, nil, wire.CodeKeyOfAnother},
+		{"unknown key", w.nl.lab, "nl/agent/lab", other.key, nil, wire.CodeUnknownKey},
+		{"unknown id and key", other, "nl/agent/nobody", other.key, nil, wire.CodeUnknownKey},
+		{"valid key, claimed id of another", w.nl.lab, "nl/agent/desk", w.nl.lab.key, nil, wire.CodeKeyOfAnother},
+		{"valid key, claimed id of another State", w.nl.lab, "fr/agent/lab", w.nl.lab.key, nil, wire.CodeKeyOfAnother},
+		{"officer", w.nl.lab, "nl/officer/1", w.nl.officers[0], nil, wire.CodeKeyOfAnother},
+		{"TLS key not in the directory", other, "nl/agent/lab", w.nl.lab.key, nil, wire.CodeUnknownKey},
+		{"TLS key of another agent", w.fr.lab, "nl/agent/lab", w.nl.lab.key, nil, wire.CodeKeyOfAnother},
+		{"no TLS key", nil, "nl/agent/lab", w.nl.lab.key, nil, wire.CodeUnknownKey},
+		{"signature of another connection", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.Exporter = exp }, wire.CodeHelloReplayed},
+		{"another relay", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.Relay = "other.example" }, wire.CodeHelloReplayed},
+		{"another relay's TLS key", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.RelaySPKI[0] ^= 1 }, wire.CodeHelloReplayed},
+		{"another client's TLS key signed", w.nl.lab, "nl/agent/lab", w.nl.lab.key, func(s *wire.Session) { s.ClientSPKI[0] ^= 1 }, wire.CodeHelloReplayed},
 	} {
 		var conn *link.Conn
 		s := wire.Session{Client: row.claim, Relay: origin}
@@ -146,11 +156,11 @@ func TestHelloRefused(t *testing.T) {
 		body, err := json.Marshal(wire.HelloRequest{Client: s.SignClient(row.key)})
 		check(t, err)
 		a := send(t, conn, "POST", "/v1/hello", body, "Content-Type", wire.TypeJSON)
-		if want == "" {
-			want = a.body
+		if bodies[row.want] == "" {
+			bodies[row.want] = a.body
 		}
-		if a.status != http.StatusForbidden || a.problem.Code != wire.CodeHelloRefused || a.body != want {
-			t.Errorf("%s: %d %s", row.name, a.status, a.body)
+		if a.status != http.StatusForbidden || a.problem.Code != row.want || a.body != bodies[row.want] {
+			t.Errorf("%s: %d %s, want %s", row.name, a.status, a.body, row.want)
 		}
 		if after := send(t, conn, "GET", "/v1/changes", nil); after.problem.Code != wire.CodeHelloRequired {
 			t.Errorf("%s: afterwards %d %s", row.name, after.status, after.body)
@@ -187,7 +197,7 @@ func TestOnePrincipal(t *testing.T) {
 	_, err := c.Hello(t.Context(), wire.Identity{ID: w.nl.lab.id, Key: w.nl.lab.key, SPKI: w.nl.lab.spki}, origin, w.relay)
 	check(t, err)
 	_, err = c.Hello(t.Context(), wire.Identity{ID: w.nl.desk.id, Key: w.nl.desk.key, SPKI: w.nl.lab.spki}, origin, w.relay)
-	if wire.CodeOf(err) != wire.CodeHelloRefused {
+	if wire.CodeOf(err) != wire.CodeKeyOfAnother {
 		t.Errorf("second hello as another agent: %v", err)
 	}
 	if _, err := c.Changes(t.Context(), "", 0); err != nil {
@@ -240,7 +250,7 @@ func TestStrangersPublish(t *testing.T) {
 	}{
 		{"authority that is not pinned", xx.root.Envelope, custody.CodeRootNotPinned},
 		{"directory signed by a stranger", w.nl.directoryBy(t, xx.registrar).Envelope, custody.CodeBadSignature},
-		{"old directory", w.nl.direct(t, nil).Envelope, custody.CodeRollback},
+		{"second directory of the version in force", w.nl.direct(t, nil).Envelope, custody.CodeFork},
 		{"request", sign(t, w.requestBody(), w.fr.officers[0]).Envelope, wire.CodeHelloRequired},
 		{"not an envelope", []byte("{}"), wire.CodeMalformed},
 	} {

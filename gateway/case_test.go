@@ -145,10 +145,17 @@ func (s *story) packOf(size int) *bundle {
 	return b
 }
 
+// newID draws the id of a package.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return custody.PackageID(b)
+}
+
 // reserve asks for room for a package.
 func (s *story) reserve(c *wire.Client, b *bundle) {
 	s.t.Helper()
-	r, err := c.Reserve(s.t.Context(), wire.Reserve{Request: string(s.id()), Grant: s.grant.SHA256, PayloadSize: b.size})
+	r, err := c.Reserve(s.t.Context(), wire.Reserve{Package: newID(), Request: string(s.id()), Grant: s.grant.SHA256, PayloadSize: b.size})
 	check(s.t, err)
 	if r.PartSize != seal.PartSize {
 		s.t.Errorf("part size is %d", r.PartSize)

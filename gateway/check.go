@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"comity.example/comity/gateway/internal/fsck"
-	"comity.example/comity/gateway/objects"
 	"filippo.io/age"
 )
 
@@ -22,9 +21,8 @@ type CheckConfig struct {
 	// Folder is the folder of a store of package dir. If empty, Store is read.
 	Folder string
 
-	// Store is the store if it is of another package. Nothing that changes it is
-	// called.
-	Store objects.Store
+	// Store is the store if it is of another package.
+	Store CheckStore
 
 	// Lock is how long a deposited payload cannot be deleted. If zero, 30 days.
 	Lock time.Duration
@@ -45,6 +43,9 @@ type (
 	CheckFinding = fsck.Finding
 	CheckCode    = fsck.Code
 )
+
+// CheckStore is what a check needs of a store: nothing that changes it.
+type CheckStore = fsck.Store
 
 // Check recomputes the log, the records and the objects of a relay from its database
 // and its store, and names each difference. It changes nothing, and shares no code

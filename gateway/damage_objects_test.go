@@ -14,20 +14,20 @@ import (
 )
 
 var packageDamage = []damage{
-	{"state", func(d *damaged) { d.exec("UPDATE packages SET state = 'sealing' WHERE id = ?", d.of.received.id) }, one("deposit"), "entry 11"},
+	{"state", func(d *damaged) { d.exec("UPDATE packages SET state = 'sealing' WHERE id = ?", d.of.received.id) }, one("deposit"), "entry 12"},
 	{"rows missing", func(d *damaged) {
 		for _, table := range []string{"uploads WHERE package", "parts WHERE package", "packages WHERE id"} {
 			d.exec("DELETE FROM "+table+" = ?", d.of.received.id)
 		}
-	}, one("deposit"), "entry 11"},
+	}, one("deposit"), "entry 12"},
 	{"row missing", func(d *damaged) { d.exec("DELETE FROM packages WHERE id = ?", d.of.sealed.id) },
-		[]gateway.CheckCode{"package", "package", "deposit"}, "entry 14"},
+		[]gateway.CheckCode{"package", "package", "deposit"}, "entry 15"},
 	{"part of no package, before all", func(d *damaged) { d.exec("INSERT INTO parts VALUES ('2', 0, 1, zeroblob(32), '')") }, one("package"), "package 2"},
 	{"part of no package, after all", func(d *damaged) { d.exec("INSERT INTO parts VALUES ('~', 0, 1, zeroblob(32), '')") }, one("package"), "package ~"},
 	{"upload of no package, before all", func(d *damaged) { d.exec("INSERT INTO uploads VALUES ('2', 0, 'x', 'x', 1)") }, one("package"), "package 2"},
 	{"upload of no package, after all", func(d *damaged) { d.exec("INSERT INTO uploads VALUES ('~', 0, 'x', 'x', 1)") }, one("package"), "package ~"},
 	{"sealed without an entry", func(d *damaged) {
-		d.exec(`INSERT INTO packages SELECT ?, request, grant_sha256, agent, epoch, state, payload_size, parts, seal, created FROM packages WHERE id = ?`,
+		d.exec(`INSERT INTO packages SELECT ?, request, grant_sha256, agent, epoch, state, payload_size, parts, seal, created, touched FROM packages WHERE id = ?`,
 			custody.PackageID([16]byte{7}), d.of.sealed.id)
 	}, one("package"), custody.PackageID([16]byte{7})},
 	{"open made sealed", func(d *damaged) { d.exec("UPDATE packages SET state = 'sealed' WHERE id = ?", d.of.open.id) },

@@ -19,6 +19,9 @@ import (
 	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/dir"
+	"comity.example/comity/gateway/records"
+	"comity.example/comity/gateway/records/sqlite"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // damage is one sort of damage and what must be found of it: these findings and no
@@ -34,8 +37,8 @@ func one(c gateway.CheckCode) []gateway.CheckCode { return []gateway.CheckCode{c
 
 // TestFsck plants one damage of each sort in a relay that is otherwise whole.
 func TestFsck(t *testing.T) {
-	k := newChecked(t)
-	for _, list := range [][]damage{logDamage, treeDamage, publishedDamage, packageDamage, objectDamage} {
+	k := newChecked(newRelay(t))
+	for _, list := range [][]damage{logDamage, eventDamage, treeDamage, publishedDamage, packageDamage, objectDamage} {
 		for _, c := range list {
 			t.Run(c.name, func(t *testing.T) {
 				d := k.copyOf(t)
@@ -54,47 +57,102 @@ func TestFsck(t *testing.T) {
 	t.Run("old database", func(t *testing.T) { k.oldDatabase(t) })
 }
 
-// The entries of newChecked: relay, three roots and directories, request, review,
-// grant, acceptance, seal, unlock, release, seal, request, review.
+// The entries of newChecked: relay, probed, three roots and directories, request,
+// review, grant, acceptance, seal, unlock, release, seal, request, review, denied,
+// counted.
 const (
-	atReview = 8
-	atGrant  = 9
-	atSeal   = 11
-	atLast   = 16
+	atProbed  = 1
+	atReview  = 9
+	atGrant   = 10
+	atSeal    = 12
+	atDenied  = 18
+	atCounted = 19
+	atLast    = 19
 )
 
 var logDamage = []damage{
-	{"entry garbage", func(d *damaged) { d.exec("UPDATE entries SET entry = x'7b7d' WHERE idx = 9") }, one("entry"), "entry 9"},
-	{"envelope garbage", func(d *damaged) { d.exec("UPDATE entries SET envelope = x'7b7d' WHERE idx = 9") }, one("envelope"), "entry 9"},
+	{"entry garbage", func(d *damaged) { d.exec("UPDATE entries SET entry = x'7b7d' WHERE idx = 10") }, one("entry"), "entry 10"},
+	{"envelope garbage", func(d *damaged) { d.exec("UPDATE entries SET envelope = x'7b7d' WHERE idx = 10") }, one("envelope"), "entry 10"},
 	{"envelope of another entry", func(d *damaged) {
-		d.exec("UPDATE entries SET envelope = (SELECT envelope FROM entries WHERE idx = 9) WHERE idx = 10")
-	}, one("entry-statement"), "entry 10"},
-	{"carrier", func(d *damaged) { d.entry(atGrant, func(e *custody.Entry) { e.Via = "nl/agent/lab" }) }, one("leaf"), "entry 9"},
-	{"prev", func(d *damaged) { d.entry(atGrant, func(e *custody.Entry) { e.Prev[0] ^= 1 }) }, one("chain"), "entry 9"},
+		d.exec("UPDATE entries SET envelope = (SELECT envelope FROM entries WHERE idx = 10) WHERE idx = 11")
+	}, one("entry-statement"), "entry 11"},
+	{"carrier", func(d *damaged) { d.entry(atGrant, func(e *custody.Entry) { e.Via = "nl/agent/lab" }) }, one("leaf"), "entry 10"},
+	{"prev", func(d *damaged) { d.entry(atGrant, func(e *custody.Entry) { e.Prev[0] ^= 1 }) }, one("chain"), "entry 10"},
 	{"time", func(d *damaged) {
 		d.entry(atGrant, func(e *custody.Entry) { e.Time = statement.At(e.Time.Time().Add(-time.Hour)) })
-	}, one("time"), "entry 9"},
-	{"salt", func(d *damaged) { d.exec("UPDATE entries SET salt = zeroblob(32) WHERE idx = 9") }, one("leaf"), "entry 9"},
-	{"leaf", func(d *damaged) { d.exec("UPDATE entries SET leaf = zeroblob(56) WHERE idx = 9") }, one("leaf"), "entry 9"},
+	}, one("time"), "entry 10"},
+	{"salt", func(d *damaged) { d.exec("UPDATE entries SET salt = zeroblob(32) WHERE idx = 10") }, one("leaf"), "entry 10"},
+	{"leaf", func(d *damaged) { d.exec("UPDATE entries SET leaf = zeroblob(56) WHERE idx = 10") }, one("leaf"), "entry 10"},
 	{"leaf of another record", func(d *damaged) {
-		d.exec("UPDATE entries SET leaf = (SELECT leaf FROM entries WHERE idx = 15) WHERE idx = 7")
-	}, one("leaf"), "entry 7"},
-	{"kind column", func(d *damaged) { d.exec("UPDATE entries SET kind = 'refusal' WHERE idx = 9") }, one("entry-column"), "entry 9"},
-	{"record column", func(d *damaged) { d.exec("UPDATE entries SET record = 'authority/xx' WHERE idx = 9") }, one("entry-column"), "entry 9"},
-	{"statement column", func(d *damaged) { d.exec("UPDATE entries SET statement_sha256 = zeroblob(32) WHERE idx = 9") }, one("entry-column"), "entry 9"},
-	{"short salt", func(d *damaged) { d.exec("UPDATE entries SET salt = x'00' WHERE idx = 16") }, []gateway.CheckCode{"row", "entry-missing"}, "entry 16"},
-	{"entry missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 8") }, one("entry-missing"), "entry 8"},
-	{"first entry of a record missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 1") }, one("entry-missing"), "entry 1"},
-	{"last entry missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 16") }, one("entry-missing"), "entry 16"},
+		d.exec("UPDATE entries SET leaf = (SELECT leaf FROM entries WHERE idx = 16) WHERE idx = 8")
+	}, one("leaf"), "entry 8"},
+	{"kind column", func(d *damaged) { d.exec("UPDATE entries SET kind = 'refusal' WHERE idx = 10") }, one("entry-column"), "entry 10"},
+	{"record column", func(d *damaged) { d.exec("UPDATE entries SET record = 'authority/xx' WHERE idx = 10") }, one("entry-column"), "entry 10"},
+	{"statement column", func(d *damaged) { d.exec("UPDATE entries SET statement_sha256 = zeroblob(32) WHERE idx = 10") }, one("entry-column"), "entry 10"},
+	{"short salt", func(d *damaged) { d.exec("UPDATE entries SET salt = x'00' WHERE idx = 19") }, []gateway.CheckCode{"row", "entry-missing"}, "entry 19"},
+	{"entry missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 9") }, one("entry-missing"), "entry 9"},
+	{"first entry of a record missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 2") }, one("entry-missing"), "entry 2"},
+	{"last entry missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 19") }, one("entry-missing"), "entry 19"},
 	{"entry beyond", func(d *damaged) {
-		d.exec(`INSERT INTO entries SELECT 99, 'authority/xx', seq, kind, zeroblob(32), entry, envelope, salt, leaf FROM entries WHERE idx = 9`)
+		d.exec(`INSERT INTO entries SELECT 99, 'authority/xx', seq, kind, zeroblob(32), entry, envelope, salt, leaf FROM entries WHERE idx = 10`)
 	}, one("entry-stray"), "entry 99"},
-	{"pin", func(d *damaged) { d.exec("UPDATE pins SET fingerprint = zeroblob(32) WHERE authority = 'nl'") }, one("replay"), "entry 1"},
-	{"pin of one byte", func(d *damaged) { d.exec("UPDATE pins SET fingerprint = x'00' WHERE authority = 'nl'") }, []gateway.CheckCode{"row", "replay"}, "entry 1"},
+	{"pin", func(d *damaged) { d.exec("UPDATE pins SET fingerprint = zeroblob(32) WHERE authority = 'nl'") }, one("replay"), "entry 2"},
+	{"pin of one byte", func(d *damaged) { d.exec("UPDATE pins SET fingerprint = x'00' WHERE authority = 'nl'") }, []gateway.CheckCode{"row", "replay"}, "entry 2"},
 	{"party missing", func(d *damaged) {
 		d.exec("DELETE FROM parties WHERE record = ? AND authority = 'nl'", string(d.of.request))
 	}, one("party"), "record"},
 	{"party too many", func(d *damaged) { d.exec("INSERT INTO parties VALUES ('de', ?)", string(d.of.request)) }, one("party"), "record"},
+}
+
+var eventDamage = []damage{
+	{"event with an envelope", func(d *damaged) { d.unchecked("UPDATE entries SET envelope = x'7b7d' WHERE idx = 18") }, one("entry-statement"), "entry 18"},
+	{"event with a statement", func(d *damaged) {
+		d.unchecked("UPDATE entries SET statement_sha256 = zeroblob(32) WHERE idx = 18")
+	}, one("entry-column"), "entry 18"},
+	{"event of another kind", func(d *damaged) { d.exec("UPDATE entries SET kind = 'probed' WHERE idx = 18") }, one("entry-column"), "entry 18"},
+	{"event garbage", func(d *damaged) { d.exec("UPDATE entries SET entry = x'7b7d' WHERE idx = 1") }, one("entry"), "entry 1"},
+	{"statement without an envelope", func(d *damaged) {
+		d.exec("UPDATE entries SET envelope = x'', statement_sha256 = NULL WHERE idx = 10")
+	}, one("envelope"), "entry 10"},
+	{"statement without its hash", func(d *damaged) { d.unchecked("UPDATE entries SET statement_sha256 = NULL WHERE idx = 10") }, one("entry-column"), "entry 10"},
+	{"probe altered", func(d *damaged) { d.entry(atProbed, func(e *custody.Entry) { e.Event.Probed.LocksCompliance = true }) }, one("leaf"), "entry 1"},
+	{"denial altered", func(d *damaged) { d.entry(atDenied, func(e *custody.Entry) { e.Event.Denied.By = "fr/agent/desk" }) }, one("leaf"), "entry 18"},
+	{"count altered", func(d *damaged) { d.entry(atCounted, func(e *custody.Entry) { e.Event.Counted.Counts[0].Count++ }) }, one("leaf"), "entry 19"},
+	{"event missing", func(d *damaged) { d.exec("DELETE FROM entries WHERE idx = 1") }, one("entry-missing"), "entry 1"},
+	{"second denial in one hour", func(d *damaged) { d.deny("fr/agent/desk"); d.deny("fr/agent/desk") }, one("replay"), "entry 21"},
+	{"denial to a stranger", func(d *damaged) { d.deny("de/agent/lab") }, one("replay"), "entry 20"},
+}
+
+// unchecked is exec past the constraints of the table.
+func (d *damaged) unchecked(query string) {
+	d.t.Helper()
+	d.exec("PRAGMA ignore_check_constraints = 1; " + query)
+}
+
+// deny logs a denial to an agent as a relay does that does not ask the rules:
+// chain, leaf, hashes and head fit.
+func (d *damaged) deny(by custody.PartyID) {
+	d.t.Helper()
+	db, err := sqlite.Open(filepath.Join(d.dir, "relay.db"))
+	check(d.t, err)
+	defer db.Close()
+	check(d.t, db.Update(d.t.Context(), func(tx *records.Tx) error {
+		head, err := tx.Head()
+		check(d.t, err)
+		lines, err := tx.Lines(d.of.request, 0, head.Size)
+		check(d.t, err)
+		last := lines[len(lines)-1]
+		e, err := custody.ParseEntry(last.Entry) // of the honest denial, or of the one before
+		check(d.t, err)
+		e.Seq, e.Prev, e.Time, e.Event.Denied.By = last.Seq+1, last.Salted(), head.Last, by
+		l := custody.Line{Index: head.Size, Entry: e.Marshal(), Salt: statement.NewNonce()}
+		row := records.Entry{Line: l, Record: last.Record, Seq: e.Seq, Kind: e.Kind, Leaf: l.Leaf(lines[0].Statement, e.Seq)}
+		check(d.t, tx.Append(row))
+		head.Size++
+		head.Root, err = tlog.TreeHash(head.Size, tx.Hashes())
+		check(d.t, err)
+		return tx.SetHead(head)
+	}))
 }
 
 var treeDamage = []damage{
@@ -155,34 +213,34 @@ func (d *damaged) put(key string, data []byte) {
 }
 
 var publishedDamage = []damage{
-	{"tile", func(d *damaged) { d.flip(d.path("log/tile/0/000.p/17", "@object"), 1) }, one("tile"), "log/tile/0/000.p/17"},
-	{"bundle", func(d *damaged) { d.flip(d.path("log/tile/entries/000.p/17", "@object"), 1) }, one("tile"), "entries/000.p/17"},
+	{"tile", func(d *damaged) { d.flip(d.path("log/tile/0/000.p/20", "@object"), 1) }, one("tile"), "log/tile/0/000.p/20"},
+	{"bundle", func(d *damaged) { d.flip(d.path("log/tile/entries/000.p/20", "@object"), 1) }, one("tile"), "entries/000.p/20"},
 	{"older tile", func(d *damaged) { d.flip(d.path("log/tile/0/000.p/8", "@object"), 1) }, one("tile"), "log/tile/0/000.p/8"},
-	{"tile missing", func(d *damaged) { d.remove("log/tile/entries/000.p/17") }, one("tile-missing"), "entries/000.p/17"},
-	{"tile of a larger tree", func(d *damaged) { d.put("log/tile/0/000.p/18", make([]byte, 18*32)) }, one("tile-beyond"), "000.p/18"},
+	{"tile missing", func(d *damaged) { d.remove("log/tile/entries/000.p/20") }, one("tile-missing"), "entries/000.p/20"},
+	{"tile of a larger tree", func(d *damaged) { d.put("log/tile/0/000.p/21", make([]byte, 21*32)) }, one("tile-beyond"), "000.p/21"},
 	{"file in the log", func(d *damaged) { d.put("log/tile/0/0", nil) }, one("orphan"), "log/tile/0/0"},
 	{"old checkpoint", func(d *damaged) { d.put("log/checkpoint", d.of.old) }, one("behind"), "log/checkpoint"},
-	{"foreign checkpoint", func(d *damaged) { d.put("log/checkpoint", d.foreign(17)) }, one("stored-checkpoint"), "log/checkpoint"},
-	{"forked checkpoint", func(d *damaged) { d.put("log/checkpoint", d.own(17)) }, one("stored-checkpoint"), "log/checkpoint"},
-	{"checkpoint ahead", func(d *damaged) { d.put("log/checkpoint", d.own(18)) }, one("ahead"), "log/checkpoint"},
+	{"foreign checkpoint", func(d *damaged) { d.put("log/checkpoint", d.foreign(20)) }, one("stored-checkpoint"), "log/checkpoint"},
+	{"forked checkpoint", func(d *damaged) { d.put("log/checkpoint", d.own(20)) }, one("stored-checkpoint"), "log/checkpoint"},
+	{"checkpoint ahead", func(d *damaged) { d.put("log/checkpoint", d.own(21)) }, one("ahead"), "log/checkpoint"},
 	{"checkpoint missing", func(d *damaged) { d.remove("log/checkpoint") }, one("stored-checkpoint"), "log/checkpoint"},
-	{"copy missing", func(d *damaged) { d.remove("records/0000000000/0000000000000009.1") }, one("copy-missing"), "entry 9"},
-	{"last copy missing", func(d *damaged) { d.remove("records/0000000000/0000000000000016.1") }, one("copy-missing"), "entry 16"},
+	{"copy missing", func(d *damaged) { d.remove("records/0000000000/0000000000000010.1") }, one("copy-missing"), "entry 10"},
+	{"last copy missing", func(d *damaged) { d.remove("records/0000000000/0000000000000019.1") }, one("copy-missing"), "entry 19"},
 	{"copy of another index", func(d *damaged) {
-		d.edit(d.path("records/0000000000/0000000000000009.1", "@object"), func(b []byte) []byte { b[256+7] ^= 1; return b })
-	}, one("copy"), "0000000000000009.1"},
-	{"copy of other bytes", func(d *damaged) { d.flip(d.path("records/0000000000/0000000000000009.1", "@object"), 20) }, one("copy"), "0000000000000009.1"},
+		d.edit(d.path("records/0000000000/0000000000000010.1", "@object"), func(b []byte) []byte { b[256+7] ^= 1; return b })
+	}, one("copy"), "0000000000000010.1"},
+	{"copy of other bytes", func(d *damaged) { d.flip(d.path("records/0000000000/0000000000000010.1", "@object"), 20) }, one("copy"), "0000000000000010.1"},
 	{"copy of another line", func(d *damaged) {
-		e := custody.Line{Index: 9, Entry: d.blob("SELECT entry FROM entries WHERE idx = 9"), Envelope: d.blob("SELECT envelope FROM entries WHERE idx = 9")}
-		d.put("records/0000000000/0000000000000009.1", d.copies(e))
-	}, one("copy"), "0000000000000009.1"},
-	{"copy of a shorter line", func(d *damaged) { d.put("records/0000000000/0000000000000009.1", d.copies(custody.Line{Index: 9})) },
-		one("copy"), "0000000000000009.1"},
-	{"copy of no entry", func(d *damaged) { d.put("records/0000000000/0000000000000099.1", d.copies(custody.Line{Index: 99})) },
+		e := custody.Line{Index: 10, Entry: d.blob("SELECT entry FROM entries WHERE idx = 10"), Envelope: d.blob("SELECT envelope FROM entries WHERE idx = 10")}
+		d.put("records/0000000000/0000000000000010.1", d.copies(e))
+	}, one("copy"), "0000000000000010.1"},
+	{"copy of a shorter line", func(d *damaged) { d.put("records/0000000000/0000000000000010.1", d.copies(custody.Line{Index: 10})) },
+		one("copy"), "0000000000000010.1"},
+	{"copy of no entry", func(d *damaged) { d.put("records/0000000000/0000000000000099.1", d.copies(custody.Line{Index: 109})) },
 		one("copy-beyond"), "0000000000000099.1"},
 	{"copy cut", func(d *damaged) {
-		d.edit(d.path("records/0000000000/0000000000000009.1", "@object"), func(b []byte) []byte { return b[:len(b)-1] })
-	}, one("unreadable"), "0000000000000009.1"},
+		d.edit(d.path("records/0000000000/0000000000000010.1", "@object"), func(b []byte) []byte { return b[:len(b)-1] })
+	}, one("unreadable"), "0000000000000010.1"},
 	{"file in the records", func(d *damaged) { d.put("records/x", nil) }, one("orphan"), "records/x"},
 }
 
@@ -275,14 +333,14 @@ func (d *damaged) files() string {
 // without --deep the store's checksums.
 func (k *checked) needsNoKey(t *testing.T) {
 	d := k.copyOf(t)
-	d.flip(d.path("records/0000000000/0000000000000009.1", "@object"), 20)
+	d.flip(d.path("records/0000000000/0000000000000010.1", "@object"), 20)
 	d.flip(d.path(d.payload(), "@object/@data"), 1)
 	r := d.check(nil)
 	d.finds("not opened", r)
 	if r.Counts.Opened != 0 || r.Counts.Reread != 0 || r.Counts.Copies != d.of.entries {
 		t.Errorf("counts %+v", r.Counts)
 	}
-	d.put("records/0000000000/0000000000000009.1", d.copies(custody.Line{Index: 9}))
+	d.put("records/0000000000/0000000000000010.1", d.copies(custody.Line{Index: 10}))
 	d.finds("copy of another size", d.check(nil), "copy")
 }
 

@@ -14,6 +14,9 @@ import (
 // formOverhead is what the boundaries and part headers of a form may take.
 const formOverhead = 16 << 10
 
+// maxBoundary is the longest boundary (RFC 2046, section 5.1.1).
+const maxBoundary = 70
+
 // field is one file part of a form.
 type field struct {
 	name string
@@ -35,11 +38,12 @@ func formSize(fields ...field) int64 {
 // limits, and the route's, bound them.
 func readForm(r *http.Request, fields ...field) (map[string][]byte, error) {
 	mt, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mt != "multipart/form-data" || params["boundary"] == "" {
+	boundary := params["boundary"]
+	if err != nil || mt != "multipart/form-data" || boundary == "" || len(boundary) > maxBoundary {
 		return nil, wire.NewProblem(wire.CodeMalformed, "the body must be multipart/form-data")
 	}
 	form := map[string][]byte{}
-	parts := multipart.NewReader(r.Body, params["boundary"])
+	parts := multipart.NewReader(r.Body, boundary)
 	for {
 		p, err := parts.NextRawPart()
 		if err == io.EOF {

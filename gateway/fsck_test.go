@@ -41,7 +41,7 @@ func (w *world) recovering(c *gateway.CheckConfig) {
 // clean checks that nothing is found, as thoroughly as can be.
 func (w *world) clean() *gateway.CheckReport {
 	w.t.Helper()
-	r := w.check(w.recovering)
+	r := w.check(w.thorough)
 	w.finds("clean relay", r)
 	n := r.Counts
 	if n.Entries == 0 || n.Replayed != n.Entries || n.Copies != n.Entries || n.Opened < n.Entries || n.Checkpoints == 0 || n.Tiles == 0 {
@@ -74,10 +74,10 @@ type checked struct {
 	old                            []byte // a checkpoint before the last one
 }
 
-// newChecked makes the relay of the tests of damage.
-func newChecked(t *testing.T) *checked {
+// newChecked makes the relay of the tests of damage, of a new one that runs.
+func newChecked(w *world) *checked {
+	t := w.t
 	t.Helper()
-	w := newRelay(t)
 	s := w.agreed()
 	s.accepted()
 	c := w.as(w.nl.lab)
@@ -101,6 +101,8 @@ func newChecked(t *testing.T) *checked {
 		}
 	}
 	k.propose()
+	_, err = w.as(w.fr.lab).Reserve(t.Context(), wire.Reserve{Package: newID(), Request: string(s.id()), Grant: s.grant.SHA256, PayloadSize: 100})
+	refused(t, "room for the asking party", err, custody.CodeSenderNotGranted)
 	w.stop()
 	k.entries = w.clean().Counts.Entries
 	return k

@@ -8,8 +8,14 @@
 // whether a relay is honest replays its log.
 //
 // The parts are internal: admit decides who asks, ledger writes the log, ingest
-// takes packages in, deliver hands them out. This package joins them to the
-// routes of the protocol.
+// takes packages in, deliver hands them out, tally counts what was refused. This
+// package joins them to the routes of the protocol.
+//
+// What the rule book refuses to a party of a request becomes an entry of its
+// record before it is answered. Every refusal is counted, and the counts of an
+// hour become an entry of the relay's own record when it is over, or when the
+// relay is closed; a crash loses the counts of the running hour, and of hours
+// that the store or the database would not take yet.
 package gateway
 
 import (
@@ -31,6 +37,7 @@ import (
 	"comity.example/comity/gateway/internal/deliver"
 	"comity.example/comity/gateway/internal/ingest"
 	"comity.example/comity/gateway/internal/ledger"
+	"comity.example/comity/gateway/internal/tally"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/link"
@@ -41,6 +48,10 @@ import (
 // ErrHistory means that the database and the store are not of one history: going
 // on would sign a second version of the log. The error says what does not fit.
 var ErrHistory = errors.New("the log does not fit the store")
+
+// ErrEmptied means, besides ErrHistory, that the store has nothing of the log at all,
+// and that packages or annexes were in it: it is not mounted, or it is another one.
+var ErrEmptied = ledger.ErrEmptied
 
 // Config is a relay, ready to run. It must not be modified after New.
 type Config struct {
@@ -80,6 +91,14 @@ type Config struct {
 	// MaxConns bounds the open connections. If zero, 1024.
 	MaxConns int
 
+	// Memory bounds, in bytes, what the bodies and answers of all requests together
+	// hold in memory. If zero, 256 MiB.
+	Memory int64
+
+	// Windows bounds, in bytes, by how much all QUIC connections together may raise
+	// their receive windows beyond the initial 192 KiB each. If zero, 512 MiB.
+	Windows int64
+
 	// Now is the relay's clock. If nil, time.Now.
 	Now func() time.Time
 
@@ -99,17 +118,28 @@ type Gateway struct {
 	// verify, so strangers wait for each other.
 	publishing chan struct{}
 
+	// annexes is held for reading from the moment an annex is in the store until a
+	// row binds it, and for writing to remove one that no row binds.
+	annexes sync.RWMutex
+
 	server  *link.Server // nil before Listen
 	closing chan struct{}
 	close   sync.Once
+
+	tally    *tally.Tally  // of refusals
+	counting chan struct{} // has room for one: hours are over
+
+	stopTending context.CancelFunc // ends what start began in the background
+	tending     sync.WaitGroup
 }
 
 // New opens a relay on its database and store: it publishes what an earlier
 // process committed, files the descriptor, and drives on what was left half-done.
 // It listens to nothing yet. The context bounds the opening.
 func New(ctx context.Context, cfg *Config) (*Gateway, error) {
-	g := &Gateway{cfg: *cfg, publishing: make(chan struct{}, 1), closing: make(chan struct{})}
+	g := &Gateway{cfg: *cfg, publishing: make(chan struct{}, 1), closing: make(chan struct{}), counting: make(chan struct{}, 1)}
 	g.defaults()
+	g.tally = tally.New(g.cfg.Now)
 	d, err := g.descriptor()
 	if err != nil {
 		return nil, err
@@ -117,7 +147,7 @@ func New(ctx context.Context, cfg *Config) (*Gateway, error) {
 	g.ledger, err = ledger.Open(ctx, ledger.Config{
 		DB: cfg.DB, Store: cfg.Store, Origin: cfg.Origin, LogKey: cfg.LogKey, Recovery: cfg.Recovery, Now: g.cfg.Now, Logger: g.cfg.Logger,
 	})
-	if errors.Is(err, ledger.ErrAhead) || errors.Is(err, ledger.ErrFork) || errors.Is(err, ledger.ErrLogKey) {
+	if errors.Is(err, ledger.ErrAhead) || errors.Is(err, ledger.ErrFork) || errors.Is(err, ledger.ErrLogKey) || errors.Is(err, ErrEmptied) {
 		return nil, fmt.Errorf("%w: %w", ErrHistory, err)
 	}
 	if err != nil {
@@ -187,6 +217,9 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	if !bytes.Equal(g.ledger.Relay(), g.cfg.Descriptor) {
 		return errors.New("filing the relay's descriptor: the log holds a newer one")
 	}
+	if err := g.fileProbe(ctx); err != nil {
+		return fmt.Errorf("filing what the store enforces: %w", err)
+	}
 	g.ingest = ingest.New(ingest.Config{
 		DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Lock: g.cfg.Lock, MinFree: g.cfg.MinFree, Now: g.cfg.Now, Logger: g.cfg.Logger,
 	})
@@ -196,9 +229,19 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	g.deliver = deliver.New(deliver.Config{DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Now: g.cfg.Now})
 	var err error
 	g.door, err = admit.New(admit.Config{
-		Origin: g.cfg.Origin, Key: g.cfg.Key, View: g.ledger.View, Now: g.cfg.Now, Logger: g.cfg.Logger, Routes: g.routes(),
+		Origin: g.cfg.Origin, Key: g.cfg.Key, View: g.ledger.View, Now: g.cfg.Now, Logger: g.cfg.Logger, Routes: g.routes(), Memory: g.cfg.Memory,
+		Refused: g.refused,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	g.removeExpired(ctx)
+	tend, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.stopTending = stop
+	g.tending.Go(func() { g.ingest.Tend(tend) })
+	g.tending.Go(func() { g.count(tend) })
+	g.tending.Go(func() { g.expire(tend) })
+	return nil
 }
 
 // Handler returns the http.Handler of all routes. It answers requests that came
@@ -226,7 +269,8 @@ func (g *Gateway) Descriptor() (*custody.Relay, error) {
 // Listen opens the sockets. Connections are taken from Serve on.
 func (g *Gateway) Listen() error {
 	s, err := link.Listen(link.ServerConfig{
-		Addr: g.cfg.Listen, Certificate: g.cfg.Certificate, Handler: g.door, Logger: g.cfg.Logger, MaxConns: g.cfg.MaxConns,
+		Addr: g.cfg.Listen, Certificate: g.cfg.Certificate, Handler: g.door, Logger: g.cfg.Logger,
+		MaxConns: g.cfg.MaxConns, WindowBudget: uint64(max(0, g.cfg.Windows)),
 	})
 	if err != nil {
 		return err
@@ -247,17 +291,24 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	// Long polls must not hold the end up.
 	stop := context.AfterFunc(ctx, func() { close(g.closing) })
 	defer stop()
-	return g.server.Serve(ctx)
+	err := g.server.Serve(ctx)
+	g.cfg.Logger.Info("stopped", "panics", g.door.Panics()) // other than 0 is a bug to report
+	return err
 }
 
-// Close ends the relay: sockets first, then the ledger after the entries that it
-// is working on. A second call does nothing.
+// Close ends the relay: sockets first, then the counts of the running hour are
+// filed, then the ledger ends after the entries that it is working on. A second
+// call does nothing.
 func (g *Gateway) Close() error {
 	var err error
 	g.close.Do(func() {
 		if g.server != nil {
 			err = g.server.Close()
 		}
+		g.stopTending()
+		g.tending.Wait()
+		g.tally.End()
+		g.fileCounts(context.Background())
 		g.ledger.Close()
 	})
 	return err

@@ -10,6 +10,7 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
 	"comity.example/comity/gateway/internal/ingest"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/internal/wire"
 )
 
@@ -133,7 +134,11 @@ func (g *Gateway) getHead(w http.ResponseWriter, r *http.Request, who admit.Prin
 	if err != nil {
 		return err
 	}
-	return admit.WriteBytes(w, wire.TypeBytes, b)
+	if err := admit.WriteBytes(w, wire.TypeBytes, b); err != nil {
+		return err
+	}
+	ledger.Crash(ledger.HeadAnswered)
+	return nil
 }
 
 func (g *Gateway) getInner(w http.ResponseWriter, r *http.Request, who admit.Principal) error {
@@ -141,7 +146,11 @@ func (g *Gateway) getInner(w http.ResponseWriter, r *http.Request, who admit.Pri
 	if err != nil {
 		return err
 	}
-	return admit.WriteBytes(w, wire.TypeBytes, b)
+	if err := admit.WriteBytes(w, wire.TypeBytes, b); err != nil {
+		return err
+	}
+	ledger.Crash(ledger.InnerAnswered)
+	return nil
 }
 
 // getPayload answers with one range of the payload, or with all of it.

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
 )
@@ -17,6 +19,10 @@ import (
 const (
 	proposalLife = 7 * 24 * time.Hour
 	maxProposals = 200 // open at once, of one authority
+
+	// maxProposalBytes bounds their envelopes together: the list of them is one
+	// answer, in base64 inside JSON, of at most wire.MaxJSON.
+	maxProposalBytes = 5 << 20
 )
 
 // errChanged says that a proposal got another signature meanwhile.
@@ -34,12 +40,10 @@ func (g *Gateway) postProposal(w http.ResponseWriter, r *http.Request, who admit
 		return malformed(err)
 	}
 	if s.Header.By != who.Authority() {
-		return wire.Refusal(custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"})
+		d := custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"}
+		return admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 	}
 	if err := g.proposable(r.Context(), who, s); err != nil {
-		return err
-	}
-	if err := g.keepAnnex(r.Context(), who, s, form["annex"]); err != nil {
 		return err
 	}
 	p := records.Proposal{
@@ -49,7 +53,7 @@ func (g *Gateway) postProposal(w http.ResponseWriter, r *http.Request, who admit
 	if ref, ok := s.Annex(); ok {
 		p.Annex = ref.SHA256
 	}
-	if err := g.insertProposal(r.Context(), p); !errors.Is(err, errChanged) {
+	if err := g.keepProposal(r.Context(), who, s, p, form["annex"]); !errors.Is(err, errChanged) {
 		if err != nil {
 			return err
 		}
@@ -58,11 +62,48 @@ func (g *Gateway) postProposal(w http.ResponseWriter, r *http.Request, who admit
 	return g.cosign(w, r, who, s.SHA256, s.Envelope)
 }
 
+// keepProposal stores a proposal and, before it, its annex, or returns errChanged if
+// the proposal is there. It looks for room before it writes 16 MiB: what is refused
+// afterwards, because others came at the same time, leaves its annex behind, unbound
+// and readable by nobody, as a crash in between does.
+func (g *Gateway) keepProposal(ctx context.Context, who admit.Principal, s *custody.Statement, p records.Proposal, annex []byte) error {
+	if err := g.space(int64(len(annex))); err != nil {
+		return err
+	}
+	g.annexes.RLock()
+	defer g.annexes.RUnlock()
+	err := g.cfg.DB.View(ctx, func(tx *records.Tx) error { return g.proposalRoom(tx, p) })
+	if err != nil && !errors.Is(err, errChanged) {
+		return err
+	}
+	if err := g.keepAnnex(ctx, who, s, annex); err != nil {
+		return err
+	}
+	return g.insertProposal(ctx, p)
+}
+
+// space refuses what would eat into the space that the relay keeps free, as far as
+// the store knows it.
+func (g *Gateway) space(bytes int64) error {
+	s, ok := g.cfg.Store.(objects.Spacer)
+	if !ok || bytes == 0 {
+		return nil
+	}
+	free, err := s.Free()
+	if err != nil {
+		return fmt.Errorf("measuring free space: %v", err)
+	}
+	if free-g.cfg.MinFree < bytes {
+		return wire.NewProblem(wire.CodeStorage, "")
+	}
+	return nil
+}
+
 // proposable refuses what more signatures could not make acceptable.
 func (g *Gateway) proposable(ctx context.Context, who admit.Principal, s *custody.Statement) error {
 	d, err := g.decide(ctx, who, s)
 	if err == nil && d.Code == custody.CodeDuplicate {
-		err = wire.Refusal(d)
+		err = admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 	}
 	return err
 }
@@ -70,23 +111,47 @@ func (g *Gateway) proposable(ctx context.Context, who admit.Principal, s *custod
 // insertProposal adds a proposal, or returns errChanged if it is there.
 func (g *Gateway) insertProposal(ctx context.Context, p records.Proposal) error {
 	return g.cfg.DB.Update(ctx, func(tx *records.Tx) error {
-		if err := tx.DeleteExpired(statement.At(g.cfg.Now())); err != nil {
+		if err := g.proposalRoom(tx, p); err != nil {
 			return err
 		}
-		if _, err := tx.Proposal(p.SHA256); err == nil {
-			return errChanged
-		} else if !errors.Is(err, records.ErrNotFound) {
+		if err := tx.DeleteProposal(p.SHA256); err != nil { // one that has expired
 			return err
-		}
-		list, err := tx.Proposals(p.Authority)
-		if err != nil {
-			return err
-		}
-		if len(list) >= maxProposals {
-			return wire.NewProblem(wire.CodeBusy, "the authority has too many open proposals")
 		}
 		return tx.PutProposal(p)
 	})
+}
+
+// proposalRoom says whether a proposal may be added: errChanged if it is there. The
+// statement may have been filed since the rules were asked, and nothing would remove
+// its proposal then.
+func (g *Gateway) proposalRoom(tx *records.Tx, p records.Proposal) error {
+	if _, err := tx.ByStatement(p.SHA256); err == nil {
+		d := custody.Decision{Code: custody.CodeDuplicate, Rule: "once"}
+		return admit.Deny(p.Record, custody.ActStatement, d, custody.CodeNoSuchRequest)
+	} else if !errors.Is(err, records.ErrNotFound) {
+		return err
+	}
+	old, err := tx.Proposal(p.SHA256)
+	if err == nil && g.cfg.Now().Before(old.Expires.Time()) {
+		return errChanged
+	}
+	if err != nil && !errors.Is(err, records.ErrNotFound) {
+		return err
+	}
+	return bounded(tx, p)
+}
+
+// bounded refuses one proposal, or one signature, more than the list of an authority
+// may hold. What has expired counts until the sweep of the hour.
+func bounded(tx *records.Tx, p records.Proposal) error {
+	n, bytes, err := tx.ProposalUsage(p.Authority, p.SHA256)
+	if err != nil {
+		return err
+	}
+	if n >= maxProposals || bytes+int64(len(p.Envelope)) > maxProposalBytes {
+		return wire.NewProblem(wire.CodeBusy, "the authority has too many open proposals")
+	}
+	return nil
 }
 
 func (g *Gateway) getProposals(w http.ResponseWriter, r *http.Request, who admit.Principal) error {
@@ -163,13 +228,24 @@ func (g *Gateway) tryCosign(ctx context.Context, who admit.Principal, sha custod
 		return p, err
 	}
 	p.Envelope = s.Envelope
-	return p, g.cfg.DB.Update(ctx, func(tx *records.Tx) error {
-		now, err := tx.Proposal(sha)
-		if err != nil {
+	return p, g.replaceProposal(ctx, p, before)
+}
+
+// replaceProposal puts an envelope in the place of the one that was there before,
+// unless another agent came between. One that was filed meanwhile is gone.
+func (g *Gateway) replaceProposal(ctx context.Context, p records.Proposal, before []byte) error {
+	return g.cfg.DB.Update(ctx, func(tx *records.Tx) error {
+		now, err := tx.Proposal(p.SHA256)
+		switch {
+		case errors.Is(err, records.ErrNotFound):
+			return wire.NewProblem(wire.CodeNotFound, "")
+		case err != nil:
 			return err
-		}
-		if !bytes.Equal(now.Envelope, before) {
+		case !bytes.Equal(now.Envelope, before):
 			return errChanged
+		}
+		if err := bounded(tx, p); err != nil {
+			return err
 		}
 		return tx.PutProposal(p)
 	})

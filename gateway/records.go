@@ -11,7 +11,6 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
 	"comity.example/comity/gateway/internal/ledger"
-	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
 )
 
@@ -37,7 +36,7 @@ func (g *Gateway) party(ctx context.Context, who admit.Principal, id custody.Rec
 		return err
 	}
 	if !d.Allowed() {
-		return admit.Hide(d, custody.CodeNoSuchRequest)
+		return admit.Deny(id, custody.ActRecord, d, custody.CodeNoSuchRequest)
 	}
 	return nil
 }
@@ -130,35 +129,15 @@ func (g *Gateway) getDirectory(w http.ResponseWriter, r *http.Request, _ *admit.
 		if err != nil {
 			return err
 		}
-		if directory, err = g.directoryOf(r.Context(), name, version); err != nil {
+		directory, err = g.ledger.Directory(r.Context(), name, version)
+		if errors.Is(err, ledger.ErrNoRecord) {
+			return wire.NewProblem(wire.CodeNotFound, "")
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return admit.WriteJSON(w, wire.AuthorityState{Roots: roots, Directory: directory})
-}
-
-func (g *Gateway) directoryOf(ctx context.Context, name string, version int64) ([]byte, error) {
-	var lines []records.Entry
-	err := g.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
-		lines, err = tx.Lines(custody.AuthorityRecord(name), 0, g.ledger.Size())
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range lines {
-		if l.Kind != custody.KindDirectory {
-			continue
-		}
-		s, err := custody.ParseStatement(l.Envelope)
-		if err != nil {
-			return nil, err
-		}
-		if s.Body.(*custody.Directory).Version == version {
-			return l.Envelope, nil
-		}
-	}
-	return nil, wire.NewProblem(wire.CodeNotFound, "")
 }
 
 func (g *Gateway) getCheckpoint(w http.ResponseWriter, _ *http.Request, _ *admit.Principal) error {

@@ -4,15 +4,20 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"syscall"
 	"testing"
 
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
+	"comity.example/comity/gateway"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/dir"
 	"comity.example/comity/gateway/records"
@@ -40,7 +45,16 @@ func TestMain(m *testing.M) {
 func runRelay(folder string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	g, closeAll, err := openRelay(ctx, folder)
+	var changes []func(*gateway.Config)
+	if _, err := os.Stat(filepath.Join(folder, bucketFile)); err == nil {
+		b, err := openBucket(ctx, folder)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		changes = append(changes, func(c *gateway.Config) { c.Store = b })
+	}
+	g, closeAll, err := openRelay(ctx, folder, changes...)
 	if err != nil {
 		return err
 	}
@@ -54,12 +68,33 @@ func runRelay(folder string) error {
 }
 
 // startApart runs the relay in a process that kills itself at a point. The function
-// returned waits until it is dead.
-func (w *world) startApart(point string) (died func()) {
+// returned waits until it is dead, by that signal and no other end.
+func (w *world) startApart(point ledger.Point) (died func()) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	died, ready := w.launch(point)
+	if !ready {
+		w.t.Fatalf("the relay died at %s before it served", point)
+	}
+	return died
+}
+
+// dieStarting runs the relay in a process that kills itself at a point before it
+// serves: while it finishes what an earlier one left.
+func (w *world) dieStarting(point ledger.Point) {
+	w.t.Helper()
+	died, ready := w.launch(point)
+	if ready {
+		w.t.Fatalf("the relay came past %s and serves", point)
+	}
+	died()
+}
+
+// launch runs the relay in a process of its own until it serves or is dead.
+func (w *world) launch(point ledger.Point) (died func(), ready bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 10*patience) // from its start to its death
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), folderVariable+"="+w.dir, "COMITY_CRASH_AT="+point)
+	cmd.Env = append(os.Environ(), folderVariable+"="+w.dir, ledger.CrashVariable+"="+string(point))
 	cmd.Stderr = os.Stderr
 	_, err := cmd.StdinPipe()
 	check(w.t, err)
@@ -67,26 +102,37 @@ func (w *world) startApart(point string) (died func()) {
 	check(w.t, err)
 	check(w.t, cmd.Start())
 	line, err := bufio.NewReader(out).ReadString('\n')
-	check(w.t, err)
-	w.addr = line[:len(line)-1]
+	if ready = err == nil; ready {
+		w.addr = line[:len(line)-1]
+	}
 	w.stop = func() { cancel(); cmd.Wait() }
 	return func() {
 		w.t.Helper()
 		err := cmd.Wait()
-		if err == nil || ctx.Err() != nil {
-			w.t.Fatalf("the relay did not die at %s: %v", point, err)
+		if ctx.Err() != nil || !killed(err) {
+			w.t.Fatalf("the relay did not kill itself at %s: %v", point, err)
 		}
 		cancel()
 		w.stop = func() {}
+	}, ready
+}
+
+// killed reports whether a process ended by SIGKILL. Windows does not tell.
+func killed(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
 	}
+	s, ok := exit.Sys().(syscall.WaitStatus)
+	return runtime.GOOS == "windows" || ok && s.Signaled() && s.Signal() == syscall.SIGKILL
 }
 
 // TestCrashDuringDeposit kills the relay at each step between the seal and its
 // proof. After the next start there is one deposit, its payload is locked, and the
 // sender gets the proof by asking again.
 func TestCrashDuringDeposit(t *testing.T) {
-	for _, point := range []string{"ingest/after-seal-frozen", "ingest/after-complete", "ingest/after-submit"} {
-		t.Run(filepath.Base(point), func(t *testing.T) {
+	for _, point := range []ledger.Point{ledger.SealFrozen, ledger.SealReadBack, ledger.SealEntry} {
+		t.Run(filepath.Base(string(point)), func(t *testing.T) {
 			w := newRelay(t)
 			s := w.agreed()
 			c := w.as(w.nl.lab)
@@ -157,7 +203,7 @@ func TestCrashAfterUnlock(t *testing.T) {
 	s.after = s.proven(p, s.request.SHA256)
 	unlock := s.unlockOf(b, p.Checkpoint)
 	w.stop()
-	died := w.startApart("ingest/after-unlock")
+	died := w.startApart(ledger.UnlockEntry)
 	if _, err := w.over(w.nl.lab, link.H2).Unlock(t.Context(), b.id, unlock.Envelope, b.head, b.inner); err == nil {
 		t.Error("the relay answered after its death")
 	}
@@ -240,8 +286,9 @@ func TestRefusedAtTheEnd(t *testing.T) {
 	w.clean()
 }
 
-// TestUnfinishedReservation: a reservation that nobody was told of is given up at
-// the next start, and does not use the grant up.
+// TestUnfinishedReservation: a process died after the row of a reservation. The next
+// start makes the reservation whole; its sender, who was not told, asks again and
+// gets it, or gives it up, and it does not use the grant up.
 func TestUnfinishedReservation(t *testing.T) {
 	w := newRelay(t)
 	s := w.agreed()
@@ -249,12 +296,21 @@ func TestUnfinishedReservation(t *testing.T) {
 	id := custody.PackageID([16]byte{1, 2, 3})
 	w.database(func(tx *records.Tx) error {
 		return tx.InsertPackage(records.Package{ID: id, Request: string(s.id()), Grant: s.grant.SHA256, Agent: w.nl.lab.id, Epoch: 1,
-			State: records.Open, PayloadSize: seal.PayloadSize(100 << 20), Parts: 13, Created: now()})
+			State: records.Open, PayloadSize: seal.PayloadSize(90 << 20), Parts: 13, Created: now()})
 	})
 	w.start()
 	c := w.as(w.nl.lab)
-	_, err := c.Package(t.Context(), id)
-	refused(t, "package of an unfinished reservation", err, custody.CodeNoSuchPackage)
+	st, err := c.Package(t.Context(), id)
+	check(t, err)
+	if st.State != wire.StateOpen {
+		t.Errorf("it is %s", st.State)
+	}
+	r, err := c.Reserve(t.Context(), wire.Reserve{Package: id, Request: string(s.id()), Grant: s.grant.SHA256, PayloadSize: seal.PayloadSize(90 << 20)})
+	check(t, err)
+	if r.Package != id || r.Epoch != 2 {
+		t.Errorf("asked again: %+v", r)
+	}
+	check(t, c.Abandon(t.Context(), id, r.Epoch))
 	s.reserve(c, &bundle{size: seal.PayloadSize(80 << 20)})
 	w.stop()
 	w.clean()
@@ -270,7 +326,7 @@ func TestSecondStart(t *testing.T) {
 	check(t, c.PutPart(t.Context(), b.id, b.epoch, 1, b.sums[1], b.parts[1]))
 	w.stop()
 	g := w.start()
-	if g.Size() != 10 { // descriptor, three roots and directories, request, review, grant
+	if g.Size() != 11 { // descriptor, probed, three roots and directories, request, review, grant
 		t.Errorf("the log has %d entries", g.Size())
 	}
 	c = w.as(w.nl.lab)

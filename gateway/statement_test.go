@@ -1,78 +1,17 @@
 package gateway_test
 
 import (
-	"strings"
 	"testing"
 
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/wire"
 )
 
-// TestThirdState: what others do is answered to an agent of another State, byte
-// for byte, as if it did not exist.
-func TestThirdState(t *testing.T) {
-	w := newRelay(t)
-	s := w.agreed()
-	sender := w.as(w.nl.lab)
-	b := s.pack()
-	s.reserve(sender, b)
-	s.upload(sender, b)
-	b.seal = sign(t, s.sealBody(b), w.nl.lab.key)
-	_, err := sender.Seal(t.Context(), b.id, b.epoch, b.seal.Envelope)
-	check(t, err)
-
-	c, conn := w.raw(w.de.desk)
-	nobody := strings.Repeat("a", 26)
-	zeros := strings.Repeat("0", 64)
-	for _, row := range []struct {
-		method, there, nowhere string
-		body                   []byte
-		want                   custody.Code
-	}{
-		{"GET", "/v1/records/" + string(s.id()), "/v1/records/" + nobody, nil, custody.CodeNoSuchRequest},
-		{"GET", "/v1/records/" + string(s.id()) + "?size=3", "/v1/records/" + nobody + "?size=3", nil, custody.CodeNoSuchRequest},
-		{"GET", "/v1/annexes/" + sum(s.annexes[s.request]).String(), "/v1/annexes/" + zeros, nil, custody.CodeNoSuchRequest},
-		{"GET", "/v1/packages/" + b.id, "/v1/packages/" + nobody, nil, custody.CodeNoSuchPackage},
-		{"GET", "/v1/packages/" + b.id + "/head", "/v1/packages/" + nobody + "/head", nil, custody.CodeNoSuchPackage},
-		{"GET", "/v1/packages/" + b.id + "/payload", "/v1/packages/" + nobody + "/payload", nil, custody.CodeNoSuchPackage},
-		{"POST", "/v1/packages/" + b.id + "/epoch", "/v1/packages/" + nobody + "/epoch", nil, custody.CodeNoSuchPackage},
-		{"POST", "/v1/packages/" + b.id + "/seal", "/v1/packages/" + nobody + "/seal", nil, wire.CodeMalformed},
-		{"DELETE", "/v1/packages/" + b.id, "/v1/packages/" + nobody, nil, custody.CodeNoSuchPackage},
-	} {
-		h := []string{wire.EpochHeader, "1", "Content-Type", wire.TypeEnvelope}
-		a, z := send(t, conn, row.method, row.there, row.body, h...), send(t, conn, row.method, row.nowhere, row.body, h...)
-		if a.problem.Code != row.want || a.status != z.status || a.body != z.body {
-			t.Errorf("%s %s: %d %s; of nothing: %d %s", row.method, row.there, a.status, a.body, z.status, z.body)
-		}
-	}
-
-	// A review by de of the case, and of one that does not exist.
-	other := sum([]byte("no such request"))
-	file, ref := w.annex("curious", w.de)
-	for _, request := range []custody.Digest{s.request.SHA256, other} {
-		for _, after := range []*custody.Ref{s.after, {Seq: 0, Leaf: other}} {
-			st := sign(t, &custody.Review{Header: s.header("de", after), Request: request, Body: "judicial", Finding: "objection", Annex: ref}, w.de.officers[0])
-			_, err := c.Submit(t.Context(), st.Envelope, file)
-			refused(t, "review by a third State", err, custody.CodeNoSuchRequest)
-			_, err = c.Propose(t.Context(), st.Envelope, file)
-			refused(t, "proposal by a third State", err, custody.CodeNoSuchRequest)
-		}
-	}
-	_, err = c.Submit(t.Context(), s.request.Envelope, s.annexes[s.request])
-	refused(t, "the request again, by a third State", err, custody.CodeNotCarrier)
-	release := *s.releaseOf(b, s.review.SHA256).Body.(*custody.Release)
-	release.Header = s.header("de/agent/desk", s.after)
-	st := sign(t, &release, w.de.desk.key)
-	_, err = c.Release(t.Context(), b.id, st.Envelope)
-	refused(t, "release by a third State", err, custody.CodeNoSuchPackage)
-}
-
 // TestAnnexRefused: the annex is the one that the signed statement binds.
 func TestAnnexRefused(t *testing.T) {
 	w := newRelay(t)
 	c := w.as(w.fr.desk)
 	file, ref := w.annex("the case", w.fr, w.nl)
-	other, _ := w.annex("the case", w.fr, w.nl)
 	plain := []byte("not an age file")
 	request := func(ref custody.AnnexRef) []byte {
 		b := w.requestBody()
@@ -85,7 +24,6 @@ func TestAnnexRefused(t *testing.T) {
 		annex    []byte
 		want     custody.Code
 	}{
-		{"another file", request(ref), other, wire.CodeAnnexMismatch},
 		{"another size", request(custody.AnnexRef{SHA256: ref.SHA256, Size: ref.Size + 1}), file, wire.CodeAnnexMismatch},
 		{"no file", request(ref), nil, wire.CodeAnnexMismatch},
 		{"plain text", request(custody.AnnexRef{SHA256: sum(plain), Size: int64(len(plain))}), plain, wire.CodeAnnexMismatch},

@@ -72,7 +72,7 @@ func (g *Gateway) publish(ctx context.Context, envelope []byte) (*wire.Proof, er
 
 func isPublished(k custody.Kind) bool { return k == custody.KindRoot || k == custody.KindDirectory }
 
-func malformed(err error) error { return wire.NewProblem(wire.CodeMalformed, err.Error()) }
+func malformed(err error) error { return wire.Unreadable(err) }
 
 // file files a statement that a principal brings.
 func (g *Gateway) file(ctx context.Context, who admit.Principal, envelope, annex []byte) (*wire.Proof, error) {
@@ -98,6 +98,8 @@ func (g *Gateway) file(ctx context.Context, who admit.Principal, envelope, annex
 // before the entry that binds it. If we crash in between, it lies there unbound,
 // readable by nobody.
 func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.Statement, annex []byte) (*wire.Proof, error) {
+	g.annexes.RLock()
+	defer g.annexes.RUnlock()
 	d, err := g.decide(ctx, who, s)
 	if err != nil {
 		return nil, err
@@ -109,7 +111,7 @@ func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.
 		}
 	case custody.CodeDuplicate: // a retry, as the ledger finds out
 	default:
-		return nil, wire.Refusal(d)
+		return nil, admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 	}
 	scope, err := g.scope(ctx, s)
 	if err != nil {
@@ -147,7 +149,7 @@ func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.St
 	case custody.CodeAllowed, custody.CodeBelowThreshold, custody.CodeDuplicate:
 		return d, nil
 	}
-	return d, admit.Hide(d, custody.CodeNoSuchRequest)
+	return d, admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 }
 
 // carries refuses statements that speak for another authority or agent.
@@ -156,7 +158,8 @@ func carries(who admit.Principal, s *custody.Statement) error {
 	if by == string(who.ID()) || by == who.Authority() {
 		return nil
 	}
-	return wire.Refusal(custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"})
+	d := custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"}
+	return admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 }
 
 // submit files a statement and turns a refusal into its problem.
@@ -165,7 +168,7 @@ func (g *Gateway) submit(ctx context.Context, s ledger.Submission) (*wire.Proof,
 	proof, err := g.ledger.Submit(context.WithoutCancel(ctx), s)
 	var refused *ledger.Refused
 	if errors.As(err, &refused) {
-		return nil, admit.Hide(refused.Decision, custody.CodeNoSuchRequest)
+		return nil, admit.Deny(s.Statement.Record(), custody.ActStatement, refused.Decision, custody.CodeNoSuchRequest)
 	}
 	return proof, err
 }

@@ -46,6 +46,8 @@ type world struct {
 	addr  string
 	conns []*link.Conn
 	stop  func()
+
+	change func(*gateway.Config) // before the relay starts; nil changes nothing
 }
 
 // cast is the relay and the parties, which all worlds share: to make, sign and
@@ -113,7 +115,23 @@ func newWorld(t *testing.T) *world {
 
 // openRelay opens the relay of a folder and listens. The function returned closes
 // everything.
-func openRelay(ctx context.Context, folder string) (*gateway.Gateway, func(), error) {
+func openRelay(ctx context.Context, folder string, changes ...func(*gateway.Config)) (*gateway.Gateway, func(), error) {
+	cfg, closeParts, err := relayConfig(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, change := range changes {
+		change(cfg)
+	}
+	g, err := gateway.New(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return g, func() { g.Close(); closeParts() }, g.Listen()
+}
+
+// relayConfig opens database and store of a folder, and reads its keys.
+func relayConfig(folder string) (*gateway.Config, func(), error) {
 	var s secrets
 	text, err := os.ReadFile(filepath.Join(folder, "secrets.json"))
 	if err == nil {
@@ -143,17 +161,17 @@ func openRelay(ctx context.Context, folder string) (*gateway.Gateway, func(), er
 		return nil, nil, err
 	}
 	cfg.Store = store
-	g, err := gateway.New(ctx, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	return g, func() { g.Close(); store.Close(); cfg.DB.Close() }, g.Listen()
+	return cfg, func() { store.Close(); cfg.DB.Close() }, nil
 }
 
 // start runs the relay in this process.
 func (w *world) start() *gateway.Gateway {
 	w.t.Helper()
-	g, closeAll, err := openRelay(w.t.Context(), w.dir)
+	var changes []func(*gateway.Config)
+	if w.change != nil {
+		changes = append(changes, w.change)
+	}
+	g, closeAll, err := openRelay(w.t.Context(), w.dir, changes...)
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)

@@ -11,7 +11,6 @@ import (
 
 	"comity.example/comity/agent"
 	"comity.example/comity/custody"
-	"comity.example/comity/gateway/objects/dir"
 )
 
 // canaries are words that stand in this story wherever content, names, case text
@@ -40,20 +39,37 @@ var canaries = map[string]string{
 }
 
 // TestBlindRelay plays a request that is granted, carried out and revoked, one that
-// is refused, and what goes wrong on the way; then it searches everything that the
-// relay keeps, while it runs and after it has stopped.
+// is refused, and what goes wrong on the way, at a relay that logs all it can; then
+// it searches everything that the relay keeps, in a folder and in a bucket, while it
+// runs and after it has stopped, and everything that it answers to a stranger.
 func TestBlindRelay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "nl", "de")
+	t.Run("folder", func(t *testing.T) {
+		t.Parallel()
+		blindRelay(t, nil)
+	})
+	t.Run("bucket", func(t *testing.T) {
+		t.Parallel()
+		blindRelay(t, newBucket(t))
+	})
+}
+
+// blindRelay plays it on a relay with a folder, or with a bucket.
+func blindRelay(t *testing.T, b *bucket) {
+	w := prepare(t, b.flags(), "nl", "de", "fr")
+	w.logAll()
+	w.open("nl", "de", "fr")
 	id := w.blindStory()
 	relay := filepath.Join(w.dir, "relay")
 	if _, err := os.Stat(filepath.Join(relay, "relay.db-wal")); err != nil {
 		t.Errorf("the database has no write-ahead log to search: %v", err)
 	}
-	kept := files(t, relay)
+	exposed := w.exposed(id)
+	kept := append(files(t, relay), b.kept(t)...)
 	w.stop()
 	kept = append(kept, files(t, relay)...)
 	kept = append(kept, values(t, filepath.Join(relay, "relay.db"))...)
+	kept = append(kept, b.kept(t)...)
 
 	// What the relay may know is there, so the search looks in the right place.
 	for _, public := range []string{id, "stored-data", "ne-bis-in-idem", "de/agent/lab-1"} {
@@ -61,8 +77,16 @@ func TestBlindRelay(t *testing.T) {
 			t.Errorf("%q, which is public, is not found: the search finds nothing", public)
 		}
 	}
+	for _, public := range []string{"relay.example", "nl/registrar/1", "hello-required", "no-such-request"} {
+		if len(find(exposed, public)) == 0 {
+			t.Errorf("%q is in no answer to a stranger: the search finds nothing", public)
+		}
+	}
+	if log := files(t, relay); len(find(log, `"level":"DEBUG"`)) == 0 {
+		t.Error("the relay does not log all it can")
+	}
 	// What it may not know is there too, for those who hold a key.
-	opened := w.openAnnexes("nl", "de")
+	opened := w.openAnnexes(b, "nl", "de")
 	for _, what := range []string{"reference", "facts in words", "content of the annex", "name of the annex", "content of the order",
 		"name of the order", "conditions in words", "text of the review", "reasons of the refusal", "text of the objecting review"} {
 		if len(find(opened, canaries[what])) == 0 {
@@ -73,7 +97,26 @@ func TestBlindRelay(t *testing.T) {
 		for _, hit := range find(kept, canary) {
 			t.Errorf("the %s is with the relay: %s", what, hit)
 		}
+		for _, hit := range find(exposed, canary) {
+			t.Errorf("the %s is in what the relay answers: %s", what, hit)
+		}
 	}
+	b.canFail(t)
+}
+
+// logAll has the relay log all it can.
+func (w *world) logAll() {
+	w.t.Helper()
+	file := filepath.Join(w.dir, "relay", "gateway.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	debug := strings.Replace(string(text), "\nlog_level: info\n", "\nlog_level: debug\n", 1)
+	if debug == string(text) {
+		w.t.Fatalf("%s names no log level:\n%s", file, text)
+	}
+	w.write("relay/gateway.yaml", debug)
 }
 
 // blindStory puts every canary where it belongs and sees that those who may read
@@ -138,7 +181,7 @@ func (w *world) refusedStory(id string) {
 }
 
 // openAnnexes decrypts the annexes that a relay kept, with the keys of labs.
-func (w *world) openAnnexes(authorities ...string) (list []hay) {
+func (w *world) openAnnexes(b *bucket, authorities ...string) (list []hay) {
 	w.t.Helper()
 	must := func(err error) {
 		w.t.Helper()
@@ -156,7 +199,7 @@ func (w *world) openAnnexes(authorities ...string) (list []hay) {
 		must(err)
 		keys = append(keys, ids...)
 	}
-	store, err := dir.New(filepath.Join(w.dir, "relay", "store"))
+	store, err := w.openStore(b)
 	must(err)
 	defer store.Close()
 	for key, err := range store.List(w.t.Context(), "annexes/") {

@@ -5,24 +5,41 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/gateway/objects/s3/s3test"
 )
 
 // demonstration is one run of the demo program, on the folder in.
 type demonstration struct {
 	in, out string
+	s3      bool   // with -s3
 	said    string // standard output and error
 	failed  error
 }
 
-func runDemo(t *testing.T, in, out string) *demonstration {
+func runDemo(t *testing.T, in, out string, flags ...string) *demonstration {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(programs, "demo"), "-in", in, "-out", out)
+	cmd := exec.Command(filepath.Join(programs, "demo"), append(flags, "-in", in, "-out", out)...)
 	said, err := cmd.CombinedOutput()
-	return &demonstration{in, out, string(said), err}
+	return &demonstration{in, out, slices.Contains(flags, "-s3"), string(said), err}
+}
+
+// onBothStores runs a test with the flags of the demonstration that choose where the
+// relay keeps its objects.
+func onBothStores(t *testing.T, test func(t *testing.T, flags ...string)) {
+	t.Run("folder", func(t *testing.T) {
+		t.Parallel()
+		test(t)
+	})
+	t.Run("bucket", func(t *testing.T) {
+		t.Parallel()
+		s3test.NeedVersitygw(t)
+		test(t, "-s3")
+	})
 }
 
 // TestDemo runs the demonstration once on a folder of odd names, and looks at what
@@ -30,14 +47,21 @@ func runDemo(t *testing.T, in, out string) *demonstration {
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	require(t, "diff", "bash", "tar", "sha256sum")
+	onBothStores(t, testDemo)
+}
+
+func testDemo(t *testing.T, flags ...string) {
 	in := t.TempDir()
 	makeOdd(t, in)
-	d := runDemo(t, in, filepath.Join(t.TempDir(), "out"))
+	d := runDemo(t, in, filepath.Join(t.TempDir(), "out"), flags...)
 	t.Run("arrives", d.arrived)
 	if t.Failed() {
 		return
 	}
 	t.Run("promised files", d.promised)
+	if d.s3 {
+		t.Run("bucket", d.bucket)
+	}
 	t.Run("stock tools", d.stock)
 	t.Run("stock tools, cut short", d.cutShort)
 	t.Run("stock tools, one bit flipped", d.flipped)
@@ -51,14 +75,15 @@ func TestDemoEmpty(t *testing.T) {
 	require(t, "diff")
 	for name, folder := range map[string]string{"one empty folder": "nothing in it", "empty": ""} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			in := t.TempDir()
-			if err := os.MkdirAll(filepath.Join(in, folder), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			d := runDemo(t, in, filepath.Join(t.TempDir(), "out"))
-			t.Run("arrives", d.arrived)
-			t.Run("promised files", d.promised)
+			onBothStores(t, func(t *testing.T, flags ...string) {
+				in := t.TempDir()
+				if err := os.MkdirAll(filepath.Join(in, folder), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				d := runDemo(t, in, filepath.Join(t.TempDir(), "out"), flags...)
+				t.Run("arrives", d.arrived)
+				t.Run("promised files", d.promised)
+			})
 		})
 	}
 }
@@ -83,13 +108,19 @@ func (d *demonstration) arrived(t *testing.T) {
 
 // promised wants every file that the demonstration says it leaves.
 func (d *demonstration) promised(t *testing.T) {
-	for _, name := range []string{"package/head", "package/payload", "package/inner.age", "keys/recipient.txt", "dossier.comity", "pins",
-		"bag/manifest-sha256.txt", "relay/relay.db", "relay/relay.log", "relay/gateway.yaml"} {
+	files := []string{"package/head", "package/payload", "package/inner.age", "keys/recipient.txt", "dossier.comity", "pins",
+		"bag/manifest-sha256.txt", "relay/relay.db", "relay/relay.log", "relay/gateway.yaml"}
+	folders := []string{"received", "relay/store", "homes"}
+	if d.s3 {
+		files = append(files, "relay/versitygw.log", "bucket.txt")
+		folders[1] = "relay/versitygw/objects/evidence/payloads"
+	}
+	for _, name := range files {
 		if st, err := os.Stat(filepath.Join(d.out, name)); err != nil || !st.Mode().IsRegular() || st.Size() == 0 && name != "bag/manifest-sha256.txt" {
 			t.Errorf("%s is no file with something in it: %v", name, err)
 		}
 	}
-	for _, name := range []string{"received", "relay/store", "homes"} {
+	for _, name := range folders {
 		if st, err := os.Stat(filepath.Join(d.out, name)); err != nil || !st.IsDir() {
 			t.Errorf("%s is no folder: %v", name, err)
 		}

@@ -46,3 +46,33 @@ func TestTwoOfficers(t *testing.T) {
 		t.Errorf("the verdict does not name both officers:\n%s", verdict)
 	}
 }
+
+// TestUnreadConditions: an officer at a machine that cannot open the conditions in
+// words does not accept them, and does where they open.
+func TestUnreadConditions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "nl", "de")
+	w.write("mla-2.enrol", w.comity(0, "", "nl2", "officer", "init", "nl/officer/mla-2")+"\n")
+	w.write("desk-2.enrol", w.comity(0, "", "nl2", "agent", "init", "nl/agent/desk-2")+"\n")
+	for name, root := range map[string]string{"de": w.roots["de"], "nl": w.roots["nl"]} {
+		w.comity(0, "", "nl2", "trust", name, root)
+	}
+	w.comity(0, "", "nl2", "trust", "relay", "relay.example", w.roots["relay"], "--address", w.address)
+	w.comity(0, "", "nl", "directory", "add", "mla-2.enrol")
+	w.comity(0, "", "nl", "directory", "add", "desk-2.enrol", "--duty", "desk")
+	w.comity(0, "", "nl", "directory", "sign")
+	w.comity(0, "", "nl", "directory", "publish")
+
+	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
+	draft := w.comity(0, "", "de", "grant", "0412", "--draft")
+	lines := strings.Split(draft, "\n")
+	for i, l := range lines {
+		if strings.HasPrefix(l, "conditions_text:") {
+			lines[i] = "conditions_text: not in open court"
+		}
+	}
+	w.write("g.yaml", strings.Join(lines, "\n")+"\n")
+	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
+	w.comity(1, "nobody accepts conditions unread", "nl2", "accept", id)
+	w.comity(0, "conditions in words: not in open court", "nl", "accept", "0412")
+}

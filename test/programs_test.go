@@ -123,12 +123,33 @@ func (w *world) comity(want int, says, home string, args ...string) string {
 // has pinned all others and published its directory.
 func newWorld(t *testing.T, authorities ...string) *world {
 	t.Helper()
+	return newWorldOn(t, nil, authorities...)
+}
+
+// newWorldOn is newWorld with a relay that init makes with more arguments.
+func newWorldOn(t *testing.T, init []string, authorities ...string) *world {
+	t.Helper()
+	w := prepare(t, init, authorities...)
+	w.open(authorities...)
+	return w
+}
+
+// prepare makes the relay and the authorities that it knows. The relay does not run
+// yet.
+func prepare(t *testing.T, init []string, authorities ...string) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), env: environment(t), address: freePort(t), roots: map[string]string{}}
-	w.roots["relay"] = w.run(0, "", "comity-gateway", "init", "--origin", "relay.example", "--listen", w.address, "--data", "relay")
+	w.roots["relay"] = w.run(0, "", append([]string{"comity-gateway", "init", "--origin", "relay.example", "--listen", w.address, "--data", "relay"}, init...)...)
 	for _, name := range authorities {
 		w.roots[name] = w.comity(0, "", name, "authority", "init", name, "--with", "lab,desk,officer,backup")
 		w.run(0, "", "comity-gateway", "trust", name, w.roots[name], "--data", "relay")
 	}
+	return w
+}
+
+// open runs the relay, and has the authorities pin each other and publish.
+func (w *world) open(authorities ...string) {
+	w.t.Helper()
 	w.serve()
 	for _, name := range authorities {
 		w.comity(0, "", name, "trust", "relay", "relay.example", w.roots["relay"], "--address", w.address)
@@ -140,7 +161,6 @@ func newWorld(t *testing.T, authorities ...string) *world {
 		w.comity(0, "", name, "directory", "sign")
 		w.comity(0, "", name, "directory", "publish")
 	}
-	return w
 }
 
 // in returns the world for a subtest.
@@ -159,7 +179,7 @@ func (w *world) serve() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	cmd.Stderr = log
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}

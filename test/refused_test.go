@@ -24,7 +24,7 @@ func TestRefused(t *testing.T) {
 		w.comity(0, "", "xx", "trust", "nl", w.roots["nl"])
 		w.comity(0, "", "xx", "directory", "sign")
 		w.comity(3, "root-not-pinned", "xx", "directory", "publish")
-		w.comity(3, "hello-refused", "xx", "status", id)
+		w.comity(3, "unknown-key", "xx", "status", id)
 		if root == "" {
 			t.Error("no fingerprint")
 		}

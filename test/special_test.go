@@ -16,6 +16,10 @@ import (
 // listed, all of it; nothing leaves the sender.
 func TestDemoSpecial(t *testing.T) {
 	t.Parallel()
+	onBothStores(t, testSpecial)
+}
+
+func testSpecial(t *testing.T, flags ...string) {
 	in := t.TempDir()
 	at := func(name string) string { return filepath.Join(in, name) }
 	must := func(err error) {
@@ -39,7 +43,7 @@ func TestDemoSpecial(t *testing.T) {
 		want = append(want, fmt.Sprintf("%q: symbolic link", name))
 	}
 
-	d := runDemo(t, in, filepath.Join(t.TempDir(), "out"))
+	d := runDemo(t, in, filepath.Join(t.TempDir(), "out"), flags...)
 	if d.failed == nil {
 		t.Errorf("the demonstration succeeded:\n%s", d.said)
 	}
@@ -49,6 +53,9 @@ func TestDemoSpecial(t *testing.T) {
 		}
 	}
 	store := filepath.Join(d.out, "relay", "store", "objects")
+	if d.s3 {
+		store = filepath.Join(d.out, "relay", "versitygw", "objects", "evidence")
+	}
 	if _, err := os.Stat(filepath.Join(store, "annexes")); err != nil {
 		t.Errorf("the relay has not even the request: %v", err)
 	}

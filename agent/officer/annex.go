@@ -31,11 +31,14 @@ func StandingReview(snap *agent.Snapshot, request, authority string) (*custody.S
 func statements(snap *agent.Snapshot, request string) ([]*custody.Statement, error) {
 	var list []*custody.Statement
 	for _, l := range snap.Records[custody.RecordID(request)] {
-		st, err := custody.ParseStatement(l.Envelope)
+		c := l.Custody()
+		_, st, err := c.Parse()
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, st)
+		if st != nil { // an event of the relay's has none
+			list = append(list, st)
+		}
 	}
 	return list, nil
 }

@@ -2,9 +2,7 @@ package officer
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -164,91 +162,6 @@ func (d *Desk) key(id custody.PartyID) (*keys.Private, error) {
 	}
 	d.keys[id] = k
 	return k, nil
-}
-
-// Proposal is a statement of this authority that waits for signatures.
-type Proposal struct {
-	Statement *custody.Statement
-	Expires   custody.Time
-}
-
-// Request returns the id of the request that the proposal is about.
-func (p *Proposal) Request() string { return string(p.Statement.Record()) }
-
-// Proposals lists what waits for signatures of this authority.
-func (d *Desk) Proposals(ctx context.Context) ([]Proposal, error) {
-	open, err := d.Session.Proposals(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("reading the proposals: %w", err)
-	}
-	var list []Proposal
-	for _, o := range open.Proposals {
-		st, err := custody.ParseStatement(o.Envelope)
-		if err != nil {
-			return nil, fmt.Errorf("reading a proposal: %w: %w", err, agent.ErrVerify)
-		}
-		if st.SHA256 != o.SHA256 || st.Header.By != d.Home.Authority() {
-			return nil, fmt.Errorf("the relay shows a proposal that is not what it says: %w", agent.ErrVerify)
-		}
-		list = append(list, Proposal{st, o.Expires})
-	}
-	return list, nil
-}
-
-// Newest returns of each kind the proposal that was made last, in the order in
-// which they were made, and how many older ones it leaves out: a second proposal
-// of a kind is the correction of the first.
-func Newest(list []Proposal) (newest []Proposal, older int) {
-	last := map[custody.Kind]Proposal{}
-	for _, p := range list {
-		if o, ok := last[p.Statement.Kind]; !ok || o.issued().Before(p.issued()) {
-			last[p.Statement.Kind] = p
-		}
-	}
-	newest = slices.SortedFunc(maps.Values(last), func(a, b Proposal) int { return a.issued().Compare(b.issued()) })
-	return newest, len(list) - len(newest)
-}
-
-func (p *Proposal) issued() time.Time { return p.Statement.Header.Issued.Time() }
-
-// State reads the records that a proposal is decided by.
-func (d *Desk) State(ctx context.Context, p Proposal) (*agent.Snapshot, error) {
-	if b, ok := p.Statement.Body.(*custody.Request); ok {
-		return d.Session.Sync(ctx, "", b.By, b.To)
-	}
-	return d.Session.Sync(ctx, p.Request())
-}
-
-// ErrSigned is returned by CoSign where nobody here can add a signature.
-var ErrSigned = errors.New("every officer whose key is here has signed it already")
-
-// CoSign adds signatures of this home's officers to a proposal, and files it if
-// they are enough now.
-func (d *Desk) CoSign(ctx context.Context, snap *agent.Snapshot, p Proposal) (*Filed, error) {
-	env, err := statement.Parse(p.Statement.Envelope)
-	if err != nil {
-		return nil, err
-	}
-	before := len(env.Signers())
-	f, st, err := d.sign(snap, env)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.allowed(snap, st); err != nil {
-		return nil, err
-	}
-	if len(f.Signed) >= f.Need {
-		return f, d.file(ctx, snap, f, st, nil) // the relay has had the annex since the proposal
-	}
-	if len(env.Signers()) == before {
-		return nil, ErrSigned
-	}
-	state, err := d.Session.CoSign(ctx, st.SHA256, st.Envelope)
-	if err != nil {
-		return nil, fmt.Errorf("signing the proposal: %w", err)
-	}
-	f.Until = state.Expires
-	return f, nil
 }
 
 // Signers returns the members of an authority whose keys signed a statement; it

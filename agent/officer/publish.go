@@ -14,12 +14,13 @@ import (
 type Publication struct {
 	Roots     int // versions that the relay did not have
 	Directory int64
-	Entry     *custody.Entry // nil if the relay had the directory already
+	Entry     *custody.Entry // nil if the relay said that it has the directory already
 }
 
 // Publish brings the roots that the relay lacks and a directory with enough
-// signatures to it, over a connection that needs no hello. Repeating it after a
-// lost connection or a crash is safe.
+// signatures to it, over a connection that needs no hello. What the relay says it
+// has is filed again: its log has to prove that, or a revocation could be lost on
+// its bare word. Repeating it after a lost connection or a crash is safe.
 func (r *Registry) Publish(ctx context.Context, s *agent.Session, dir *custody.Statement) (*Publication, error) {
 	roots, err := r.Roots()
 	if err != nil {
@@ -34,24 +35,28 @@ func (r *Registry) Publish(ctx context.Context, s *agent.Session, dir *custody.S
 	}
 	p := &Publication{Directory: dir.Body.(*custody.Directory).Version}
 	for n, root := range roots {
-		if n < len(have.Roots) {
-			continue
-		}
 		if _, err := s.File(ctx, roots[0].SHA256, root, nil); err != nil {
 			return nil, fmt.Errorf("publishing root version %d: %w", n+1, err)
 		}
-		p.Roots++
+		if n >= len(have.Roots) {
+			p.Roots++
+		}
 	}
-	if there, err := r.there(have, dir); err != nil || there {
-		return p, errors.Join(err, r.published(dir, err))
+	there, err := r.there(have, dir)
+	if err != nil {
+		return nil, err
 	}
-	if p.Entry, err = s.File(ctx, roots[0].SHA256, dir, nil); err != nil {
+	e, err := s.File(ctx, roots[0].SHA256, dir, nil)
+	if err != nil {
 		return nil, fmt.Errorf("publishing directory version %d: %w", p.Directory, err)
 	}
-	return p, r.published(dir, nil)
+	if !there {
+		p.Entry = e
+	}
+	return p, r.published(dir)
 }
 
-// there reports whether the relay has this directory, and fails if it has
+// there reports whether the relay says it has this directory, and fails if it has
 // another one that is as new.
 func (r *Registry) there(have *wire.AuthorityState, dir *custody.Statement) (bool, error) {
 	if len(have.Directory) == 0 {
@@ -72,10 +77,7 @@ func (r *Registry) there(have *wire.AuthorityState, dir *custody.Statement) (boo
 
 // published remembers that the relay has a directory. If we crash between the
 // two writes, the draft is moved onto it when it is next read.
-func (r *Registry) published(dir *custody.Statement, failed error) error {
-	if failed != nil {
-		return nil
-	}
+func (r *Registry) published(dir *custody.Statement) error {
 	if err := r.write(dir.Envelope, "published.json"); err != nil {
 		return err
 	}

@@ -15,12 +15,13 @@ type Event struct {
 	Index     int64             `json:"index"` // in the log
 	Time      custody.Time      `json:"time"`
 	Kind      custody.Kind      `json:"kind"`
-	Signed    []custody.PartyID `json:"signed"`
-	Via       custody.PartyID   `json:"via"`
+	Signed    []custody.PartyID `json:"signed"`        // nobody signs an event of the relay's
+	Via       custody.PartyID   `json:"via,omitempty"` // nor brings it
 	What      string            `json:"what"`
 	Codes     []string          `json:"codes,omitempty"` // conditions, grounds, reason or finding
-	Statement custody.Digest    `json:"statement_sha256"`
-	Envelope  custody.Digest    `json:"envelope_sha256"`
+	Statement custody.Digest    `json:"statement_sha256,omitzero"`
+	Envelope  custody.Digest    `json:"envelope_sha256,omitzero"`
+	Event     *custody.Event    `json:"event,omitempty"` // the relay's own word, instead of a statement
 }
 
 // Timeline returns the entries of a request's record, oldest first. Signers are
@@ -28,13 +29,14 @@ type Event struct {
 func Timeline(snap *agent.Snapshot, request string) ([]Event, error) {
 	var list []Event
 	for _, l := range snap.Records[custody.RecordID(request)] {
-		e, err := custody.ParseEntry(l.Entry)
+		c := l.Custody()
+		e, st, err := c.Parse()
 		if err != nil {
 			return nil, err
 		}
-		st, err := custody.ParseStatement(l.Envelope)
-		if err != nil {
-			return nil, err
+		if st == nil {
+			list = append(list, Event{Seq: e.Seq, Index: l.Index, Time: e.Time, Kind: e.Kind, Signed: []custody.PartyID{}, What: e.Event.Says(), Event: e.Event})
+			continue
 		}
 		what, codes := Say(st)
 		by := authorityOf(st.Header.By)

@@ -54,6 +54,9 @@ type wireSignature struct {
 	Sig   string `json:"sig"`
 }
 
+// ErrHalf is what errors of Parse wrap when a signature lacks its other half.
+var ErrHalf = errors.New("a hybrid signature lacks a half")
+
 // PAE returns the bytes that DSSE signs: its pre-authentication encoding.
 func PAE(payloadType string, payload []byte) []byte {
 	return fmt.Appendf(nil, "DSSEv1 %d %s %d %s", len(payloadType), payloadType, len(payload), payload)
@@ -166,8 +169,11 @@ func Parse(data []byte) (*Envelope, error) {
 }
 
 func parsePairs(sigs []wireSignature) ([]pair, error) {
-	if len(sigs)%2 != 0 || len(sigs) > 2*MaxSigners {
+	if len(sigs) > 2*MaxSigners {
 		return nil, fmt.Errorf("envelope has %d signatures: want two for each key, at most %d keys", len(sigs), MaxSigners)
+	}
+	if len(sigs)%2 != 0 {
+		return nil, fmt.Errorf("envelope has %d signatures, want two for each key: %w", len(sigs), ErrHalf)
 	}
 	var pairs []pair
 	for s := range slices.Chunk(sigs, 2) {
@@ -185,7 +191,7 @@ func parsePairs(sigs []wireSignature) ([]pair, error) {
 
 func parsePair(a, b wireSignature) (p pair, err error) {
 	if a.KeyID != b.KeyID {
-		return p, fmt.Errorf("signature of key %q lacks its other half", a.KeyID)
+		return p, fmt.Errorf("signature of key %q: %w", a.KeyID, ErrHalf)
 	}
 	if p.id, err = keys.ParseID(a.KeyID); err != nil {
 		return p, err

@@ -93,8 +93,7 @@ type extraction struct {
 	id       string
 	limits   Limits
 	sequence sequence
-	items    int
-	held     int64 // bytes counted against limits.Names
+	tally    tally
 	times    []time.Time
 	problems []Problem
 	oxum     string
@@ -204,8 +203,8 @@ func (x *extraction) item(e entry, path string) error {
 	if r := x.sequence.next(path, e.dir()); r != "" {
 		return x.archive.refuse("%s", r)
 	}
-	if err := x.count(e, path); err != nil {
-		return err
+	if r := x.tally.add(path, e.dir(), e.size, x.limits); r != "" {
+		return x.archive.refuse("%s", r)
 	}
 	if r := x.names.next(path); r != "" {
 		x.problems = append(x.problems, Problem{Path: path, Reason: r})
@@ -234,7 +233,6 @@ func (x *extraction) store(e entry, path string) error {
 	if err != nil {
 		return err
 	}
-	x.found.Files++
 	x.found.Manifest = Line{Sum: sum, Path: dataName + path}.append(x.found.Manifest)
 	return nil
 }
@@ -244,6 +242,7 @@ func (x *extraction) tail() error {
 	if len(x.problems) > 0 {
 		return &NamesError{Problems: x.problems}
 	}
+	x.found.Files, x.found.Bytes = x.tally.files, x.tally.bytes
 	if want := oxum(x.found.Bytes, x.found.Files); x.oxum != want {
 		return x.archive.refuse("%s is %q, the bag has %q", oxumLabel, x.oxum, want)
 	}

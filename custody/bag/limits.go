@@ -1,23 +1,32 @@
 package bag
 
+import "fmt"
+
 // Limits bounds what an extraction takes from a sender. An archive cannot
 // expand: it costs the disk no more than the stream has bytes, and the
-// memory no more than Names allows.
+// memory no more than Names allows. NewPlan refuses what exceeds the zero value,
+// so that nobody packs and sends what a receiver will not take.
 type Limits struct {
 	// Items is the largest number of files and folders below data/.
-	// If zero, one million.
+	// If zero, MaxItems.
 	Items int
 	// Bytes is the largest sum of file sizes below data/. If zero, only the
 	// stream bounds it.
 	Bytes int64
 	// Names is the largest sum of the sizes of the manifest and of all
-	// folder paths, in bytes; they are held in memory. If zero, 256 MiB.
+	// folder paths, in bytes; they are held in memory. If zero, MaxNames.
 	Names int64
 }
 
-// MaxItems is how many files and folders a bag may hold: what a receiver takes
-// unless it is told otherwise, and so what a sender may pack.
-const MaxItems = 1_000_000
+// What a receiver takes unless it is told otherwise, and so what a sender may
+// pack.
+const (
+	// MaxItems is how many files and folders a bag may hold.
+	MaxItems = 1_000_000
+	// MaxNames is how many bytes the manifest and all folder paths may have
+	// together. No manifest is longer.
+	MaxNames = 256 << 20
+)
 
 // orDefaults replaces zeros.
 func (l Limits) orDefaults() Limits {
@@ -28,27 +37,39 @@ func (l Limits) orDefaults() Limits {
 		l.Bytes = maxSize
 	}
 	if l.Names == 0 {
-		l.Names = 256 << 20
+		l.Names = MaxNames
 	}
 	return l
 }
 
-// count holds the item against the limits.
-func (x *extraction) count(e entry, path string) error {
-	x.items++
-	if e.dir() {
-		x.held += int64(len(path))
+// tally adds up what is limited. The sender's plan and the receiver's extraction
+// count with the same one.
+type tally struct {
+	items    int
+	files    int
+	bytes    int64 // of the files
+	manifest int64 // bytes of manifest-sha256.txt
+	folders  int64 // bytes of the folders' paths
+}
+
+// add counts an item and says which limit it exceeds, or "". Limits have no zeros
+// here.
+func (t *tally) add(path string, dir bool, size int64, l Limits) string {
+	t.items++
+	if dir {
+		t.folders += int64(len(path))
 	} else {
-		x.held += lineSize(dataName + path)
+		t.files++
+		t.manifest += lineSize(dataName + path)
 	}
 	switch {
-	case x.items > x.limits.Items:
-		return x.archive.refuse("the bag has more than %d items", x.limits.Items)
-	case x.held > x.limits.Names:
-		return x.archive.refuse("the names in the bag have more than %d bytes", x.limits.Names)
-	case e.size > x.limits.Bytes-x.found.Bytes:
-		return x.archive.refuse("the bag has more than %d bytes", x.limits.Bytes)
+	case t.items > l.Items:
+		return fmt.Sprintf("the bag has more than %d items", l.Items)
+	case t.manifest+t.folders > l.Names:
+		return fmt.Sprintf("the names in the bag have more than %d bytes", l.Names)
+	case size > l.Bytes-t.bytes:
+		return fmt.Sprintf("the bag has more than %d bytes", l.Bytes)
 	}
-	x.found.Bytes += e.size
-	return nil
+	t.bytes += size
+	return ""
 }

@@ -12,24 +12,20 @@ const maxSize = math.MaxInt64 / 4
 // the content of the files. A Plan does not change; it may be written
 // several times, also concurrently.
 type Plan struct {
-	id       string
-	inv      *Inventory
-	info     []byte
-	files    int
-	bytes    int64
-	manifest int64 // size of manifest-sha256.txt
-	size     int64
+	id    string
+	inv   *Inventory
+	info  []byte
+	tally tally
+	size  int64
 }
 
 // NewPlan decides on the bag id (1 to 100 letters, digits, "-" and "_",
 // starting with a letter or digit) with the files of inv and the given
 // fields in bag-info.txt; Payload-Oxum is added to them. inv must not change
-// afterwards. An inventory that is out of order, or names a path this format
-// does not carry, is an error.
+// afterwards. An inventory that is out of order, names a path this format does not
+// carry, or is larger than a receiver takes by the zero value of [Limits], is an
+// error.
 func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
-	if len(inv.Items) > MaxItems {
-		return nil, fmt.Errorf("planning bag %q: %d files and folders, more than the %d that a receiver takes", id, len(inv.Items), MaxItems)
-	}
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
@@ -38,7 +34,7 @@ func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
 		return nil, err
 	}
 	var err error
-	if p.info, err = formatInfo(info, p.bytes, p.files); err != nil {
+	if p.info, err = formatInfo(info, p.tally.bytes, p.tally.files); err != nil {
 		return nil, err
 	}
 	var buf []byte
@@ -57,22 +53,21 @@ func (p *Plan) Size() int64 { return p.size }
 // measure checks the items and adds up what depends on them.
 func (p *Plan) measure() error {
 	var seq sequence
+	limits := Limits{}.orDefaults()
 	var buf []byte
 	for i := range p.inv.Items {
 		it := &p.inv.Items[i]
 		if r := seq.next(it.Path, it.Dir); r != "" {
 			return fmt.Errorf("planning bag %q: path %q %s", p.id, it.Path, r)
 		}
-		if it.Size < 0 || it.Size > maxSize-p.bytes || it.Dir && it.Size != 0 {
+		if it.Size < 0 || it.Size > maxSize || it.Dir && it.Size != 0 {
 			return fmt.Errorf("planning bag %q: path %q has impossible size %d", p.id, it.Path, it.Size)
 		}
 		if !timeInRange(it.ModTime) {
 			return fmt.Errorf("planning bag %q: modification time of path %q is out of range", p.id, it.Path)
 		}
-		if !it.Dir {
-			p.files++
-			p.bytes += it.Size
-			p.manifest += lineSize(dataName + it.Path)
+		if r := p.tally.add(it.Path, it.Dir, it.Size, limits); r != "" {
+			return fmt.Errorf("planning bag %q: at path %q %s, which no receiver takes: send it in several packages", p.id, it.Path, r)
 		}
 		buf = p.entry(it).append(buf[:0])
 		p.size += int64(len(buf)) + it.Size + padding(it.Size)
@@ -95,7 +90,7 @@ func (p *Plan) head() []entry {
 func (p *Plan) tail() []entry {
 	tags := sumLen*3 + len(bagitName) + len(infoName) + len(manifestName)
 	return []entry{
-		tagEntry(p.id, manifestName, p.manifest),
+		tagEntry(p.id, manifestName, p.tally.manifest),
 		tagEntry(p.id, tagManifestName, int64(tags)),
 	}
 }

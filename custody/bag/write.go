@@ -47,7 +47,7 @@ const (
 func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
 	o := &output{buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
 	defer o.folders.close()
-	s := &Summary{Files: p.files, Bytes: p.bytes, Manifest: make([]byte, 0, p.manifest)}
+	s := &Summary{Files: p.tally.files, Bytes: p.tally.bytes, Manifest: make([]byte, 0, p.tally.manifest)}
 	o.head(p)
 	for i := range p.inv.Items {
 		it := &p.inv.Items[i]

@@ -32,7 +32,8 @@ func (c *verifier) contents() error {
 }
 
 // opened follows the chain from the seal to the hash of each file: seal, inner
-// statement, tag manifest, manifest.
+// statement, tag manifest, manifest. How far others confirm that statement, its
+// standing tells.
 func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	err := custody.VerifyInner(x.Inner, c.senders[p.Package], p.Seal)
 	if err := c.check(err, "inner statement of package %q", p.Package); err != nil {
@@ -42,17 +43,6 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	if err != nil {
 		return c.check(err, "inner statement of package %q", p.Package)
 	}
-	for _, r := range p.Releases {
-		if r.Receipt == nil {
-			continue
-		}
-		if r.Receipt.InnerStatement != sum {
-			err = fmt.Errorf("%q receipted another inner statement", r.By)
-		}
-		if err := c.check(err, "receipt of package %q by %q", p.Package, r.By); err != nil {
-			return err
-		}
-	}
 	if err := c.check(checkTagManifest(x, in), "tag manifest of package %q", p.Package); err != nil {
 		return err
 	}
@@ -60,8 +50,16 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	if err := c.check(err, "manifest of package %q", p.Package); err != nil {
 		return err
 	}
+	// A receipt that names another statement fails nothing. Whoever signed it
+	// answers for it, and must not be able to void what others signed.
+	for _, r := range p.Releases {
+		if r.Receipt != nil && r.Receipt.InnerStatement == sum {
+			c.passed("receipt of package %q by %q", p.Package, r.By)
+		}
+	}
+	stands, why := standing(p, sum)
 	c.verdict.opened[p.Package] = &Opened{
-		Inner: sum, Files: in.Files, Bytes: in.Bytes, TagManifest: in.TagManifest,
+		Inner: sum, Standing: stands, Why: why, Files: in.Files, Bytes: in.Bytes, TagManifest: in.TagManifest,
 		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, lines: lines,
 	}
 	return nil

@@ -87,13 +87,13 @@ func TestVerified(t *testing.T) {
 		"VERIFIED: request " + d.Request,
 		"de asks nl for stored-data, for de/recipient/backup and de/recipient/lab",
 		"nl grants it to de",
-		"signed by nl/officer/a and nl/officer/b (2 officers), brought by nl/agent/desk-1",
+		"signed by nl/officer/a and nl/officer/b (2 officers), brought by nl/agent/desk-1 as the relay says",
 		"conditions: use-limitation, confidentiality",
 		"de accepts exactly these conditions",
 		"asserted by the relay alone: no witness cosigned",
-		"complete to checkpoint of size 13 as the relay shows it; completeness not attested",
+		"all in the log of size 13;\n  whether that log has more of them is not shown: completeness not attested",
 		"head released  2026-03-01T10:10:00Z by the sender",
-		"receipted      2026-03-01T10:12:00Z: everything in it arrived",
+		"receipted      2026-03-01T10:12:00Z: by its signed word everything in it arrived",
 		`described as   "image of a seized disk", examiner "examiner 7"`,
 		"3 files of",
 		"Not proved",
@@ -181,15 +181,15 @@ func TestStages(t *testing.T) {
 		play []func(*env.Story, string) error
 		want string
 	}{
-		{"agreed", []func(*env.Story, string) error{agree}, "none was deposited"},
-		{"deposited", []func(*env.Story, string) error{agree, send}, "head released  not yet"},
+		{"agreed", []func(*env.Story, string) error{agree}, "none was deposited, not in this record up to the checkpoint"},
+		{"deposited", []func(*env.Story, string) error{agree, send}, "head released  not in this record up to the checkpoint\n    signed for     not in this record up to the checkpoint"},
 		{"twice deposited", []func(*env.Story, string) error{agree, send, send}, "delivery 2"},
 		{"revoked", []func(*env.Story, string) error{agree, send, func(s *env.Story, _ string) error { return s.Revoke() }},
 			"nl takes the grant back: no-longer-justified"},
 		{"rejected", []func(*env.Story, string) error{agree, send, func(s *env.Story, _ string) error {
 			p := s.Packages[0]
 			return errors.Join(s.Unlock(p), s.Release(p), s.Reject(p, "not-decryptable"))
-		}}, "rejected       2026-03-01T10:12:00Z: not-decryptable"},
+		}}, "rejected       2026-03-01T10:12:00Z: by its signed word it could not decrypt what reached it (not-decryptable); whose doing that is, it does not show"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, d := tale(t, func(s *env.Story, dir string) error {

@@ -1,6 +1,10 @@
 package dossier
 
-import "bytes"
+import (
+	"bytes"
+
+	"comity.example/comity/custody"
+)
 
 // File is a member of the archive, for tests that build archives Write does not.
 type File struct {
@@ -32,4 +36,9 @@ func Files(d *Dossier) []File {
 		list = append(list, File{f.name, f.data})
 	}
 	return list
+}
+
+// StandingOf tells how contents stand after what recipients said.
+func StandingOf(p *custody.PackageState, sum custody.Digest) (Standing, string) {
+	return standing(p, sum)
 }

@@ -14,6 +14,7 @@ import (
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 	requestFolder = "request"
 	maxEntries    = 1_000_000 // what six digits count
-	maxManifest   = 256 << 20
+	maxManifest   = bag.MaxNames
 )
 
 // maxSizeOf returns the largest size in bytes of a file of that name; 0 for a
@@ -116,19 +117,18 @@ func (d *Dossier) folder(id custody.RecordID) (string, error) {
 	return "", fmt.Errorf("record %q does not belong into the dossier of request %q", id, d.Request)
 }
 
-// files returns the five files of an entry.
+// files returns the five files of an entry, or the three of an event, which has no
+// statement.
 func (l *Line) files(at string) ([]file, error) {
+	list := []file{{at + entryName, l.Entry}, {at + proofName, l.proof()}, {at + saltName, []byte(l.Salt.String() + "\n")}}
+	if len(l.Envelope) == 0 {
+		return list, nil
+	}
 	env, err := statement.Parse(l.Envelope)
 	if err != nil {
 		return nil, err
 	}
-	return []file{
-		{at + entryName, l.Entry},
-		{at + envelopeName, l.Envelope},
-		{at + proofName, l.proof()},
-		{at + saltName, []byte(l.Salt.String() + "\n")},
-		{at + statementName, env.Payload},
-	}, nil
+	return append(list, file{at + envelopeName, l.Envelope}, file{at + statementName, env.Payload}), nil
 }
 
 func (l *Line) proof() []byte {

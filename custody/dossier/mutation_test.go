@@ -242,11 +242,13 @@ func relog(s *env.Story, d *dossier.Dossier) {
 		l := &lines[a.seq]
 		e, err := custody.ParseEntry(l.Entry)
 		must(err)
-		env, err := statement.Parse(l.Envelope)
-		must(err)
 		first, err := statement.Parse(lines[0].Envelope)
 		must(err)
-		e.Statement, e.Envelope = env.SHA256(), sum(l.Envelope)
+		if e.Event == nil {
+			env, err := statement.Parse(l.Envelope)
+			must(err)
+			e.Statement, e.Envelope = env.SHA256(), sum(l.Envelope)
+		}
 		if a.seq > 0 {
 			e.Prev = lines[a.seq-1].Salted()
 		}

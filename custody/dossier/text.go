@@ -2,10 +2,15 @@ package dossier
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"comity.example/comity/custody"
 )
+
+// notInRecord is what can be said of something that did not come: a dossier on an
+// older checkpoint, or one with a record cut short, hides it.
+const notInRecord = "not in this record up to the checkpoint"
 
 // Text returns the verdict for people: the result first, then the story, then
 // what is not proved. Strings that a party chose freely are quoted.
@@ -16,18 +21,19 @@ func (v *Verdict) Text() string {
 		return b.String()
 	}
 	v.result(&b)
-	fmt.Fprintf(&b, "\nWhat happened (times are %s)\n", v.Times)
+	fmt.Fprintf(&b, "\nWhat the record says (times are %s)\n", v.Times)
 	for _, a := range v.Acts {
 		fmt.Fprintf(&b, "  %s  %s\n      %s\n", a.Time, a.Says, a.signed())
 	}
 	fmt.Fprintf(&b, "\nPackages\n")
 	if len(v.Packages) == 0 {
-		fmt.Fprintf(&b, "  none was deposited\n")
+		fmt.Fprintf(&b, "  none was deposited, %s\n", notInRecord)
 	}
 	for _, p := range v.Packages {
 		p.text(&b)
 	}
-	fmt.Fprintf(&b, "\nCompleteness\n  complete to checkpoint of size %d as the relay shows it; %s\n  root of the log at that size: %s\n",
+	fmt.Fprintf(&b, "\nCompleteness\n  no gap from the first entry of each record to the last one shown here, all in the log of size %d;\n"+
+		"  whether that log has more of them is not shown: %s\n  root of the log at that size: %s\n",
 		v.Checkpoint.Size, v.Completeness, v.Checkpoint.Root)
 	fmt.Fprintf(&b, "\nNot proved\n")
 	for _, s := range v.NotProved {
@@ -58,6 +64,9 @@ func (o Origin) checked() string {
 }
 
 func (a Act) signed() string {
+	if a.Event != nil {
+		return "the word of relay " + a.By + " alone: nobody signed it"
+	}
 	who := make([]string, 0, len(a.Signers))
 	officers := 0
 	for _, id := range a.Signers {
@@ -71,45 +80,49 @@ func (a Act) signed() string {
 	case 0:
 		return s
 	case 1:
-		return s + " (1 officer), brought by " + string(a.Via)
+		return s + " (1 officer), brought by " + string(a.Via) + " as the relay says"
 	}
-	return fmt.Sprintf("%s (%d officers), brought by %s", s, officers, a.Via)
+	return fmt.Sprintf("%s (%d officers), brought by %s as the relay says", s, officers, a.Via)
 }
 
 func (p *Package) text(b *strings.Builder) {
 	fmt.Fprintf(b, "  %s: %d sealed bytes from %s for %s, delivery %d", p.ID, p.PayloadSize, p.Sender, ids(p.Recipients), p.Delivery)
 	if p.Final {
-		fmt.Fprintf(b, ", the last one")
+		fmt.Fprintf(b, ", the last one by the sender's word")
 	}
-	fmt.Fprintf(b, "\n    deposited      %s\n", p.Deposited)
+	fmt.Fprintf(b, "\n    deposited      %s by the sender's seal; stored, as the relay says\n", p.Deposited)
 	if p.Released.IsZero() {
-		fmt.Fprintf(b, "    head released  not yet: nobody could open it\n")
+		fmt.Fprintf(b, "    head released  %s\n", notInRecord)
 	} else {
-		fmt.Fprintf(b, "    head released  %s by the sender\n", p.Released)
+		fmt.Fprintf(b, "    head released  %s by the sender's unlock\n", p.Released)
 	}
 	if len(p.Taken) == 0 {
-		fmt.Fprintf(b, "    taken          by nobody\n")
+		fmt.Fprintf(b, "    signed for     %s\n", notInRecord)
 	}
 	for _, t := range p.Taken {
 		t.text(b)
+	}
+	for _, s := range p.Doubts {
+		fmt.Fprintf(b, "    doubtful       %s\n", s)
 	}
 	if o := p.Opened; o == nil {
 		fmt.Fprintf(b, "    contents       not in this dossier\n")
 	} else {
 		fmt.Fprintf(b, "    contents       %d files of %d bytes in all, by the sender's signed word\n", o.Files, o.Bytes)
+		fmt.Fprintf(b, "    standing       %s: %s\n", o.Standing, o.Why)
 		fmt.Fprintf(b, "    described as   %q, examiner %q, handling %q\n", o.Description, o.Examiner, o.Handling)
 	}
 }
 
 func (t *Taking) text(b *strings.Builder) {
-	fmt.Fprintf(b, "    taken          %s by %s for %s\n", t.Time, t.By, t.Recipient)
+	fmt.Fprintf(b, "    signed for     %s by %s for %s\n", t.Time, t.By, t.Recipient)
 	switch t.Outcome {
 	case "receipted":
-		fmt.Fprintf(b, "    receipted      %s: everything in it arrived and verified there\n", t.Closed)
+		fmt.Fprintf(b, "    receipted      %s: by its signed word everything in it arrived and verified there\n", t.Closed)
 	case "rejected":
-		fmt.Fprintf(b, "    rejected       %s: %s\n", t.Closed, t.Reason)
+		fmt.Fprintf(b, "    rejected       %s: by its signed word %s; whose doing that is, it does not show\n", t.Closed, reasonSays(t.Reason))
 	default:
-		fmt.Fprintf(b, "    receipted      not yet\n")
+		fmt.Fprintf(b, "    receipted      %s\n", notInRecord)
 	}
 }
 
@@ -120,7 +133,7 @@ func sentence(s *custody.Statement) string {
 		return fmt.Sprintf("%s asks %s for %s, for %s, until %s at most; SHA-256 of the signed order: %s",
 			b.By, b.To, b.RequestType, ids(b.Recipients), b.Expires, b.OrderSHA256)
 	case *custody.Review:
-		return fmt.Sprintf("%s: a %s body examined the request: %s", b.By, b.Body, b.Finding)
+		return fmt.Sprintf("%s says that a %s body examined the request: %s", b.By, b.Body, b.Finding)
 	case *custody.Grant:
 		return grantSentence(b)
 	case *custody.Refusal:
@@ -130,15 +143,15 @@ func sentence(s *custody.Statement) string {
 	case *custody.Revocation:
 		return fmt.Sprintf("%s takes the grant back: %s", b.By, b.Reason)
 	case *custody.Seal:
-		return fmt.Sprintf("%s seals package %s, %d bytes; the relay holds them", b.By, b.Package, b.PayloadSize)
+		return fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
 	case *custody.Unlock:
-		return fmt.Sprintf("%s lets the head of package %s go, having read the log up to %d entries", b.By, b.Package, b.Checkpoint.Size)
+		return fmt.Sprintf("%s lets the head of package %s go, and says that it has read the log up to %d entries", b.By, b.Package, b.Checkpoint.Size)
 	case *custody.Release:
-		return fmt.Sprintf("%s takes package %s for %s", b.By, b.Package, b.Recipient)
+		return fmt.Sprintf("%s signs that it takes package %s for %s", b.By, b.Package, b.Recipient)
 	case *custody.Receipt:
-		return fmt.Sprintf("%s receipts package %s: %s, verified", b.By, b.Package, b.Scope)
+		return fmt.Sprintf("%s receipts package %s (%s): it says that everything in it arrived and verified", b.By, b.Package, b.Scope)
 	case *custody.Rejection:
-		return fmt.Sprintf("%s rejects package %s: %s", b.By, b.Package, b.Reason)
+		return fmt.Sprintf("%s rejects package %s: it says that %s", b.By, b.Package, reasonSays(b.Reason))
 	}
 	return string(s.Kind)
 }
@@ -167,17 +180,24 @@ func ids(list []custody.PartyID) string {
 // notProved lists what a reader might think is proved and is not.
 func notProved(v *Verdict) []string {
 	list := []string{
-		"that nothing came after: entries cut off the end of a record do not show, since no party attested where it ended",
+		"that nothing came after: entries cut off the end of a record do not show, whoever cut them, since no party attested where it ended",
 		"the times: the order of entries is the log's, the hours are the relay's",
 		"that the relay showed everybody this same log: no witness cosigned, and the logs that unlocks refer to are not compared with it",
+		"who else has a package: the relay can hand out without an entry what it holds, and a recipient what it received",
 		"that two keys are two people, or who sat at a keyboard",
 		"what the annexes say (reasons, persons, further conditions): only their hashes stand here",
 		"how the evidence came about before it was sealed, and what became of it after it was received",
 	}
+	if slices.ContainsFunc(v.Acts, func(a Act) bool { return a.Event != nil }) {
+		list = append(list, "what the relay says of itself without a signature: that it stands in the log is proved, that it happened is not")
+	}
 	for _, p := range v.Packages {
-		if p.Opened == nil {
-			list = append(list, "which files are in package "+p.ID+": this dossier was made without its contents")
+		if s := p.unproven(); s != "" {
+			list = append(list, s)
 		}
+	}
+	if v.confirmed() {
+		list = append(list, "the contents of a package, should its sender and its recipient agree on what is false: nobody else could open it")
 	}
 	return list
 }

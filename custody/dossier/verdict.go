@@ -44,6 +44,7 @@ type Verdict struct {
 	NotProved    []string              `json:"not_proved"`
 	Checks       []string              `json:"checks"` // that passed, in their order
 	opened       map[string]*Opened    // by package
+	doubts       map[string][]string   // by package
 }
 
 // Failure names the check that failed and why.
@@ -59,21 +60,23 @@ type Origin struct {
 	Pinned      bool           `json:"pinned"` // a pin said the same
 }
 
-// Act is one statement of the request's record.
+// Act is one statement of the request's record, or one event, which is the word of
+// the relay alone: nobody signed it.
 type Act struct {
 	Seq       int64             `json:"seq"`
 	Index     int64             `json:"log_index"`
 	Kind      custody.Kind      `json:"kind"`
 	Time      custody.Time      `json:"time"`
-	By        string            `json:"by"`
+	By        string            `json:"by"`      // of an event, the relay
 	Signers   []custody.PartyID `json:"signers"` // all of them, verified
-	Via       custody.PartyID   `json:"via"`
-	Statement custody.Digest    `json:"statement_sha256"`
+	Via       custody.PartyID   `json:"via,omitempty"`
+	Statement custody.Digest    `json:"statement_sha256,omitzero"`
+	Event     *custody.Event    `json:"event,omitempty"`
 	Says      string            `json:"says"` // one plain sentence
 }
 
-// Package is a deposited package and how far it went. Times that are absent did
-// not come.
+// Package is a deposited package and how far it went. Times that are absent are not
+// in this record up to the checkpoint; they may have come later.
 type Package struct {
 	ID          string            `json:"package"`
 	Sender      custody.PartyID   `json:"sender"`
@@ -89,6 +92,7 @@ type Package struct {
 	Deposited   custody.Time      `json:"deposited"`
 	Released    custody.Time      `json:"head_released,omitzero"` // by the sender
 	Taken       []Taking          `json:"taken"`
+	Doubts      []string          `json:"doubts,omitempty"` // what a party signed of it and cannot be so
 	Opened      *Opened           `json:"opened,omitempty"` // if the dossier has its contents
 }
 
@@ -99,12 +103,16 @@ type Taking struct {
 	Time      custody.Time    `json:"time"`
 	Outcome   string          `json:"outcome"` // receipted, rejected or none
 	Reason    string          `json:"reason,omitempty"`
+	Inner     custody.Digest  `json:"inner_statement_sha256,omitzero"` // that the receipt names
 	Closed    custody.Time    `json:"closed,omitzero"`
 }
 
-// Opened is what the sender said of a package to its recipients.
+// Opened is what the sender signed of a package, as the maker of the dossier shows
+// it. Standing tells whether it is what the recipients got.
 type Opened struct {
 	Inner       custody.Digest `json:"inner_statement_sha256"`
+	Standing    Standing       `json:"standing"`
+	Why         string         `json:"why"` // it stands so, in plain words
 	Files       int64          `json:"files"`
 	Bytes       int64          `json:"bytes"`
 	TagManifest custody.Digest `json:"tag_manifest_sha256"`
@@ -115,17 +123,19 @@ type Opened struct {
 	lines       []bag.Line
 }
 
-// Exhibit is a file that a proven manifest lists.
+// Exhibit is a file that a manifest lists by the sender's signed word.
 type Exhibit struct {
-	Package string `json:"package"`
-	Path    string `json:"path"` // in the package, below data/
+	Package  string   `json:"package"`
+	Path     string   `json:"path"` // in the package, below data/
+	Standing Standing `json:"standing"`
+	Why      string   `json:"why"`
 }
 
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Request: d.Request,
 		Authorities: []Origin{}, Acts: []Act{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{},
-		opened: map[string]*Opened{},
+		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
 }
 
@@ -157,6 +167,13 @@ func (v *Verdict) note(p placed, e *custody.Entry, s *custody.Statement, view *c
 	}
 	slices.Sort(a.Signers) // the envelope has them by key id, which is as good as random
 	v.Acts = append(v.Acts, a)
+}
+
+// noteEvent adds an event of the request's record.
+func (v *Verdict) noteEvent(p placed, e *custody.Entry) {
+	v.Acts = append(v.Acts, Act{
+		Seq: e.Seq, Index: p.Index, Kind: e.Kind, Time: e.Time, By: e.Relay, Signers: []custody.PartyID{}, Event: e.Event, Says: e.Event.Says(),
+	})
 }
 
 // signer names the party whose key signed. The replay has verified that there is
@@ -194,7 +211,8 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 	x := Package{
 		ID: p.Package, Sender: p.Sender, Seal: p.SHA256, HeadSHA256: p.HeadSHA256, PayloadSize: p.PayloadSize,
 		Parts: p.Parts, PayloadRoot: p.PayloadRoot, InnerSHA256: p.InnerSHA256, Delivery: p.Delivery, Final: p.Final,
-		Deposited: p.Deposited, Released: p.Unlocked, Taken: []Taking{}, Opened: v.opened[p.Package],
+		Deposited: p.Deposited, Released: p.Unlocked, Taken: []Taking{}, Doubts: v.doubts[p.Package],
+		Opened: v.opened[p.Package],
 	}
 	for _, r := range p.Recipients {
 		x.Recipients = append(x.Recipients, r.ID)
@@ -203,7 +221,7 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 		t := Taking{By: r.By, Recipient: r.Recipient, Time: r.Time, Outcome: "none", Closed: r.Closed}
 		switch {
 		case r.Receipt != nil:
-			t.Outcome = "receipted"
+			t.Outcome, t.Inner = "receipted", r.Receipt.InnerStatement
 		case r.Rejection != nil:
 			t.Outcome, t.Reason = "rejected", r.Rejection.Reason
 		}
@@ -212,13 +230,15 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 	return x
 }
 
-// Exhibits returns the files of all opened packages by their SHA-256. It is empty
-// if the dossier has no contents, or failed.
+// Exhibits returns the files of all opened packages by their SHA-256, whatever
+// their standing: only StandingConfirmed makes them part of the evidence. It is
+// empty if the dossier has no contents, or failed.
 func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
 	m := map[custody.Digest][]Exhibit{}
 	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
-		for _, l := range v.opened[id].lines {
-			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path})
+		o := v.opened[id]
+		for _, l := range o.lines {
+			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, o.Standing, o.Why})
 		}
 	}
 	return m

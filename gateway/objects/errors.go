@@ -1,6 +1,9 @@
 package objects
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The errors that callers match with errors.Is. Any other error of a Store is
 // a fault of the medium or of the server, and says nothing about the change.
@@ -39,3 +42,17 @@ var (
 	// ErrLocked: the lock of the version runs.
 	ErrLocked = errors.New("object is locked")
 )
+
+// PartsError is an ErrParts that says which parts of the table the upload does not
+// have as the table says. All others are as they were.
+type PartsError struct {
+	Numbers []int // ascending, at least one
+}
+
+// Error implements error.
+func (e *PartsError) Error() string {
+	return fmt.Sprintf("%v: %d parts are not as they were put, the first is part %d", ErrParts, len(e.Numbers), e.Numbers[0])
+}
+
+// Unwrap makes it an ErrParts.
+func (e *PartsError) Unwrap() error { return ErrParts }

@@ -84,7 +84,7 @@ type Store interface {
 	// finished, and returns the same Info. Concurrent calls all succeed.
 	//
 	// ErrParts: the table does not make up the size, or does not match what
-	// was put; the upload stays open. ErrNoUpload: unknown or aborted.
+	// was put (then as a [*PartsError]); the upload stays open. ErrNoUpload: unknown or aborted.
 	// ErrExist: another object is under key, which is left as it is; a
 	// versioning server may instead put the new version over it, with the old
 	// one readable by its version.
@@ -159,4 +159,25 @@ type Spacer interface {
 	// Free returns the bytes that the relay can still write. It is a hint:
 	// other programs may write to the same medium.
 	Free() (int64, error)
+}
+
+// Prober is what a Store also has if it tried out, when it was opened, what the
+// medium below it enforces.
+type Prober interface {
+	// Probe returns what was found then. It asks nothing again.
+	Probe() Enforcement
+}
+
+// Enforcement is what a store was seen to do, whatever it claims: the sort of
+// store, and whether something other than the relay keeps these promises.
+type Enforcement struct {
+	Store           string // dir or s3
+	Versions        bool   // keeps each version of an object
+	LocksCompliance bool   // keeps a version under COMPLIANCE, whoever asks
+	LocksGovernance bool   // keeps a version under GOVERNANCE from a plain deletion
+	RefusesBypass   bool   // and from one by the relay's credential with bypass
+	RefusesShorter  bool   // does not shorten a COMPLIANCE lock
+	RefusesDigest   bool   // a body with another SHA-256 than declared
+	KeepsChecksums  bool   // shows the SHA-256 of an object afterwards
+	RefusesSecond   bool   // a second version where none is wanted
 }

@@ -27,6 +27,12 @@ type Part struct {
 	ETag   string   // what PutPart returned; opaque
 }
 
+// Upload names an upload that is not completed.
+type Upload struct {
+	Key string
+	ID  string // what Begin returned, or the server's own name of it
+}
+
 // Info is what a store says about one version of an object.
 type Info struct {
 	// Version names this version of the key. It is opaque, never empty, and

@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"comity.example/comity/custody"
@@ -16,15 +17,37 @@ type Annex struct {
 	Scope  []string // the authorities that may read it
 }
 
-// PutAnnex stores the row of an annex. If the record binds the file already, the
-// row stays as it is: a second statement cannot widen the scope of a first.
+// PutAnnex stores the row of an annex, or adds to the scope of the row by which the
+// record binds the file already: who binds it again has brought its bytes, so no one
+// opens by that what he has not.
 func (t *Tx) PutAnnex(a Annex) error {
-	_, err := t.exec("INSERT INTO annexes (sha256, record, size, scope) VALUES (?,?,?,?) ON CONFLICT (sha256, record) DO NOTHING",
-		a.SHA256[:], string(a.Record), a.Size, strings.Join(a.Scope, ","))
+	list, err := t.Annexes(a.SHA256)
+	if err != nil {
+		return err
+	}
+	scope := a.Scope
+	for _, old := range list {
+		if old.Record == a.Record {
+			scope = Widen(old.Scope, a.Scope)
+		}
+	}
+	_, err = t.exec("INSERT INTO annexes (sha256, record, size, scope) VALUES (?,?,?,?) ON CONFLICT (sha256, record) DO UPDATE SET scope = excluded.scope",
+		a.SHA256[:], string(a.Record), a.Size, strings.Join(scope, ","))
 	if err != nil {
 		return fmt.Errorf("storing annex %s: %w", a.SHA256, err)
 	}
 	return nil
+}
+
+// Widen returns a scope with the authorities of another that it lacks, behind it.
+func Widen(scope, by []string) []string {
+	scope = slices.Clone(scope)
+	for _, name := range by {
+		if !slices.Contains(scope, name) {
+			scope = append(scope, name)
+		}
+	}
+	return scope
 }
 
 // Annexes lists the records that bind a file, by record; none is an empty list.

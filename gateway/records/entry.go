@@ -14,7 +14,7 @@ type Entry struct {
 	Record    custody.RecordID
 	Seq       int64 // within the record
 	Kind      custody.Kind
-	Statement custody.Digest // of the payload
+	Statement custody.Digest // of the payload; zero of an event
 	Leaf      translog.Leaf  // what the log holds at the index
 }
 
@@ -22,8 +22,12 @@ const entryColumns = "idx, entry, envelope, salt, record, seq, kind, statement_s
 
 // insertEntry adds an entry; Append calls it.
 func (t *Tx) insertEntry(e Entry) error {
-	_, err := t.exec("INSERT INTO entries ("+entryColumns+") VALUES (?,?,?,?,?,?,?,?,?)", e.Index, e.Entry, e.Envelope, e.Salt[:],
-		string(e.Record), e.Seq, string(e.Kind), e.Statement[:], e.Leaf.Bytes())
+	statement, envelope := e.Statement[:], e.Envelope
+	if e.Kind.IsEvent() {
+		statement, envelope = nil, []byte{} // nil is NULL in SQL
+	}
+	_, err := t.exec("INSERT INTO entries ("+entryColumns+") VALUES (?,?,?,?,?,?,?,?,?)", e.Index, e.Entry, envelope, e.Salt[:],
+		string(e.Record), e.Seq, string(e.Kind), statement, e.Leaf.Bytes())
 	return err
 }
 
@@ -36,6 +40,18 @@ func (t *Tx) Lines(record custody.RecordID, seq, below int64) ([]Entry, error) {
 		return nil, fmt.Errorf("reading record %q: %w", record, err)
 	}
 	return list, nil
+}
+
+// Line returns the entry of a record with that seq, or ErrNotFound.
+func (t *Tx) Line(record custody.RecordID, seq int64) (Entry, error) {
+	list, err := collect(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE record = ? AND seq = ?", string(record), seq)
+	if err == nil && len(list) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("reading entry %d of record %q: %w", seq, record, err)
+	}
+	return list[0], nil
 }
 
 // Range returns the entries of all records with indices from to to-1, in order.
@@ -85,8 +101,10 @@ func scanEntry(s scanner) (e Entry, err error) {
 	if e.Salt, err = digest(salt); err != nil {
 		return e, err
 	}
-	if e.Statement, err = digest(sha); err != nil {
-		return e, err
+	if sha != nil || !e.Kind.IsEvent() {
+		if e.Statement, err = digest(sha); err != nil {
+			return e, err
+		}
 	}
 	e.Leaf, err = translog.ParseLeaf(leaf)
 	return e, err

@@ -166,3 +166,14 @@ func (t *Tx) NewestCheckpoint() (Checkpoint, error) {
 }
 
 func timeOf(micros int64) custody.Time { return statement.At(time.UnixMicro(micros)) }
+
+// HasFiles reports whether the store must hold something that the database does not:
+// a package in the log, or an annex.
+func (t *Tx) HasFiles() (bool, error) {
+	var n int64
+	err := t.row("SELECT (SELECT COUNT(*) FROM packages WHERE state = ?) + (SELECT COUNT(*) FROM annexes)", []any{string(Sealed)}, &n)
+	if err != nil {
+		return false, fmt.Errorf("looking for files: %w", err)
+	}
+	return n > 0, nil
+}

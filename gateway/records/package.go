@@ -31,6 +31,7 @@ type Package struct {
 	Seal        []byte
 	Uploads     []Upload // in order of their parts; empty until SetUploads
 	Created     custody.Time
+	Touched     custody.Time // when the last part came; Created until then
 }
 
 // Upload is one object of a package's payload.
@@ -40,12 +41,13 @@ type Upload struct {
 	Size int64  // bytes
 }
 
-const packageColumns = "id, request, grant_sha256, agent, epoch, state, payload_size, parts, seal, created"
+const packageColumns = "id, request, grant_sha256, agent, epoch, state, payload_size, parts, seal, created, touched"
 
-// InsertPackage adds a package, without uploads and seal.
+// InsertPackage adds a package, without uploads and seal, touched when it was
+// created.
 func (t *Tx) InsertPackage(p Package) error {
-	_, err := t.exec("INSERT INTO packages ("+packageColumns+") VALUES (?,?,?,?,?,?,?,?,NULL,?)",
-		p.ID, p.Request, p.Grant[:], string(p.Agent), p.Epoch, string(p.State), p.PayloadSize, p.Parts, micros(p.Created))
+	_, err := t.exec("INSERT INTO packages ("+packageColumns+") VALUES (?,?,?,?,?,?,?,?,NULL,?,?)",
+		p.ID, p.Request, p.Grant[:], string(p.Agent), p.Epoch, string(p.State), p.PayloadSize, p.Parts, micros(p.Created), micros(p.Created))
 	if err != nil {
 		return fmt.Errorf("inserting package %q: %w", p.ID, err)
 	}
@@ -86,12 +88,12 @@ func (t *Tx) packages(where string, args ...any) ([]Package, error) {
 
 func scanPackage(s scanner) (p Package, err error) {
 	var grant []byte
-	var created int64
-	err = s.Scan(&p.ID, &p.Request, &grant, &p.Agent, &p.Epoch, &p.State, &p.PayloadSize, &p.Parts, &p.Seal, &created)
+	var created, touched int64
+	err = s.Scan(&p.ID, &p.Request, &grant, &p.Agent, &p.Epoch, &p.State, &p.PayloadSize, &p.Parts, &p.Seal, &created, &touched)
 	if err != nil {
 		return p, err
 	}
-	p.Created = timeOf(created)
+	p.Created, p.Touched = timeOf(created), timeOf(touched)
 	p.Grant, err = digest(grant)
 	return p, err
 }
@@ -114,16 +116,12 @@ func (t *Tx) SetUploads(id string, list []Upload) error {
 	return nil
 }
 
-// SetState moves a package on if it is in state from under that epoch, and
-// reports whether it did. Going back to Open drops the stored seal.
-func (t *Tx) SetState(id string, epoch int64, from, to State) (changed bool, err error) {
-	q := "UPDATE packages SET state = ? WHERE id = ? AND epoch = ? AND state = ?"
-	if to == Open {
-		q = "UPDATE packages SET state = ?, seal = NULL WHERE id = ? AND epoch = ? AND state = ?"
-	}
-	n, err := t.exec(q, string(to), id, epoch, string(from))
+// Abandon moves a package from Open to Abandoned under that epoch, and reports
+// whether it did.
+func (t *Tx) Abandon(id string, epoch int64) (changed bool, err error) {
+	n, err := t.exec("UPDATE packages SET state = 'abandoned' WHERE id = ? AND epoch = ? AND state = 'open'", id, epoch)
 	if err != nil {
-		return false, fmt.Errorf("moving package %q to state %q: %w", id, to, err)
+		return false, fmt.Errorf("abandoning package %q: %w", id, err)
 	}
 	return n == 1, nil
 }
@@ -134,6 +132,21 @@ func (t *Tx) Freeze(id string, epoch int64, seal []byte) (changed bool, err erro
 	n, err := t.exec("UPDATE packages SET state = 'sealing', seal = ? WHERE id = ? AND epoch = ? AND state = 'open'", seal, id, epoch)
 	if err != nil {
 		return false, fmt.Errorf("freezing package %q: %w", id, err)
+	}
+	return n == 1, nil
+}
+
+// Unfreeze moves a package from Sealing to another state if it was frozen with
+// exactly that seal, and reports whether it did: a late call about an earlier seal
+// changes nothing. Going back to Open drops the stored seal.
+func (t *Tx) Unfreeze(id string, seal []byte, to State) (changed bool, err error) {
+	q := "UPDATE packages SET state = ? WHERE id = ? AND state = 'sealing' AND seal = ?"
+	if to == Open {
+		q = "UPDATE packages SET state = ?, seal = NULL WHERE id = ? AND state = 'sealing' AND seal = ?"
+	}
+	n, err := t.exec(q, string(to), id, seal)
+	if err != nil {
+		return false, fmt.Errorf("moving package %q to state %q: %w", id, to, err)
 	}
 	return n == 1, nil
 }
@@ -152,6 +165,38 @@ func (t *Tx) RaiseEpoch(id string) (epoch int64, err error) {
 		return 0, fmt.Errorf("raising epoch of package %q: %w", id, err)
 	}
 	return epoch, nil
+}
+
+// Touch notes that something of a package came.
+func (t *Tx) Touch(id string, at custody.Time) error {
+	if _, err := t.exec("UPDATE packages SET touched = ? WHERE id = ?", micros(at), id); err != nil {
+		return fmt.Errorf("touching package %q: %w", id, err)
+	}
+	return nil
+}
+
+// SealsSince returns the envelopes of the seals in a record whose index in the log
+// is from or more, in order.
+func (t *Tx) SealsSince(record custody.RecordID, from int64) ([][]byte, error) {
+	list, err := collect(t, func(s scanner) (b []byte, err error) {
+		err = s.Scan(&b)
+		return b, err
+	}, "SELECT envelope FROM entries WHERE record = ? AND kind = ? AND idx >= ? ORDER BY idx", string(record), string(custody.KindSeal), from)
+	if err != nil {
+		return nil, fmt.Errorf("reading seals of record %q: %w", record, err)
+	}
+	return list, nil
+}
+
+// ToCome returns the bytes that packages in Open and Sealing have reserved and not
+// received, leaving out the package named by except.
+func (t *Tx) ToCome(except string) (n int64, err error) {
+	err = t.row(`SELECT CAST(COALESCE(SUM(p.payload_size - COALESCE((SELECT SUM(q.size) FROM parts q WHERE q.package = p.id), 0)), 0) AS BIGINT)
+		FROM packages p WHERE p.id <> ? AND p.state IN ('open', 'sealing')`, []any{except}, &n)
+	if err != nil {
+		return 0, fmt.Errorf("adding up what open packages have still to receive: %w", err)
+	}
+	return n, nil
 }
 
 // OpenUsage returns what the packages in Open and Sealing take of a grant,

@@ -51,18 +51,45 @@ func (t *Tx) Proposals(authority string) ([]Proposal, error) {
 	return list, nil
 }
 
+// ProposalUsage returns how many proposals an authority has, leaving out one, and
+// the bytes of their envelopes together.
+func (t *Tx) ProposalUsage(authority string, except custody.Digest) (n, bytes int64, err error) {
+	err = t.row("SELECT COUNT(*), COALESCE(SUM(LENGTH(envelope)), 0) FROM proposals WHERE authority = ? AND sha256 <> ?",
+		[]any{authority, except[:]}, &n, &bytes)
+	if err != nil {
+		return 0, 0, fmt.Errorf("measuring proposals of %q: %w", authority, err)
+	}
+	return n, bytes, nil
+}
+
+// Binding lists the proposals, expired or not, that bind an annex, without their
+// envelopes. Those that bind none are never listed.
+func (t *Tx) Binding(annex custody.Digest) ([]Proposal, error) {
+	if annex.IsZero() {
+		return nil, nil
+	}
+	return t.bare("annex_sha256 = ?", annex[:])
+}
+
+// Expired lists the proposals whose time is up at now, without their envelopes.
+func (t *Tx) Expired(now custody.Time) ([]Proposal, error) {
+	return t.bare("expires <= ?", micros(now))
+}
+
+// bare lists proposals without their envelopes, which may be megabytes.
+func (t *Tx) bare(where string, arg any) ([]Proposal, error) {
+	list, err := collect(t, scanProposal,
+		"SELECT sha256, record, kind, authority, NULL, annex_sha256, expires FROM proposals WHERE "+where+" ORDER BY expires, sha256", arg)
+	if err != nil {
+		return nil, fmt.Errorf("listing proposals: %w", err)
+	}
+	return list, nil
+}
+
 // DeleteProposal removes a proposal; one that is not there is no error.
 func (t *Tx) DeleteProposal(sha custody.Digest) error {
 	if _, err := t.exec("DELETE FROM proposals WHERE sha256 = ?", sha[:]); err != nil {
 		return fmt.Errorf("deleting proposal %s: %w", sha, err)
-	}
-	return nil
-}
-
-// DeleteExpired removes the proposals whose time is up at now.
-func (t *Tx) DeleteExpired(now custody.Time) error {
-	if _, err := t.exec("DELETE FROM proposals WHERE expires <= ?", micros(now)); err != nil {
-		return fmt.Errorf("deleting expired proposals: %w", err)
 	}
 	return nil
 }

@@ -128,17 +128,19 @@ func TestFences(t *testing.T) {
 		if _, err := tx.RaiseEpoch("a"); !errors.Is(err, records.ErrNotFound) {
 			t.Errorf("RaiseEpoch of a frozen package = %v", err)
 		}
-		expect("back to open", true)(tx.SetState("a", 2, records.Sealing, records.Open))
+		expect("back to open", true)(tx.Unfreeze("a", []byte("seal"), records.Open))
 		if p, err := tx.Package("a"); err != nil || p.Seal != nil {
 			t.Errorf("back to open the seal stays: %v", err)
 		}
 		expect("drop", true)(tx.DropPart("a", 2, 0))
 		expect("part", true)(tx.PutPart("a", 2, part))
 		expect("freeze", true)(tx.Freeze("a", 2, []byte("seal")))
-		expect("seal of an old epoch", false)(tx.SetState("a", 1, records.Sealing, records.Sealed))
-		expect("seal", true)(tx.SetState("a", 2, records.Sealing, records.Sealed))
-		expect("seal again", false)(tx.SetState("a", 2, records.Sealing, records.Sealed))
-		expect("abandon", false)(tx.SetState("a", 2, records.Open, records.Abandoned))
+		expect("another seal", false)(tx.Unfreeze("a", []byte("other"), records.Sealed))
+		expect("another seal back to open", false)(tx.Unfreeze("a", []byte("other"), records.Open))
+		expect("abandon a frozen package", false)(tx.Abandon("a", 2))
+		expect("seal", true)(tx.Unfreeze("a", []byte("seal"), records.Sealed))
+		expect("seal again", false)(tx.Unfreeze("a", []byte("seal"), records.Sealed))
+		expect("abandon", false)(tx.Abandon("a", 2))
 		p, err := tx.Package("a")
 		if err != nil || string(p.Seal) != "seal" || p.State != records.Sealed {
 			t.Errorf("package is %+v, %v", p, err)
@@ -184,6 +186,15 @@ func TestOpenUsage(t *testing.T) {
 		if u, err := tx.OpenUsage(custody.Digest{9}, ""); err != nil || u != (custody.Usage{}) {
 			t.Errorf("OpenUsage of another grant = %v, %v", u, err)
 		}
+		_, err := tx.PutPart("open", 1, objects.Part{Number: 0, Size: 4})
+		fatalIfErr(t, err)
+		_, err = tx.PutPart("open", 1, objects.Part{Number: 1, Size: 3})
+		fatalIfErr(t, err)
+		for except, want := range map[string]int64{"": 23, "sealing": 3, "open": 20, "sealed": 23} {
+			if n, err := tx.ToCome(except); err != nil || n != want {
+				t.Errorf("ToCome(except %q) = %d, %v, want %d", except, n, err, want)
+			}
+		}
 		return nil
 	})
 }
@@ -200,7 +211,7 @@ func TestAnnex(t *testing.T) {
 	fatalIfErr(t, db.View(t.Context(), func(tx *records.Tx) error {
 		list, err := tx.Annexes(sha)
 		fatalIfErr(t, err)
-		if len(list) != 2 || !slices.Equal(list[0].Scope, []string{"nl"}) || !slices.Equal(list[1].Scope, []string{"fr", "nl"}) {
+		if len(list) != 2 || !slices.Equal(list[0].Scope, []string{"nl", "de"}) || !slices.Equal(list[1].Scope, []string{"fr", "nl"}) {
 			t.Errorf("annexes are %v", list)
 		}
 		list, err = tx.Annexes(custody.Digest{6})
@@ -231,9 +242,26 @@ func TestProposal(t *testing.T) {
 		if err != nil || len(list) != 2 || list[0].SHA256 != q.SHA256 {
 			t.Errorf("proposals are %v, %v", list, err)
 		}
-		fatalIfErr(t, tx.DeleteExpired(at(time.Minute)))
+		for now, want := range map[time.Duration]int{time.Minute - time.Microsecond: 0, time.Minute: 1, time.Hour: 2} {
+			list, err := tx.Expired(at(now))
+			if err != nil || len(list) != want || want > 0 && (list[0].SHA256 != q.SHA256 || list[0].Envelope != nil) {
+				t.Errorf("expired after %s: %v, %v, want %d without envelopes", now, list, err, want)
+			}
+		}
+		if list, err := tx.Binding(p.Annex); err != nil || len(list) != 1 || list[0].SHA256 != p.SHA256 || list[0].Envelope != nil {
+			t.Errorf("proposals that bind the annex are %v, %v", list, err)
+		}
+		if list, err := tx.Binding(custody.Digest{}); err != nil || len(list) != 0 {
+			t.Errorf("proposals that bind no annex are %v, %v, want none", list, err)
+		}
+		for except, want := range map[custody.Digest][2]int64{{}: {2, 6}, p.SHA256: {1, 3}} {
+			if n, bytes, err := tx.ProposalUsage("nl", except); err != nil || n != want[0] || bytes != want[1] {
+				t.Errorf("usage is %d, %d, %v, want %v", n, bytes, err, want)
+			}
+		}
+		fatalIfErr(t, tx.DeleteProposal(q.SHA256))
 		if _, err := tx.Proposal(q.SHA256); !errors.Is(err, records.ErrNotFound) {
-			t.Errorf("an expired proposal = %v", err)
+			t.Errorf("a deleted proposal = %v", err)
 		}
 		fatalIfErr(t, tx.DeleteProposal(p.SHA256))
 		list, err = tx.Proposals("nl")

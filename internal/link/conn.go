@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -26,13 +27,25 @@ const (
 	clientConnWindow   = 32 << 20
 )
 
+// h2ClientFrame is the largest frame a client takes. Large frames cost fewer turns.
+const h2ClientFrame = 1 << 20
+
+// How slowly the body of a response may come: a hostile server that sends a byte a
+// minute must not hold a caller for ever. Lower and longer than what a server asks
+// of clients, because a relay may be slow for a reason.
+const (
+	responseRate  = 1 << 10 // bytes a second
+	responseStall = 3 * time.Minute
+)
+
 // maxResponseHeader bounds the head of a response, in bytes.
 const maxResponseHeader = 64 << 10
 
 // A Conn is one connection to a server, over its own socket. It is an
 // [http.RoundTripper] that sends every request on this connection, whatever
 // host the URL names: the scheme must be https and the path is what counts. It
-// follows no redirects and keeps no cookies. Its methods may be called
+// follows no redirects and keeps no cookies. Bodies of responses that come too
+// slowly are cut. Its methods may be called
 // concurrently.
 //
 // When the connection is lost its requests fail and Done is closed; there is no
@@ -46,6 +59,9 @@ type Conn struct {
 	transport http.RoundTripper
 	done      <-chan struct{}
 	close     func() error
+
+	stall time.Duration // see responseStall
+	rate  int
 }
 
 var _ http.RoundTripper = (*Conn)(nil)
@@ -59,7 +75,13 @@ func (c *Conn) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	return c.transport.RoundTrip(r)
+	resp, err := c.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body := resp.Body
+	resp.Body = &pacedBody{body, newPace(c.stall, c.rate, func() { body.Close() })}
+	return resp, nil
 }
 
 // checkRequest refuses what this package does not send.
@@ -133,6 +155,7 @@ func dialQUIC(ctx context.Context, cfg *DialConfig, ap netip.AddrPort, packet ui
 		udp.Close()
 	})
 	return &Conn{
+		stall: responseStall, rate: responseRate,
 		proto: H3, state: qc.ConnectionState().TLS,
 		local: qc.LocalAddr(), remote: qc.RemoteAddr(),
 		transport: newH3Client(qc, maxResponseHeader),
@@ -165,7 +188,7 @@ func dialTCP(ctx context.Context, cfg *DialConfig, ap netip.AddrPort) (*Conn, er
 	if err != nil {
 		return nil, err
 	}
-	gc := newGatedConn(raw.(*net.TCPConn), func() {})
+	gc := newGatedConn(raw.(*net.TCPConn), nil)
 	tc := tls.Client(gc, clientTLS(cfg.Certificate, cfg.ServerSPKI, H2))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		cfg.Logger.DebugContext(ctx, "attempt failed", "transport", H2, "address", ap, "error", err)
@@ -178,10 +201,11 @@ func dialTCP(ctx context.Context, cfg *DialConfig, ap netip.AddrPort) (*Conn, er
 		return nil, err
 	}
 	return &Conn{
+		stall: responseStall, rate: responseRate,
 		proto: H2, state: tc.ConnectionState(),
 		local: tc.LocalAddr(), remote: tc.RemoteAddr(),
 		transport: &h2Client{cc},
-		done:      gc.closed,
+		done:      gc.ctx.Done(),
 		close:     func() error { return errors.Join(cc.Close(), gc.Close()) },
 	}, nil
 }
@@ -195,7 +219,7 @@ func clientHTTP2(cfg *DialConfig, tc *tls.Conn) *http.Transport {
 		DialTLSContext:         func(context.Context, string, string) (net.Conn, error) { return tc, nil },
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxResponseHeader,
-		HTTP2:                  &http.HTTP2Config{MaxReadFrameSize: h2Frame, SendPingTimeout: cfg.KeepAlive, PingTimeout: cfg.KeepAlive},
+		HTTP2:                  &http.HTTP2Config{MaxReadFrameSize: h2ClientFrame, SendPingTimeout: cfg.KeepAlive, PingTimeout: cfg.KeepAlive},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // A Peer is the other end of one connection to a [Server], as its handlers see
@@ -18,11 +19,15 @@ type Peer struct {
 	remote     net.Addr
 	serverSPKI [32]byte
 	state      func() tls.ConnectionState // of the finished handshake
-	done       <-chan struct{}
+	seat       *seat
+	ctx        context.Context // ends with the connection
 	drop       func(reason string)
 
-	mu    sync.Mutex // guards the fields below
-	value any
+	mu      sync.Mutex // guards the fields below
+	value   any
+	running int         // requests
+	idle    *time.Timer // runs while no request does; nil if the transport has its own
+	idleFor time.Duration
 }
 
 // peerKey is the context key of the *Peer.
@@ -72,6 +77,7 @@ func (p *Peer) Set(v any) error {
 		return errors.New("setting peer: the connection has a principal already")
 	}
 	p.value = v
+	p.seat.settle()
 	return nil
 }
 
@@ -82,8 +88,47 @@ func (p *Peer) Value() any {
 	return p.value
 }
 
+// Running returns how many requests of the connection have a handler now.
+func (p *Peer) Running() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running
+}
+
+// idleAfter calls f when no request ran for so long.
+func (p *Peer) idleAfter(d time.Duration, f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idleFor, p.idle = d, time.AfterFunc(d, func() {
+		if p.Running() == 0 { // else one came at the last moment
+			f()
+		}
+	})
+}
+
+// begin counts a request.
+func (p *Peer) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running++; p.running == 1 && p.idle != nil {
+		p.idle.Stop()
+	}
+}
+
+// end uncounts a request.
+func (p *Peer) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running--; p.running == 0 && p.idle != nil {
+		p.idle.Reset(p.idleFor)
+	}
+}
+
 // Done is closed when the connection is closed, by whichever side.
-func (p *Peer) Done() <-chan struct{} { return p.done }
+func (p *Peer) Done() <-chan struct{} { return p.ctx.Done() }
+
+// AfterClose calls f, in a goroutine of its own, once the connection is closed.
+func (p *Peer) AfterClose(f func()) { context.AfterFunc(p.ctx, f) }
 
 // Close drops the connection at once, with all its requests; their contexts
 // are cancelled. It is for a key that has been revoked. The reason is sent to

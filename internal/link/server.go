@@ -36,16 +36,30 @@ type ServerConfig struct {
 	// handshakes included. If zero, 1024.
 	MaxConns int
 
+	// MaxPerSource bounds the open connections from one address (see [Source])
+	// of which [Peer.Set] has not been called. If zero, 64.
+	MaxPerSource int
+
 	// MaxStreams bounds the requests in flight on one connection. If zero, 32.
 	MaxStreams int
 
+	// MinRate is how fast bodies and answers must move, in bytes a second of the
+	// time that the client is waited for. If zero, 16 KiB: 8 MiB take less than
+	// nine minutes then, and a line of 128 kbit/s carries one of them at a time.
+	MinRate int
+
+	// Stall is how far a body or an answer may fall behind MinRate before it is
+	// cut. It is also the longest pause. If zero, 30 seconds, which outlasts a
+	// mobile network's change of cells.
+	Stall time.Duration
+
 	// WindowBudget is the memory in bytes by which all QUIC connections
-	// together may raise their receive windows beyond the initial 1 MiB each,
+	// together may raise their receive windows beyond the initial 192 KiB each,
 	// up to 32 MiB each. If zero, 512 MiB.
 	WindowBudget uint64
 
-	// IdleTimeout closes connections that had no request for so long. If zero,
-	// two minutes.
+	// IdleTimeout closes connections on which for so long no request ran; one
+	// whose head is not complete does not run. If zero, two minutes.
 	IdleTimeout time.Duration
 
 	// ShutdownTimeout is how long [Server.Serve] waits for running requests
@@ -66,7 +80,10 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	}
 	c.MaxHeaderBytes = orDefault(c.MaxHeaderBytes, 16<<10)
 	c.MaxConns = orDefault(c.MaxConns, 1024)
+	c.MaxPerSource = orDefault(c.MaxPerSource, 64)
 	c.MaxStreams = orDefault(c.MaxStreams, 32)
+	c.MinRate = orDefault(c.MinRate, 16<<10)
+	c.Stall = orDefault(c.Stall, 30*time.Second)
 	c.WindowBudget = orDefault(c.WindowBudget, 512<<20)
 	c.IdleTimeout = orDefault(c.IdleTimeout, 2*time.Minute)
 	c.ShutdownTimeout = orDefault(c.ShutdownTimeout, 10*time.Second)
@@ -108,7 +125,7 @@ func Listen(cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, spki: spki, gate: &gate{max: cfg.MaxConns}}
+	s := &Server{cfg: cfg, spki: spki, gate: newGate(cfg.MaxConns, cfg.MaxPerSource)}
 	s.tcp = newTCPServer(s, tcp)
 	s.quic, err = newQUICServer(s, udp, pc)
 	if err != nil {

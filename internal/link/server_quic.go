@@ -14,14 +14,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Receive windows in bytes. They start small, because a client may fill the
-// initial ones before it has proved anything, and double in each round trip as
-// long as the handler reads as fast as the data comes, up to the maximum, from
-// the server's budget.
+// Receive windows in bytes. That of a connection starts small, because a client
+// may fill it before it has proved anything, for instance with the ends of heads
+// whose beginnings never come. Windows double in each round trip as long as the
+// handler reads as fast as the data comes, up to the maximum, from the server's
+// budget. A stream's may start larger: each part begins with it again.
 const (
 	initialStreamWindow = 512 << 10
 	maxStreamWindow     = 16 << 20
-	initialConnWindow   = 1 << 20
+	initialConnWindow   = 192 << 10
 	maxConnWindow       = 32 << 20
 )
 
@@ -66,9 +67,8 @@ func newQUICServer(s *Server, udp *net.UDPConn, pc net.PacketConn) (*quicServer,
 		ConnContext:         q.admit,
 	}
 	q.http = &http3.Server{
-		Handler:        s.cfg.Handler,
+		Handler:        &edge{s.cfg.Handler, &s.cfg},
 		MaxHeaderBytes: s.cfg.MaxHeaderBytes,
-		IdleTimeout:    s.cfg.IdleTimeout,
 		ConnContext:    q.connContext,
 		Logger:         s.cfg.Logger,
 	}
@@ -100,30 +100,49 @@ func (q *quicServer) config() *quic.Config {
 	}
 }
 
+// seatKey is the context key of the *seat.
+type seatKey struct{}
+
 // admit counts a connection attempt until it ends. quic-go cancels ctx when the
 // connection is closed and when its handshake fails.
-func (q *quicServer) admit(ctx context.Context, _ *quic.ClientInfo) (context.Context, error) {
-	if !q.server.gate.enter() {
+func (q *quicServer) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	seat := q.server.gate.enter()
+	if seat == nil {
 		return nil, errTooMany
 	}
-	context.AfterFunc(ctx, q.server.gate.leave)
-	return ctx, nil
+	if info.AddrVerified && !seat.from(info.RemoteAddr) {
+		seat.leave()
+		return nil, errTooMany
+	}
+	context.AfterFunc(ctx, seat.leave)
+	return context.WithValue(ctx, seatKey{}, seat), nil
 }
 
 // connContext gives a connection its Peer and its share of the budget.
 func (q *quicServer) connContext(ctx context.Context, c *quic.Conn) context.Context {
 	q.budget.open(c)
 	context.AfterFunc(c.Context(), func() { q.budget.close(c) })
-	return withPeer(ctx, &Peer{
+	seat := ctx.Value(seatKey{}).(*seat)
+	if !seat.from(c.RemoteAddr()) { // the finished handshake verified the address
+		c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), errTooMany.Error())
+	}
+	p := &Peer{
 		proto:      H3,
 		remote:     c.RemoteAddr(),
 		serverSPKI: q.server.spki,
 		state:      sync.OnceValue(func() tls.ConnectionState { return c.ConnectionState().TLS }),
-		done:       c.Context().Done(),
+		seat:       seat,
+		ctx:        c.Context(),
 		drop: func(reason string) {
 			c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeRequestCanceled), reason)
 		},
+	}
+	// http3 counts a stream whose head never comes to its end as activity, and
+	// bounds no head in time.
+	p.idleAfter(q.server.cfg.IdleTimeout, func() {
+		c.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "idle")
 	})
+	return withPeer(ctx, p)
 }
 
 func (q *quicServer) serve() error {

@@ -17,8 +17,10 @@ const (
 	// can fill it only while a handler holds its body.
 	h2Window = 4<<20 - 1
 
-	// h2Frame is the largest frame we take. Large frames cost fewer turns.
-	h2Frame = 1 << 20
+	// h2Frame is the largest frame the server takes. net/http holds a buffer of
+	// the size of the largest frame that was announced, for the life of a
+	// connection and before a byte of the frame came.
+	h2Frame = 64 << 10
 
 	// h2Ping is after how long a silence a TCP connection is probed; it is
 	// closed if the probe is not answered within 15 seconds.
@@ -37,7 +39,7 @@ func newTCPServer(s *Server, ln *net.TCPListener) *tcpServer {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true) // and nothing else
 	t.http = &http.Server{
-		Handler:           s.cfg.Handler,
+		Handler:           &edge{s.cfg.Handler, &s.cfg},
 		TLSConfig:         serverTLS(s.cfg.Certificate, H2),
 		Protocols:         protocols,
 		ReadHeaderTimeout: handshakeTimeout, // bounds the TLS handshake too
@@ -45,12 +47,16 @@ func newTCPServer(s *Server, ln *net.TCPListener) *tcpServer {
 		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 		ConnContext:       t.connContext,
+
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is the handler's to refuse, as over HTTP/3
+
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          s.cfg.MaxStreams,
 			MaxReadFrameSize:              h2Frame,
 			MaxReceiveBufferPerConnection: h2Window,
 			MaxReceiveBufferPerStream:     h2Window,
 			SendPingTimeout:               h2Ping,
+			WriteByteTimeout:              s.cfg.Stall, // the pace of a stream cannot see that TCP stands still
 		},
 	}
 	return t
@@ -66,7 +72,8 @@ func (t *tcpServer) connContext(ctx context.Context, c net.Conn) context.Context
 		remote:     c.RemoteAddr(),
 		serverSPKI: t.server.spki,
 		state:      sync.OnceValue(tc.ConnectionState),
-		done:       gc.closed,
+		seat:       gc.seat,
+		ctx:        gc.ctx,
 		drop:       func(string) { gc.Close() },
 	})
 }
@@ -102,31 +109,41 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.gate.enter() {
-			return newGatedConn(c, l.gate.leave), nil
+		seat := l.gate.enter()
+		if seat == nil {
+			c.Close()
+			continue
 		}
-		c.Close()
+		gc := newGatedConn(c, seat)
+		if seat.from(c.RemoteAddr()) {
+			return gc, nil
+		}
+		gc.Close()
 	}
 }
 
 // gatedConn is a TCP connection that tells when it is closed.
 type gatedConn struct {
 	*net.TCPConn
-	once   sync.Once
-	closed chan struct{}
-	leave  func()
+	once sync.Once
+	ctx  context.Context // ends with the connection
+	end  context.CancelFunc
+	seat *seat // nil on the client's side
 }
 
-func newGatedConn(c *net.TCPConn, leave func()) *gatedConn {
-	return &gatedConn{TCPConn: c, closed: make(chan struct{}), leave: leave}
+func newGatedConn(c *net.TCPConn, seat *seat) *gatedConn {
+	ctx, end := context.WithCancel(context.Background())
+	return &gatedConn{TCPConn: c, ctx: ctx, end: end, seat: seat}
 }
 
 // Close closes the connection, any number of times.
 func (c *gatedConn) Close() (err error) {
 	c.once.Do(func() {
 		err = c.TCPConn.Close()
-		close(c.closed)
-		c.leave()
+		c.end()
+		if c.seat != nil {
+			c.seat.leave()
+		}
 	})
 	return err
 }

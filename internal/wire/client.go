@@ -314,7 +314,7 @@ func (c *Client) getLarge(ctx context.Context, path string, out any) error {
 	if err != nil {
 		return err
 	}
-	return readJSON(r, b, out)
+	return readJSON(r, b, bytesPerLine, out)
 }
 
 func (c *Client) get(ctx context.Context, path string, most int64) ([]byte, error) {
@@ -334,11 +334,32 @@ func (c *Client) doJSON(r *http.Request, out any) error {
 	if err != nil {
 		return err
 	}
-	return readJSON(r, b, out)
+	return readJSON(r, b, bytesPerObject, out)
+}
+
+// Honest answers are mostly base64 and hex: an object of the protocol takes 40 bytes
+// at least, a line of a record several hundred, a digest in a list 67.
+const (
+	bytesPerObject = 32
+	bytesPerLine   = 256
+	bytesPerValue  = 12
+)
+
+// checkDense refuses an answer with more objects or values than its size explains. A
+// hostile relay would otherwise turn "{},{},…" into fifty times its size in memory.
+func checkDense(b []byte, perObject int) error {
+	const small = 1024
+	if bytes.Count(b, []byte("{")) > small+len(b)/perObject || bytes.Count(b, []byte(",")) > small+len(b)/bytesPerValue {
+		return errors.New("it has more values than its size explains")
+	}
+	return nil
 }
 
 // readJSON reads an answer of exactly one value, strictly.
-func readJSON(r *http.Request, b []byte, out any) error {
+func readJSON(r *http.Request, b []byte, perObject int, out any) error {
+	if err := checkDense(b, perObject); err != nil {
+		return fmt.Errorf("reading the relay's answer to %s %s: %v", r.Method, r.URL.Path, err)
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(out); err != nil {

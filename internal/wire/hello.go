@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	"comity.example/comity/crypto/keys"
@@ -28,6 +29,10 @@ type Session struct {
 	RelaySPKI  custody.Digest
 	Exporter   custody.Digest // 32 bytes of TLS exporter: differs in every connection
 }
+
+// ErrOtherConnection is what VerifyClient and VerifyRelay wrap when a half was
+// signed for another session than this one.
+var ErrOtherConnection = errors.New("it was signed for another connection")
 
 // hello is the signed form of a session: binding the hybrid key to the TLS
 // connection makes the connection authentic against a quantum computer too, and
@@ -73,7 +78,7 @@ func (s Session) verify(role string, envelope []byte, k *keys.Public) error {
 		return err
 	}
 	if h != s.hello(role) {
-		return fmt.Errorf("verifying hello of the %s: it was signed for another connection", role)
+		return fmt.Errorf("verifying hello of the %s: %w", role, ErrOtherConnection)
 	}
 	_, err = env.Verify(func(id keys.ID) (*keys.Public, bool) { return k, id == k.ID() })
 	if err != nil {

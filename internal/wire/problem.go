@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 )
 
@@ -29,6 +30,13 @@ const (
 	CodeStorage        custody.Code = "storage-full"
 	CodeInternal       custody.Code = "internal"
 	CodeRange          custody.Code = "range-not-satisfiable"
+	CodeIDTaken        custody.Code = "package-id-taken"
+	CodeUnknownKey     custody.Code = "unknown-key"
+	CodeKeyOfAnother   custody.Code = "key-of-another"
+	CodeHelloReplayed  custody.Code = "hello-replayed"
+	CodeHalfSigned     custody.Code = "half-signed"
+	CodeForeignParty   custody.Code = "foreign-party"
+	CodePackageSize    custody.Code = "package-too-large"
 )
 
 // Problem is an error as RFC 9457 problem+json: a stable code, one sentence, and
@@ -81,6 +89,18 @@ func Refusal(d custody.Decision) *Problem {
 	return p
 }
 
+// Unreadable makes the problem of an error of statement.Parse or
+// custody.ParseStatement: nothing in it is believed, so no record is asked.
+func Unreadable(err error) *Problem {
+	switch {
+	case errors.Is(err, statement.ErrHalf):
+		return NewProblem(CodeHalfSigned, "")
+	case errors.Is(err, custody.ErrForeign):
+		return NewProblem(CodeForeignParty, err.Error())
+	}
+	return NewProblem(CodeMalformed, err.Error())
+}
+
 // CodeOf returns the code of an error that is or wraps a Problem, or "".
 func CodeOf(err error) custody.Code {
 	var p *Problem
@@ -112,11 +132,19 @@ var problems = map[custody.Code]struct {
 	CodeStorage:        {http.StatusInsufficientStorage, "the relay has no room for this"},
 	CodeInternal:       {http.StatusInternalServerError, "the relay failed: its operator's log says why"},
 	CodeRange:          {http.StatusRequestedRangeNotSatisfiable, "the bytes asked for are beyond the end"},
+	CodeIDTaken:        {http.StatusConflict, "the id of the package is used already: draw another at random"},
+	CodeUnknownKey:     {http.StatusForbidden, "no directory in force lists this key as that of an active agent"},
+	CodeKeyOfAnother:   {http.StatusForbidden, "the directory lists this key under another id than the one claimed"},
+	CodeHelloReplayed:  {http.StatusForbidden, "the proof of identity was made for another connection"},
+	CodeHalfSigned:     {http.StatusUnprocessableEntity, "a signature lacks one of its two halves"},
+	CodeForeignParty:   {http.StatusUnprocessableEntity, "an authority lists its own parties only"},
+	CodePackageSize:    {http.StatusRequestEntityTooLarge, "a package has at most 8 TiB of evidence: send it as several packages"},
 
 	custody.CodeNoSuchRequest:   {http.StatusNotFound, custody.CodeNoSuchRequest.Explain()},
 	custody.CodeNoSuchPackage:   {http.StatusNotFound, custody.CodeNoSuchPackage.Explain()},
 	custody.CodeDuplicate:       {http.StatusConflict, custody.CodeDuplicate.Explain()},
 	custody.CodeRollback:        {http.StatusConflict, custody.CodeRollback.Explain()},
+	custody.CodeFork:            {http.StatusConflict, custody.CodeFork.Explain()},
 	custody.CodeAlreadyDecided:  {http.StatusConflict, custody.CodeAlreadyDecided.Explain()},
 	custody.CodeAlreadySealed:   {http.StatusConflict, custody.CodeAlreadySealed.Explain()},
 	custody.CodeAlreadyUnlocked: {http.StatusConflict, custody.CodeAlreadyUnlocked.Explain()},

@@ -18,6 +18,10 @@ const (
 	MaxHead      = 256 << 10 // a package's head
 	MaxInner     = 1 << 20   // its inner.age
 	MaxAnnex     = custody.MaxAnnex
+
+	// MaxParts is how many parts a package has at most: 8 TiB of evidence, padding
+	// included. The digests of so many fit into one answer of MaxRecord.
+	MaxParts = 1 << 20
 )
 
 // Media types.
@@ -37,9 +41,14 @@ const EpochHeader = "Comity-Epoch"
 type Line struct {
 	Index    int64            `json:"index"`
 	Entry    []byte           `json:"entry"`
-	Envelope []byte           `json:"envelope"`
+	Envelope []byte           `json:"envelope"` // empty of an event of the relay's
 	Salt     custody.Digest   `json:"salt"`
 	Proof    []custody.Digest `json:"proof"` // RFC 6962 audit path in the tree of the answer's checkpoint
+}
+
+// Custody returns the line without its proof.
+func (l *Line) Custody() custody.Line {
+	return custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt}
 }
 
 // Proof is what the relay answers for a statement: its line, and the signed
@@ -101,8 +110,12 @@ type AuthorityState struct {
 	Directory []byte   `json:"directory,omitempty"`
 }
 
-// Reserve asks for room for one package.
+// Reserve asks for room for one package. The agent draws the id, 16 random bytes
+// as custody.PackageID spells them, so that it knows what to give up if the answer
+// is lost. The same Reserve again, while no part has come, returns the same
+// reservation under the next epoch; an id is used for nothing else, ever.
 type Reserve struct {
+	Package     string         `json:"package"`
 	Request     string         `json:"request"`
 	Grant       custody.Digest `json:"grant_sha256"`
 	PayloadSize int64          `json:"payload_size"` // ciphertext bytes

@@ -8,18 +8,24 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 )
 
-const usage = `Usage: go run ./test/demo [-in DIR] [-out DIR]
+const usage = `Usage: go run ./test/demo [-s3] [-in DIR] [-out DIR]
 
   -in DIR    the evidence to send (default: a small sample that the demo makes)
   -out DIR   where to leave everything; must not exist or be empty
              (default: a fresh folder, which it names)
+  -s3        keep the relay's objects in a bucket of a real S3 server with Object
+             Lock (versitygw, as a process of its own) instead of a folder. The
+             first time the server is built: that takes minutes and the network
 
 Example:
   go run ./test/demo -in ~/exhibits -out ~/case
@@ -38,11 +44,12 @@ func main() {
 	}
 }
 
-func demo() error {
+func demo() (err error) {
 	f := flag.NewFlagSet("demo", flag.ContinueOnError)
 	f.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	in := f.String("in", "", "")
 	out := f.String("out", "", "")
+	s3 := f.Bool("s3", false, "")
 	if err := f.Parse(os.Args[1:]); err != nil {
 		return flag.ErrHelp
 	}
@@ -50,11 +57,15 @@ func demo() error {
 		f.Usage()
 		return fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
+	// Interrupted, it ends what it started like after any other error.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	w, err := newWorld(*in, *out)
 	if err != nil {
 		return err
 	}
-	defer w.stop()
+	w.ctx, w.s3 = ctx, *s3
+	defer func() { err = errors.Join(err, w.stop(), w.closeBucket()) }()
 	return w.play()
 }
 

@@ -8,17 +8,35 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"strings"
 
+	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/dir"
+	"comity.example/comity/gateway/objects/s3"
 )
+
+// store is what is read of the relay's objects.
+type store interface {
+	Get(ctx context.Context, key, version string, off, length int64) (io.ReadCloser, objects.Info, error)
+	List(ctx context.Context, prefix string) iter.Seq2[string, error]
+	Close() error
+}
+
+// openStore opens the relay's objects as their operator does.
+func (w *world) openStore() (store, error) {
+	if w.s3 {
+		return s3.NewReader(w.ctx, w.server.Config(bucketName, ""))
+	}
+	return dir.New(w.path("relay", "store"))
+}
 
 // export copies the package's files out of the relay's store, as the relay had
 // them.
 func (w *world) export() error {
-	store, err := dir.New(w.path("relay", "store"))
+	store, err := w.openStore()
 	if err != nil {
 		return err
 	}
@@ -27,7 +45,7 @@ func (w *world) export() error {
 		return err
 	}
 	for _, prefix := range []string{"payloads/", "heads/"} {
-		for key, err := range store.List(context.Background(), prefix) {
+		for key, err := range store.List(w.ctx, prefix) {
 			if err != nil {
 				return err
 			}
@@ -35,7 +53,7 @@ func (w *world) export() error {
 			if strings.HasPrefix(name, "payload.") { // payload.000, payload.001, … in order
 				name = "payload"
 			}
-			if err := appendObject(store, key, w.path("package", name)); err != nil {
+			if err := w.appendObject(store, key, w.path("package", name)); err != nil {
 				return fmt.Errorf("copying %q: %w", key, err)
 			}
 		}
@@ -43,8 +61,8 @@ func (w *world) export() error {
 	return nil
 }
 
-func appendObject(store *dir.Dir, key, to string) error {
-	r, _, err := store.Get(context.Background(), key, "", 0, -1)
+func (w *world) appendObject(store store, key, to string) error {
+	r, _, err := store.Get(w.ctx, key, "", 0, -1)
 	if err != nil {
 		return err
 	}

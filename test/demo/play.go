@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,14 +11,18 @@ import (
 	"strings"
 
 	"comity.example/comity/agent"
+	"comity.example/comity/gateway/objects/s3/s3server"
 )
 
 const origin = "relay.example"
 
 // world is one demonstration.
 type world struct {
+	ctx     context.Context // ends when the demonstration is interrupted
 	in, out string
 	relay   *process
+	s3      bool
+	server  *s3server.Server // with s3: runs until closeBucket
 	peaks   map[string]int64
 
 	relayRoot string            // fingerprints
@@ -33,9 +39,12 @@ func (w *world) path(elem ...string) string {
 func (w *world) play() error {
 	fmt.Printf("Comity: evidence goes from a lab in de to a lab in nl, under one approved request.\n")
 	fmt.Printf("Every line with a $ is a program of its own, as you would start it. All of it is left in\n%s\n", w.out)
-	for _, act := range []func() error{w.operator, w.authorities, w.ask, w.transfer, w.prove, w.leave} {
+	for _, act := range []func() error{w.operator, w.authorities, w.ask, w.transfer, w.prove, w.bucket, w.leave} {
 		if err := act(); err != nil {
 			return err
+		}
+		if w.ctx.Err() != nil {
+			return errors.New("interrupted")
 		}
 	}
 	return nil
@@ -53,8 +62,12 @@ func (w *world) operator() (err error) {
 	if err != nil {
 		return err
 	}
-	w.relayRoot, err = w.run("relay", "comity-gateway", "init", "--origin", origin, "--listen", address, "--data", "relay")
+	flags, err := w.openBucket()
 	if err != nil {
+		return err
+	}
+	args := append([]string{"init", "--origin", origin, "--listen", address, "--data", "relay"}, flags...)
+	if w.relayRoot, err = w.run("relay", "comity-gateway", args...); err != nil {
 		return err
 	}
 	title("2. Two central authorities make their keys. They exchange fingerprints on paper.")
@@ -66,6 +79,9 @@ func (w *world) operator() (err error) {
 		if _, err := w.run("relay", "comity-gateway", "trust", name, w.roots[name], "--data", "relay"); err != nil {
 			return err
 		}
+	}
+	if err := w.probed(); err != nil {
+		return err
 	}
 	if err := w.serve(); err != nil {
 		return err
@@ -223,16 +239,21 @@ func (w *world) leave() error {
 		fmt.Printf("  %-30s %4d MiB\n", row.who, w.peaks[row.key]>>20)
 	}
 	title("What is in %s:", w.out)
-	fmt.Print(`  received/           the files, as they arrived
+	kept := "store, database, log"
+	if w.s3 {
+		kept = "database, log, and versitygw/, where the S3 server keeps the bucket"
+		fmt.Println("  bucket.txt          every version of every key in the bucket, with its lock")
+	}
+	fmt.Printf(`  received/           the files, as they arrived
   bag/                their manifests (BagIt, RFC 8493)
   package/            head, payload, inner.age: all that the relay ever had of them
   keys/recipient.txt  the demonstration's age identity; a real one never leaves its lab
   dossier.comity      what a court checks, with pins
-  relay/              everything the relay kept: store, database, log
+  relay/              everything the relay kept: %s
   homes/              the two authorities' machines
 
 Without Comity, years from now, age and tar open the package:
-`)
+`, kept)
 	fmt.Printf("  cd %s && mkdir opened && set -o pipefail\n", w.out)
 	fmt.Printf("  cat package/head package/payload | age -d -i keys/recipient.txt | tar -xif - -C opened\n")
 	fmt.Printf("  cd opened/%s && sha256sum -c manifest-sha256.txt\n", w.pkg)

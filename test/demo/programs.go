@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,12 +25,24 @@ import (
 const (
 	programVariable = "COMITY_DEMO_PROGRAM"
 	peakVariable    = "COMITY_DEMO_PEAK"
+
+	// guardVariable is set for a program that would otherwise stay if the
+	// demonstration is killed: it ends when its standard input does.
+	guardVariable = "COMITY_DEMO_GUARD"
 )
+
+func guard() {
+	io.Copy(io.Discard, os.Stdin)
+	os.Exit(1)
+}
 
 // program runs one of the programs in this process and returns its exit code.
 func program(name string) int {
 	programs := map[string]func() int{
 		"comity": comitycmd.Main, "comity-gateway": gatewaycmd.Main, "comity-verify": verifycmd.Main,
+	}
+	if os.Getenv(guardVariable) != "" {
+		go guard()
 	}
 	code := programs[name]()
 	os.WriteFile(os.Getenv(peakVariable), []byte(strconv.FormatInt(peak(), 10)), 0o600)
@@ -41,8 +55,8 @@ type process struct {
 	peak string // file
 }
 
-// start prepares a program as a process of its own.
-func (w *world) start(name string, args ...string) (*process, error) {
+// start prepares a program as a process of its own, which is killed when ctx ends.
+func (w *world) start(ctx context.Context, name string, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -52,7 +66,7 @@ func (w *world) start(name string, args ...string) (*process, error) {
 		return nil, err
 	}
 	f.Close()
-	p := &process{cmd: exec.Command(self, args...), peak: f.Name()}
+	p := &process{cmd: exec.CommandContext(ctx, self, args...), peak: f.Name()}
 	p.cmd.Dir = w.out
 	p.cmd.Env = append(os.Environ(), programVariable+"="+name, peakVariable+"="+p.peak,
 		"COMITY_PASSPHRASE_FILE="+w.path("keys", "passphrase"))
@@ -74,18 +88,21 @@ func (w *world) run(party, name string, args ...string) (string, error) {
 	if name == "comity" {
 		args = append([]string{"--home", filepath.Join("homes", party)}, args...)
 	}
-	p, err := w.start(name, args...)
+	p, err := w.start(w.ctx, name, args...)
 	if err != nil {
 		return "", err
 	}
 	var stdout, stderr bytes.Buffer
 	p.cmd.Stdout, p.cmd.Stderr = &stdout, &stderr
 	err = p.cmd.Run()
+	if w.ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	w.peaks[party+" "+name+" "+args[min(2, len(args)-1)]] = p.ended()
 	quote(stderr.String())
 	if err != nil {
 		quote(stdout.String())
-		return "", fmt.Errorf("%s failed: %w", name, err)
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }
@@ -114,8 +131,12 @@ func quote(said string) {
 func (w *world) serve() error {
 	args := []string{"run", "--data", "relay"}
 	fmt.Printf("  %-6s $ %s &\n", "relay", w.typed("comity-gateway", args))
-	p, err := w.start("comity-gateway", args...)
+	p, err := w.start(context.Background(), "comity-gateway", args...) // stop ends it, in good order
 	if err != nil {
+		return err
+	}
+	p.cmd.Env = append(p.cmd.Env, guardVariable+"=1")
+	if _, err := p.cmd.StdinPipe(); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(w.path("relay", "relay.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)

@@ -139,17 +139,38 @@ func (s *Story) Post(via custody.PartyID, body custody.Body, signers ...*keys.Pr
 	if !d.Allowed() {
 		return nil, fmt.Errorf("posting %s: %s: %w", st.Kind, d, custody.ErrRefused)
 	}
-	e := custody.NewEntry(r, s.view, st, via, s.Now(), d, deposit(st))
-	l := custody.Line{Entry: e.Marshal(), Envelope: st.Envelope, Salt: statement.NewNonce()}
+	return st, s.log(r, custody.NewEntry(r, s.view, st, via, s.Now(), d, deposit(st)), st)
+}
+
+// Event makes an entry of what the relay says of itself, if the rule book allows
+// it: a denial in the request's record, all else in the relay's.
+func (s *Story) Event(ev *custody.Event) error {
+	r := s.records[custody.RelayRecord]
+	if ev.Denied != nil {
+		r = s.records[s.request]
+	}
+	d := custody.DecideEvent(r, s.view, ev, s.Now())
+	if !d.Allowed() {
+		return fmt.Errorf("filing an event: %s: %w", d, custody.ErrRefused)
+	}
+	return s.log(r, custody.NewEvent(r, s.view, ev, s.Now(), d), nil)
+}
+
+// log adds an entry to its record and to the log; st is nil of an event.
+func (s *Story) log(r *custody.Record, e *custody.Entry, st *custody.Statement) (err error) {
+	l := custody.Line{Entry: e.Marshal(), Salt: statement.NewNonce()}
+	if st != nil {
+		l.Envelope = st.Envelope
+	}
 	if err := r.Apply(e, st, l.Salted()); err != nil {
-		return nil, err
+		return err
 	}
 	if l.Index, err = s.Log.Append(l.Leaf(r.First(), e.Seq)); err != nil {
-		return nil, err
+		return err
 	}
 	s.records[r.ID], s.view, s.now = r, s.view.With(r), s.now.Add(time.Minute)
 	s.Lines[r.ID] = append(s.Lines[r.ID], l)
-	return st, nil
+	return nil
 }
 
 // deposit is what a store would confirm of a sealed package.

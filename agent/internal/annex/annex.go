@@ -2,8 +2,8 @@
 // one age file: a tar with annex.json and the attached documents, byte for byte.
 // `age -d -i KEY FILE | tar -x` opens it without this program.
 //
-// It refuses attachments with paths, more than 64 of them, and anything above
-// the size that a statement may bind.
+// It refuses attachments with paths, more than 64 of them, sparse ones, and anything
+// above the size that a statement may bind.
 package annex
 
 import (
@@ -113,8 +113,11 @@ func Open(file []byte, ids ...age.Identity) (*Annex, error) {
 	return a, nil
 }
 
+// unpack reads the members of a tar. Together they are never larger than it: a
+// sparse member, which archive/tar fills with zeros to any size, is refused.
 func unpack(plain []byte) ([]Attachment, error) {
 	var files []Attachment
+	left := int64(len(plain))
 	for r := tar.NewReader(bytes.NewReader(plain)); ; {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -123,19 +126,34 @@ func unpack(plain []byte) ([]Attachment, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.Typeflag != tar.TypeReg || checkName(h.Name) != nil || len(files) > maxAttachments {
+		if h.Typeflag != tar.TypeReg || sparse(h) || checkName(h.Name) != nil || len(files) > maxAttachments {
 			return nil, fmt.Errorf("unexpected member %q", h.Name)
 		}
-		data, err := io.ReadAll(r)
+		if h.Size > left {
+			return nil, fmt.Errorf("member %q claims %d bytes, more than the archive holds", h.Name, h.Size)
+		}
+		data, err := io.ReadAll(io.LimitReader(r, left))
 		if err != nil {
 			return nil, err
 		}
+		left -= int64(len(data))
 		files = append(files, Attachment{h.Name, data})
 	}
 	if len(files) == 0 || files[0].Name != jsonName {
 		return nil, fmt.Errorf("%s is not the first member", jsonName)
 	}
 	return files, nil
+}
+
+// sparse reports whether a member has holes; with PAX headers it looks like any
+// regular file otherwise.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 // checkName refuses names that are paths, hidden, or hostile on some system.

@@ -112,3 +112,41 @@ func TestOpenRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestSparse: five kilobytes do not become 256 MB in memory. archive/tar does not
+// write sparse members, so a header of the same length is rewritten.
+func TestSparse(t *testing.T) {
+	id, to := party(t)
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	add := func(h *tar.Header, data []byte) {
+		t.Helper()
+		h.Typeflag, h.Size = tar.TypeReg, int64(len(data))
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(&tar.Header{Name: "annex.json"}, []byte(`{"_type":"comity/annex/v1","attachments":["a.bin"]}`))
+	add(&tar.Header{Name: "x", Format: tar.FormatPAX, PAXRecords: map[string]string{
+		"GNUxsparsexmajor": "1", "GNUxsparsexminor": "0", "GNUxsparsexname": "a.bin", "GNUxsparsexrealsize": "268435456",
+	}}, append([]byte("0\n"), make([]byte, 510)...)) // a map without data: all is hole
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw := []byte(strings.ReplaceAll(b.String(), "GNUxsparsex", "GNU.sparse."))
+	r := tar.NewReader(bytes.NewReader(raw))
+	r.Next()
+	if h, err := r.Next(); err != nil || h.Size != 256<<20 {
+		t.Fatalf("the bomb is none: %+v, %v", h, err)
+	}
+	file, err := seal.SealSmall(raw, 1<<20, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := annex.Open(file, id); err == nil {
+		t.Error("the annex opens")
+	}
+}

@@ -131,6 +131,8 @@ func hintFor(err error) string {
 		return h.hint
 	case errors.Is(err, durable.ErrLocked):
 		return "one process at a time uses a data folder: stop the relay first"
+	case errors.Is(err, gateway.ErrEmptied):
+		return "is the store mounted, and is it the right one? if it is lost, restore it from a copy before the relay starts"
 	case errors.Is(err, gateway.ErrHistory):
 		return "database and store are not of one moment: restore the newer database; never delete the store's checkpoint"
 	case errors.Is(err, records.ErrPinned):

@@ -81,7 +81,7 @@ func TestCheck(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("check: %d %s", code, errs)
 	}
-	for _, want := range []string{fp, "1 entries, checkpoint verified", "nl: pinned, nothing published"} {
+	for _, want := range []string{fp, "2 entries, checkpoint verified", "nl: pinned, nothing published"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("check says %s, not %q", out, want)
 		}

@@ -107,7 +107,7 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	return gateway.New(ctx, &gateway.Config{
 		Origin: r.cfg.Origin, Descriptor: descriptor, Key: k.hybrid, LogKey: k.log, Certificate: k.cert, Recovery: recovery,
 		DB: r.db, Store: r.store, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MinFree: r.cfg.MinFree(),
-		MaxConns: r.cfg.MaxConnections, Now: a.now, Logger: logger,
+		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger,
 	})
 }
 

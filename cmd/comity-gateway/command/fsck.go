@@ -26,7 +26,8 @@ func (a *app) fsckCommand() *cobra.Command {
 		Use: "fsck", Short: "recompute log, records and objects, and name each difference", Args: noArgs,
 		Long: `Recompute the log, the records and the objects of a relay that does not run,
 and print each difference: a code, where, and what. Nothing is changed, nothing
-is repaired, and no content is shown. Exit code 4 means differences.
+is repaired, and no content is shown. Exit code 4 means differences. Of a bucket
+nothing is tried out: every request only reads.
 
   comity-gateway fsck --data /var/lib/comity
   comity-gateway fsck --data /var/lib/comity --deep --recovery identity.txt
@@ -47,19 +48,23 @@ func (a *app) fsck(ctx context.Context, deep bool, recovery string) error {
 	if err != nil {
 		return err
 	}
-	if cfg.S3 != nil {
-		// Opening a bucket probes it, which writes; and the folder beside it is
-		// not where this relay keeps anything.
-		return errors.New("fsck reads the local store only, and this relay keeps its objects in a bucket")
-	}
 	lock, err := durable.LockFile(filepath.Join(cfg.Data, lockFile))
 	if err != nil {
 		return err
 	}
 	defer lock.Unlock()
 	c := &gateway.CheckConfig{
-		Origin: cfg.Origin, Database: filepath.Join(cfg.Data, databaseFile), Folder: filepath.Join(cfg.Data, storeFolder),
-		Lock: cfg.Lock(), Deep: deep, Now: a.now,
+		Origin: cfg.Origin, Database: filepath.Join(cfg.Data, databaseFile), Lock: cfg.Lock(), Deep: deep, Now: a.now,
+	}
+	if cfg.S3 == nil {
+		c.Folder = filepath.Join(cfg.Data, storeFolder)
+	} else {
+		b, err := readBucket(ctx, cfg)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		c.Store = b
 	}
 	if c.Descriptor, err = os.ReadFile(filepath.Join(cfg.Data, descriptorFile)); err != nil {
 		return fmt.Errorf("reading descriptor: %v", err)

@@ -18,11 +18,11 @@ func TestFsck(t *testing.T) {
 		t.Fatalf("check: %d %s", code, errs)
 	}
 	code, out, errs := run(t, "fsck", "--data", data)
-	if code != exitDone || errs != "" || !strings.HasSuffix(out, "\nclean\n") || !strings.Contains(out, "1 entries of 1 records, 1 replayed") {
+	if code != exitDone || errs != "" || !strings.HasSuffix(out, "\nclean\n") || !strings.Contains(out, "2 entries of 1 records, 2 replayed") {
 		t.Errorf("fsck: %d %q %q", code, out, errs)
 	}
 	identity := filepath.Join(data, "recovery", "identity.txt")
-	if code, out, errs = run(t, "fsck", "--deep", "--recovery", identity, "--data", data); code != exitDone || !strings.Contains(out, "copies of 1 entries (1 opened)") {
+	if code, out, errs = run(t, "fsck", "--deep", "--recovery", identity, "--data", data); code != exitDone || !strings.Contains(out, "copies of 2 entries (2 opened)") {
 		t.Errorf("fsck --recovery: %d %q %q", code, out, errs)
 	}
 	if code, _, errs = run(t, "fsck", "--recovery", filepath.Join(data, "keys", "log"), "--data", data); code != exitError {

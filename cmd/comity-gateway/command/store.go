@@ -24,7 +24,7 @@ func (r *relay) openStore(ctx context.Context, log *slog.Logger) error {
 		r.store, r.closeStore = d, d.Close
 		return nil
 	}
-	if err := r.notBoth(); err != nil {
+	if err := notBoth(r.cfg); err != nil {
 		return err
 	}
 	cfg, err := bucketConfig(r.cfg.S3)
@@ -41,10 +41,23 @@ func (r *relay) openStore(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
+// readBucket opens the bucket that the settings name for a check, which changes
+// nothing in it.
+func readBucket(ctx context.Context, c *config.Gateway) (*s3.Reader, error) {
+	if err := notBoth(c); err != nil {
+		return nil, err
+	}
+	cfg, err := bucketConfig(c.S3)
+	if err != nil {
+		return nil, err
+	}
+	return s3.NewReader(ctx, cfg)
+}
+
 // notBoth refuses a bucket for a relay that has a folder with a log in it: going
 // on in another place would lose what the folder holds.
-func (r *relay) notBoth() error {
-	folder := filepath.Join(r.cfg.Data, storeFolder)
+func notBoth(c *config.Gateway) error {
+	folder := filepath.Join(c.Data, storeFolder)
 	if _, err := os.Lstat(filepath.Join(folder, "objects", "log")); err == nil {
 		return hinted{fmt.Errorf("opening the store: the settings name a bucket, and %q holds a log", folder), "a relay keeps the store that it began with: take s3 out of gateway.yaml"}
 	}

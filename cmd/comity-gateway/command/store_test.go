@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"comity.example/comity/gateway/objects/s3/s3server"
 	"comity.example/comity/gateway/objects/s3/s3test"
+	"github.com/minio/minio-go/v7"
 )
 
 // bucketFlagsOf returns the flags of init for a bucket of a real server.
@@ -38,7 +40,7 @@ func TestBucket(t *testing.T) {
 		if code != exitDone {
 			t.Fatalf("check: %d %s", code, errs)
 		}
-		for _, want := range []string{`bucket "evidence" at ` + s.URL, made, "COMPLIANCE holds", "cannot bypass GOVERNANCE", "1 entries, checkpoint verified"} {
+		for _, want := range []string{`bucket "evidence" at ` + s.URL, made, "COMPLIANCE holds", "cannot bypass GOVERNANCE", " entries, checkpoint verified"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("check says %s, not %q", out, want)
 			}
@@ -49,6 +51,20 @@ func TestBucket(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(data, storeFolder)); !os.IsNotExist(err) {
 		t.Errorf("there is a folder beside the bucket: %v", err)
+	}
+	code, out, errs := run(t, "fsck", "--deep", "--recovery", filepath.Join(data, "recovery", "identity.txt"), "--data", data)
+	if code != exitDone || errs != "" || !strings.HasSuffix(out, "\nclean\n") {
+		t.Errorf("fsck: %d %q %q", code, out, errs)
+	}
+	root, err := s3server.Client(s.RootConfig("evidence", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.PutObject(t.Context(), "evidence", "elsewhere/x", strings.NewReader("x"), 1, minio.PutObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := run(t, "fsck", "--data", data); code != exitVerify || !strings.HasPrefix(out, "orphan: object elsewhere/x: ") {
+		t.Errorf("fsck of a bucket with a stray object: %d %q", code, out)
 	}
 	if err := os.Remove(filepath.Join(data, databaseFile)); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"comity.example/comity/custody/display"
 	"comity.example/comity/custody/dossier"
 )
 
@@ -24,7 +25,8 @@ Verifies the dossier FILE offline: signatures, records, rules, log, contents.
   --root NAME=FP      fingerprint of an authority's root keys, as on paper
   --relay ORIGIN=FP   fingerprint of a relay's root keys
   --pins PINS         file with lines "root NAME FP" and "relay ORIGIN FP"
-  --exhibits DIR      say for each file below DIR whether a package holds it
+  --exhibits DIR      say for each file below DIR whether it is in the evidence:
+                      sent by the sender's word and confirmed by a receipt
   --sealed DIR        check DIR/head, DIR/payload, DIR/inner.age, or the same in
                       DIR/PACKAGE/, against the seals
   --json              print JSON instead of text
@@ -33,7 +35,8 @@ Without the fingerprints of both authorities and the relay nothing shows who
 made the file: take them from the authorities, not from who gave you the file.
 
 Exit status: 0 verified; 1 something could not be read; 2 usage; 4 verification
-failed, no dossier, origin not checked, or a file is not what it should be.
+failed, no dossier, origin not checked, or a file was not found to be what it
+should be: also a disputed exhibit, or one that the sender alone lists.
 
 Example:
   $ comity-verify case.dossier --pins agreement.pins --exhibits ./exhibits
@@ -206,29 +209,44 @@ func (r *report) compare(o *options) (err error) {
 	return err
 }
 
+// print writes the report. The names of exhibits are a sender's choice: none of
+// them may move the cursor of who reads it, or turn its direction of writing.
 func (r *report) print(w io.Writer, asJSON bool) error {
+	var b strings.Builder
 	if asJSON {
-		e := json.NewEncoder(w)
+		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
-		return e.Encode(r)
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, display.JSON(b.String()))
+		return err
 	}
-	var b strings.Builder
 	b.WriteString(r.Verdict.Text())
 	if len(r.Exhibits) > 0 {
-		fmt.Fprintf(&b, "\nExhibits\n")
+		r.heading(&b, "Exhibits")
 	}
 	for _, x := range r.Exhibits {
 		x.text(&b)
 	}
 	if len(r.Sealed) > 0 {
-		fmt.Fprintf(&b, "\nSealed files\n")
+		r.heading(&b, "Sealed files")
 	}
 	for _, x := range r.Sealed {
 		x.text(&b)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, display.Text(b.String()))
 	return err
+}
+
+// heading begins a comparison with the dossier, which proves no more than the
+// dossier does.
+func (r *report) heading(b *strings.Builder, name string) {
+	if !r.Verdict.Verified() {
+		name += ", compared with a file whose origin is not checked"
+	}
+	fmt.Fprintf(b, "\n%s\n", name)
 }
 
 // explain says on stderr why the status is not 0, and returns it.
@@ -256,10 +274,10 @@ func (r *report) explain(stderr io.Writer) int {
 }
 
 func fail(stderr io.Writer, err error, status int) int {
-	fmt.Fprintf(stderr, "comity-verify: error: %v\n", err)
+	fmt.Fprintf(stderr, "comity-verify: error: %s\n", display.Text(err.Error()))
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) {
-		fmt.Fprintf(stderr, "comity-verify: hint: %s\n", hint.Hint())
+		fmt.Fprintf(stderr, "comity-verify: hint: %s\n", display.Text(hint.Hint()))
 	}
 	return status
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"comity.example/comity/custody"
@@ -18,15 +19,36 @@ type exhibit struct {
 	File   string            `json:"file"` // below DIR, slash-separated
 	SHA256 custody.Digest    `json:"sha256,omitzero"`
 	Status string            `json:"status"`
-	Held   []dossier.Exhibit `json:"held"` // where packages hold the same bytes
+	Held   []dossier.Exhibit `json:"held"` // where packages list the same bytes, and whether that stands
 }
 
 const (
-	statusHeld     = "is in the evidence"
-	statusNotHeld  = "is in no package of this dossier"
-	statusNoFile   = "is not a regular file: not compared"
-	hintNoContents = "only a party that opened a package can make a dossier with its contents"
+	statusHeld        = "is in the evidence"
+	statusDisputed    = "is listed by the sender, but disputed: a recipient's receipt names another inner statement"
+	statusRejected    = "is listed by the sender, but in a package that a recipient rejected"
+	statusUnconfirmed = "is listed by the sender's word alone: no recipient confirmed it"
+	statusNotHeld     = "is in no package whose contents this dossier has"
+	statusNoFile      = "is not a regular file: not compared"
+	hintNoContents    = "only a party that opened a package can make a dossier with its contents"
 )
+
+// statusOf says what it means that packages list a file. Only what the sender
+// listed and recipients confirmed is held to be in the evidence: a sender alone
+// can list files that it never sent.
+func statusOf(at []dossier.Exhibit) string {
+	for _, x := range []struct {
+		standing dossier.Standing
+		status   string
+	}{
+		{dossier.StandingConfirmed, statusHeld}, {dossier.StandingDisputed, statusDisputed},
+		{dossier.StandingRejected, statusRejected}, {dossier.StandingUnconfirmed, statusUnconfirmed},
+	} {
+		if slices.ContainsFunc(at, func(e dossier.Exhibit) bool { return e.Standing == x.standing }) {
+			return x.status
+		}
+	}
+	return statusNotHeld
+}
 
 // hintError is an error with advice.
 type hintError struct{ text, hint string }
@@ -61,10 +83,8 @@ func exhibits(dir string, held map[custody.Digest][]dossier.Exhibit) ([]exhibit,
 			if x.SHA256, err = hashFile(root, name); err != nil {
 				return err
 			}
-			x.Status = statusNotHeld
-			if at := held[x.SHA256]; len(at) > 0 {
-				x.Status, x.Held = statusHeld, at
-			}
+			x.Held = append(x.Held, held[x.SHA256]...)
+			x.Status = statusOf(x.Held)
 		}
 		list = append(list, x)
 		return nil
@@ -94,6 +114,6 @@ func hashFile(root *os.Root, name string) (sum custody.Digest, err error) {
 func (x *exhibit) text(b *strings.Builder) {
 	fmt.Fprintf(b, "  %q %s\n", x.File, x.Status)
 	for _, h := range x.Held {
-		fmt.Fprintf(b, "      %q in package %s\n", h.Path, h.Package)
+		fmt.Fprintf(b, "      %q in package %s: %s\n", h.Path, h.Package, h.Why)
 	}
 }

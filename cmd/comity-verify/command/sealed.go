@@ -28,10 +28,12 @@ const (
 	statusOtherLen = "has another length than was sealed"
 	statusOtherSum = "has another root over its parts than was sealed"
 	statusMissing  = "is missing"
+	statusNoFolder = "is missing: this package's sealed files were not checked"
 )
 
-// sealed checks the files of packages against their seals: those in a folder
-// named like the package or, without one, those in dir itself.
+// sealed checks the files of packages against their seals: those in a folder named
+// like the package or, if the dossier has but one, those in dir itself. Each package
+// of the dossier is in the list: what nobody checked must not look as if it had been.
 func sealed(dir string, packages []dossier.Package) ([]sealedFile, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -39,21 +41,28 @@ func sealed(dir string, packages []dossier.Package) ([]sealedFile, error) {
 	}
 	defer root.Close()
 	var list []sealedFile
+	found := 0
 	for _, p := range packages {
 		at := p.ID
-		if info, err := root.Stat(at); err != nil || !info.IsDir() {
+		info, err := root.Stat(at)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("comparing sealed files: %w", err)
+		}
+		if err != nil || !info.IsDir() {
 			if len(packages) != 1 {
+				list = append(list, sealedFile{Package: p.ID, File: at, Status: statusNoFolder})
 				continue
 			}
 			at = "."
 		}
+		found++
 		files, err := sealedPackage(root, at, p)
 		if err != nil {
 			return nil, fmt.Errorf("comparing sealed files: %w", err)
 		}
 		list = append(list, files...)
 	}
-	if len(list) == 0 {
+	if found == 0 {
 		return nil, hintError{
 			fmt.Sprintf("comparing sealed files: %q holds none of the dossier's %d packages", dir, len(packages)),
 			"put head, payload and inner.age of each into a folder named like the package",
@@ -74,17 +83,31 @@ func sealedPackage(root *os.Root, at string, p dossier.Package) ([]sealedFile, e
 		{"inner.age", func(r io.Reader) (string, error) { return checkSum(r, p.InnerSHA256) }},
 	} {
 		x := sealedFile{Package: p.ID, File: path.Join(at, f.name), Status: statusMissing}
-		r, err := root.Open(x.File)
-		if err == nil {
-			x.Status, err = f.check(r)
-			r.Close() // read only
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := x.compare(root, f.check); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		list = append(list, x)
 	}
 	return list, nil
+}
+
+// compare opens the file, if it is one: a pipe of that name would never end.
+func (x *sealedFile) compare(root *os.Root, check func(io.Reader) (string, error)) error {
+	info, err := root.Stat(x.File)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		x.Status = statusNoFile
+		return nil
+	}
+	r, err := root.Open(x.File)
+	if err != nil {
+		return err
+	}
+	defer r.Close() // read only
+	x.Status, err = check(r)
+	return err
 }
 
 func checkSum(r io.Reader, want custody.Digest) (string, error) {

@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
 	"comity.example/comity/custody"
 
@@ -189,12 +191,21 @@ func (a *app) acceptCommand() *cobra.Command {
 				}
 				g := x.kase.Live()
 				a.say("%s accepts from %s:", x.kase.From, x.kase.To)
-				a.grantWords(g.Grant, a.say)
-				a.sealedText(c.Context(), x.Session, g.Annex, a.say)
-				return p, nil
+				return p, a.conditions(c.Context(), x.Session, g.Grant)
 			})
 		},
 	}
+}
+
+// conditions shows a grant to who accepts it, and fails if a part of it cannot be
+// shown: what is signed is all of it.
+func (a *app) conditions(ctx context.Context, s *agent.Session, g *custody.Grant) error {
+	a.grantWords(g, a.say)
+	if g.Annex != nil && a.sealedText(ctx, s, g.Annex, a.say) == nil {
+		return hintf(errors.New("the grant has a sealed part that does not open here, and nobody accepts conditions unread"),
+			"run this on a machine that holds a recipient of %s", g.To)
+	}
+	return nil
 }
 
 var revokeHelp = `Revoke the newest grant of a request. From its entry in the log on, the relay takes

@@ -54,7 +54,7 @@ func exitCode(err error) int {
 		return exitVerify
 	case errors.Is(err, agent.ErrTryLater) || slices.Contains(laterCodes, code):
 		return exitLater
-	case code == wire.CodeHelloRefused || isRule(code):
+	case slices.Contains(helloCodes, code) || isRule(code):
 		return exitRefused
 	}
 	return exitError
@@ -64,6 +64,9 @@ func exitCode(err error) int {
 // the other side has acted.
 var laterCodes = []custody.Code{wire.CodeBusy, wire.CodeRateLimited, wire.CodeInternal,
 	custody.CodeGrantNotYet, custody.CodeNotUnlocked}
+
+// helloCodes are the answers of a relay to a proof of identity that does not hold.
+var helloCodes = []custody.Code{wire.CodeHelloRefused, wire.CodeUnknownKey, wire.CodeKeyOfAnother, wire.CodeHelloReplayed}
 
 // isRule reports whether a code is an answer of the rule book: only those have an
 // explanation there.
@@ -129,6 +132,8 @@ var codeHints = map[custody.Code]string{
 	custody.CodeNoGrant:           "the requested authority has to grant it first: comity grant REQUEST --draft",
 	custody.CodeGrantNotYet:       "comity status REQUEST says from when it is valid",
 	custody.CodeGrantUsedUp:       "ask for a wider grant",
+	custody.CodePackagesUsedUp:    "ask for a wider grant",
+	custody.CodeFork:              "the registrars have signed two directories of one number: begin again from what the relay has: comity directory reset",
 	custody.CodeNotAccepted:       "the requesting authority accepts first: comity accept REQUEST",
 	custody.CodeNotUnlocked:       "the sender lets the head go: comity send REQUEST",
 	custody.CodeRecipientNotGrant: "run this on the machine of the agent that holds a recipient of the grant",
@@ -136,6 +141,8 @@ var codeHints = map[custody.Code]string{
 	custody.CodeNotYetIssued:      "set this machine's clock",
 	custody.CodeNoSuchRequest:     "comity request list says what there is",
 	wire.CodeHelloRefused:         "publish a directory that lists this agent as active, with these keys, and this relay: comity directory show",
+	wire.CodeUnknownKey:           "publish a directory that lists this agent as active, with these keys: comity directory show",
+	wire.CodeKeyOfAnother:         "the registrars have listed this machine's key under another id: comity directory show",
 	wire.CodeBusy:                 "wait a moment and run the same command again",
 	wire.CodeRateLimited:          "wait a minute and run the same command again",
 	wire.CodeStorage:              "the relay's operator has to make room",

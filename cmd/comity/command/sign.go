@@ -93,7 +93,9 @@ func (a *app) signProposal(ctx context.Context, d *officer.Desk, p officer.Propo
 	if err != nil {
 		return err
 	}
-	a.describe(ctx, d, snap, p)
+	if err := a.describe(ctx, d, snap, p); err != nil {
+		return err
+	}
 	f, err := d.CoSign(ctx, snap, p)
 	if errors.Is(err, officer.ErrSigned) {
 		return hintf(err, "another officer signs on another machine")
@@ -130,17 +132,20 @@ func (a *app) proposalsOf(ctx context.Context, d *officer.Desk, list []officer.P
 	return pick(func(other string) bool { return other == id }), nil
 }
 
-// describe shows a proposal in words.
-func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapshot, p officer.Proposal) {
+// describe shows a proposal in words. It fails where conditions that would be
+// accepted cannot be shown.
+func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapshot, p officer.Proposal) error {
 	what, codes := officer.Say(p.Statement)
 	a.say("to be signed for request %s: %s", p.Request(), officer.Sentence(what, codes))
+	a.say("  proposed, and signed so far, by %s", strings.Join(texts(p.Signed), ", "))
 	switch b := p.Statement.Body.(type) {
 	case *custody.Grant:
 		a.grantWords(b, a.say)
 	case *custody.Acceptance:
 		if g := snap.Case(p.Request()).Live(); g != nil && g.SHA256 == b.Grant {
-			a.grantWords(g.Grant, a.say)
-			a.sealedText(ctx, d.Session, g.Annex, a.say)
+			if err := a.conditions(ctx, d.Session, g.Grant); err != nil {
+				return err
+			}
 		}
 	case *custody.Request:
 		a.say("  recipients: %s", strings.Join(texts(b.Recipients), ", "))
@@ -149,4 +154,5 @@ func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapsho
 	if ref, ok := p.Statement.Annex(); ok {
 		a.sealedText(ctx, d.Session, &ref, a.say)
 	}
+	return nil
 }

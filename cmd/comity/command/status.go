@@ -91,7 +91,10 @@ func (a *app) printStatus(j statusJSON, full bool) {
 	a.print("")
 	for _, e := range j.Events {
 		a.print("%s  %-10s  %s", moment(e.Time), e.Kind, officer.Sentence(e.What, e.Codes))
-		if full {
+		if full && e.Event != nil {
+			a.print("  signed by nobody: the relay's own word alone")
+			a.print("  entry %d, log index %d", e.Seq, e.Index)
+		} else if full {
 			a.print("  signed by %s, carried by %s", strings.Join(texts(e.Signed), ", "), e.Via)
 			a.print("  entry %d, log index %d, statement %s, envelope %s", e.Seq, e.Index, e.Statement, e.Envelope)
 		}

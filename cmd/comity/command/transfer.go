@@ -153,8 +153,9 @@ func waiting(n int) string {
 
 const fetchHelp = `Take every package of a request that waits for a recipient of this machine, verify
 it to its last byte, and put it into a folder as ID/, a BagIt bag with the files
-below data/. A package that does not verify is never shown: it is removed and
-rejected, with exit code 4. The receipt is signed when all is in place.
+below data/. A package that does not verify is never shown: it is removed, with exit
+code 4. If its bytes are those that the sender signed it is rejected for good; if the
+relay gave out others, fetch it again. The receipt is signed when all is in place.
 
   comity fetch 0412 --into evidence/`
 

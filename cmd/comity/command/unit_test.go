@@ -49,7 +49,7 @@ func TestPrintJSON(t *testing.T) {
 	if err := a.printJSON(map[string]string{"x": text}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.ContainsFunc(out.String(), hostile) {
+	if safe(out.String()) != out.String() {
 		t.Errorf("printed %q", out.String())
 	}
 	var back map[string]string
@@ -114,6 +114,7 @@ func TestExitCode(t *testing.T) {
 		{wire.NewProblem(custody.CodeGrantRevoked, ""), exitRefused},
 		{fmt.Errorf("filing: %w", wire.NewProblem(custody.CodeNotParty, "")), exitRefused},
 		{wire.NewProblem(wire.CodeHelloRefused, ""), exitRefused},
+		{wire.NewProblem(wire.CodeUnknownKey, ""), exitRefused},
 		{wire.NewProblem(wire.CodeMalformed, ""), exitError},
 		{wire.NewProblem(wire.CodeNotFound, ""), exitError},
 		{wire.NewProblem("a-code-of-tomorrow", ""), exitError},

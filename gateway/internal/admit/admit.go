@@ -11,18 +11,21 @@
 //
 // It refuses: any protected route before hello, known or unknown, with the same
 // answer; a proof made for another connection, by another key than the
-// directory's, or under a TLS key that the directory does not list; bodies above
-// the limit of their route, before they are read; and to say more about an
+// directory's, or under a TLS key that the directory does not list; a second
+// spelling of any path, and what the two transports would read in two ways; bodies
+// above the limit of their route, before they are read; more at once than one
+// caller, or all of them, may make the relay hold; and to say more about an
 // internal error than that there was one. It never tells a request of other
 // parties from one that does not exist.
 package admit
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -41,7 +44,26 @@ type Config struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Routes []Route // hello is added to them
+
+	// Refused is told of every refusal before it is answered, and the answer
+	// waits for it: whoever asked (nil if nobody proved anything), the error (a
+	// *Denial where the rule book said no to an agent) and the code of the answer.
+	// If nil, nobody is told.
+	Refused func(ctx context.Context, who *Principal, err error, code custody.Code)
+
+	// Memory is the budget in bytes for what all requests together hold. If zero,
+	// 256 MiB.
+	Memory int64
+
+	// Wait is how long a request waits for memory. If zero, 10 seconds.
+	Wait time.Duration
 }
+
+// What zero means in a Config.
+const (
+	defaultMemory = 256 << 20
+	defaultWait   = 10 * time.Second
+)
 
 // Route is one method of one path. Exactly one of Open and Handle is set.
 type Route struct {
@@ -52,12 +74,23 @@ type Route struct {
 	// StrangerBody is Body for those who proved nothing. Only of open routes.
 	StrangerBody int64
 
-	// Wait is how long the body may take to arrive. If zero, one minute.
-	Wait time.Duration
+	// Stream says that the body is not held in memory, but handed on as it comes.
+	Stream bool
 
-	// Cost is how many requests one of this open route counts for against the
-	// rate of its caller. If zero, 1.
+	// Held is how many bytes a request holds in memory beside its body: what it
+	// reads and the answer that it builds of it. It is an estimate.
+	Held int64
+
+	// Query lists the parameters that there may be, each once.
+	Query []string
+
+	// Cost is how many requests one of this route counts for against the rate of
+	// its caller. If zero, 1.
 	Cost int
+
+	// AtOnce bounds how many requests of this route one agent may have at once,
+	// because they wait. If zero, only the bound of all its requests counts.
+	AtOnce int
 
 	// Open answers anyone; p is nil for a stranger.
 	Open func(w http.ResponseWriter, r *http.Request, p *Principal) error
@@ -73,13 +106,18 @@ type Door struct {
 	mux     *http.ServeMux
 	nothing *place
 	rates   *rates
+	crowd   crowd
+	memory  *memory
 	panics  atomic.Int64
 }
 
 // New makes the door of the routes given. It fails if two share a method and
 // path, or if one has no handler or two.
 func New(cfg Config) (*Door, error) {
-	d := &Door{cfg: cfg, mux: http.NewServeMux(), rates: newRates(cfg.Now)}
+	d := &Door{
+		cfg: cfg, mux: http.NewServeMux(), rates: newRates(cfg.Now),
+		memory: newMemory(cmp.Or(cfg.Memory, defaultMemory), cmp.Or(cfg.Wait, defaultWait)),
+	}
 	d.nothing = &place{door: d}
 	d.routes = append(slices.Clone(cfg.Routes), Route{
 		Method: http.MethodPost, Path: "/v1/hello", Body: maxHello, StrangerBody: maxHello, Cost: helloCost, Open: d.hello,
@@ -114,10 +152,9 @@ func (d *Door) Panics() int64 { return d.panics.Load() }
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answer{ResponseWriter: w}
 	defer d.recovered(a, r)
-	// The mux would redirect paths that it finds untidy. There is one spelling
-	// of each path here, and no redirect.
+	// The mux would redirect paths that it finds untidy.
 	h, _ := d.mux.Handler(r)
-	if _, ok := h.(*place); !ok || path.Clean(r.URL.Path) != r.URL.Path {
+	if _, ok := h.(*place); !ok || !tidy(r) {
 		d.nothing.ServeHTTP(a, r)
 		return
 	}
@@ -146,9 +183,13 @@ func (p *place) serve(a *answer, r *http.Request) error {
 	}
 	who, err := p.door.principal(peer)
 	a.who = who
+	if who == nil && peer.Running() > strangerRequests {
+		return wire.NewProblem(wire.CodeRateLimited, "")
+	}
 	route, found := p.route(r.Method)
 	if found && route.Open != nil {
-		return p.serveOpen(a, r, route, peer)
+		// Who is not in the directory any more is a stranger here.
+		return p.door.bounded(a, r, route, func() error { return route.Open(a, r, who) })
 	}
 	// Before it is known who asks, what exists is nobody's business, except that
 	// a path which anyone may use has methods.
@@ -162,26 +203,7 @@ func (p *place) serve(a *answer, r *http.Request) error {
 	case !found:
 		return wire.NewProblem(wire.CodeMethod, "")
 	}
-	if err := route.bound(a, r, route.Body); err != nil {
-		return err
-	}
-	return route.Handle(a, r, *who)
-}
-
-// serveOpen answers anyone, at a limited rate. Who is not in the directory any
-// more is a stranger here.
-func (p *place) serveOpen(a *answer, r *http.Request, route Route, peer *link.Peer) error {
-	if !p.door.rates.allow(a.who, peer.Remote(), max(1, route.Cost)) {
-		return wire.NewProblem(wire.CodeRateLimited, "")
-	}
-	most := route.Body
-	if a.who == nil {
-		most = route.StrangerBody
-	}
-	if err := route.bound(a, r, most); err != nil {
-		return err
-	}
-	return route.Open(a, r, a.who)
+	return p.door.bounded(a, r, route, func() error { return route.Handle(a, r, *who) })
 }
 
 // route returns the route of a method. HEAD is GET without the body, which
@@ -192,27 +214,4 @@ func (p *place) route(method string) (Route, bool) {
 	}
 	r, ok := p.methods[method]
 	return r, ok
-}
-
-// bound limits the body of a request in size and time. A length that is too
-// large is refused before a byte is read.
-func (r Route) bound(a *answer, req *http.Request, most int64) error {
-	if req.ContentLength > most {
-		return wire.NewProblem(wire.CodeTooLarge, "")
-	}
-	req.Body = http.MaxBytesReader(a, req.Body, most)
-	if most == 0 {
-		return nil
-	}
-	wait := r.Wait
-	if wait == 0 {
-		wait = time.Minute
-	}
-	// A body that trickles in would hold memory and a stream for ever. The
-	// clock of the socket counts here, not the relay's.
-	err := http.NewResponseController(a).SetReadDeadline(time.Now().Add(wait))
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("setting read deadline: %v", err)
-	}
-	return nil
 }

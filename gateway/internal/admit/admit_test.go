@@ -3,6 +3,7 @@ package admit_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -111,6 +112,9 @@ func TestPanic(t *testing.T) {
 	if status, body, err = get(t, c, "/good"); status != 200 || body != "fine" || err != nil {
 		t.Errorf("another request: %d %s %v", status, body, err)
 	}
+	if !strings.Contains(log.String(), `msg="recovered from a panic" panics=2 method=GET route=/half`) {
+		t.Errorf("the operator is not told: %s", log.String())
+	}
 	if d.Panics() != 2 || strings.Count(log.String(), "secret cause") < 2 {
 		t.Errorf("%d panics are counted, the log says %s", d.Panics(), log.String())
 	}
@@ -158,17 +162,30 @@ func TestRoutesRefused(t *testing.T) {
 	}
 }
 
-// TestHide: the answers about what others own are one and the same.
-func TestHide(t *testing.T) {
-	for _, d := range []custody.Decision{
-		{Code: custody.CodeNotParty, Rule: "parties-only"}, {Code: custody.CodeNoSuchRequest, Rule: "request"}, {Code: custody.CodeNoSuchPackage, Rule: "released"},
+// TestDeny: the answers about what others own are one and the same, and nothing is
+// said of a denial to who is no party.
+func TestDeny(t *testing.T) {
+	const none = custody.CodeNoSuchPackage
+	for _, row := range []struct {
+		custody.Decision
+		denial bool
+	}{
+		{custody.Decision{Code: custody.CodeNotParty, Rule: "parties-only"}, false},
+		{custody.Decision{Code: custody.CodeNoSuchRequest, Rule: "request"}, false},
+		{custody.Decision{Code: custody.CodeNoSuchPackage, Rule: "released"}, true},
 	} {
-		if got, want := *admit.Hide(d, custody.CodeNoSuchPackage), *wire.NewProblem(custody.CodeNoSuchPackage, ""); got != want {
-			t.Errorf("Hide(%v) = %+v, want %+v", d, got, want)
+		err := admit.Deny("r", custody.ActHead, row.Decision, none)
+		var p *wire.Problem
+		var d *admit.Denial
+		if !errors.As(err, &p) || *p != *wire.NewProblem(none, "") || errors.As(err, &d) != row.denial {
+			t.Errorf("Deny(%v) = %+v, a denial %t, want %t", row.Decision, err, d != nil, row.denial)
 		}
 	}
-	d := custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"}
-	if got := admit.Hide(d, custody.CodeNoSuchPackage); got.Code != d.Code || got.Rule != d.Rule {
-		t.Errorf("Hide(%v) = %+v", d, got)
+	dec := custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"}
+	err := admit.Deny("r", custody.ActHead, dec, none)
+	var p *wire.Problem
+	var d *admit.Denial
+	if !errors.As(err, &p) || p.Code != dec.Code || p.Rule != dec.Rule || !errors.As(err, &d) || d.Record != "r" || d.Act != custody.ActHead || d.Decision != dec {
+		t.Errorf("Deny(%v) = %+v", dec, err)
 	}
 }

@@ -57,6 +57,9 @@ func (d *Door) refuse(a *answer, r *http.Request, err error) {
 	default:
 		d.cfg.Logger.ErrorContext(r.Context(), "failed to answer a request", log...)
 	}
+	if d.cfg.Refused != nil {
+		d.cfg.Refused(r.Context(), a.who, err, p.Code)
+	}
 	if a.begun {
 		panic(http.ErrAbortHandler) // cut the stream: half an answer must not look whole
 	}
@@ -102,19 +105,38 @@ func (d *Door) recovered(a *answer, r *http.Request) {
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
-	d.panics.Add(1)
+	d.cfg.Logger.ErrorContext(r.Context(), "recovered from a panic", "panics", d.panics.Add(1), "method", r.Method, "route", r.Pattern)
 	d.refuse(a, r, fmt.Errorf("handler panicked: %v\n%s", v, debug.Stack()))
 }
 
-// Hide returns the problem of a refusal by the rule book. A request or package
-// of others is answered exactly as one that does not exist: with code, which is
-// no-such-request or no-such-package, and no rule.
-func Hide(dec custody.Decision, code custody.Code) *wire.Problem {
+// Denial is the error of a refusal by the rule book: of an act on a record, by the
+// principal who asks. It wraps the *wire.Problem that answers it.
+type Denial struct {
+	Record   custody.RecordID
+	Act      custody.Act
+	Decision custody.Decision
+
+	problem *wire.Problem
+}
+
+// Error is that of the problem.
+func (d *Denial) Error() string { return d.problem.Error() }
+
+// Unwrap returns the problem.
+func (d *Denial) Unwrap() error { return d.problem }
+
+// Deny returns the error of a refusal by the rule book. A request or package of
+// others is answered exactly as one that does not exist: with none, which is
+// no-such-request or no-such-package, and no rule; and to who is no party nothing
+// was denied, so nothing of it is ever filed.
+func Deny(id custody.RecordID, act custody.Act, dec custody.Decision, none custody.Code) error {
 	switch dec.Code {
-	case custody.CodeNotParty, custody.CodeNoSuchRequest, custody.CodeNoSuchPackage:
-		return wire.NewProblem(code, "")
+	case custody.CodeNotParty, custody.CodeNoSuchRequest:
+		return wire.NewProblem(none, "")
+	case custody.CodeNoSuchPackage:
+		return &Denial{id, act, dec, wire.NewProblem(none, "")}
 	}
-	return wire.Refusal(dec)
+	return &Denial{id, act, dec, wire.Refusal(dec)}
 }
 
 // ReadJSON reads a body of exactly one JSON value with the fields of v, strictly.

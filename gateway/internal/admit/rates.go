@@ -2,15 +2,16 @@ package admit
 
 import (
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
+	"comity.example/comity/internal/link"
 	"golang.org/x/time/rate"
 )
 
-// The rates of open routes, in requests of cost 1: a tile is one read, a hello a
-// hybrid verification. An agent that scans the log reads many tiles.
+// The rates, in requests of cost 1: a tile is one read, a hello a hybrid
+// verification. An agent that scans the log reads many tiles. Strangers' rates count
+// on open routes alone: the others refuse them for less than it takes to count.
 const (
 	strangerRate  rate.Limit = 20 // requests a second from one address
 	strangerBurst            = 200
@@ -21,7 +22,7 @@ const (
 	maxBuckets = 1 << 16 // callers that are remembered
 )
 
-// rates limits how often each caller uses the open routes.
+// rates limits how often each caller asks.
 type rates struct {
 	now func() time.Time
 
@@ -35,7 +36,7 @@ func newRates(now func() time.Time) *rates {
 
 // allow counts a request of that cost of a principal, or of a stranger from an address.
 func (r *rates) allow(who *Principal, remote net.Addr, cost int) bool {
-	key, limit, burst := source(remote), strangerRate, strangerBurst
+	key, limit, burst := link.Source(remote), strangerRate, strangerBurst
 	if who != nil {
 		key, limit, burst = string(who.id), agentRate, agentBurst
 	}
@@ -65,22 +66,4 @@ func (r *rates) forget(now time.Time) {
 	if len(r.buckets) >= maxBuckets {
 		clear(r.buckets)
 	}
-}
-
-// source names where a stranger comes from: an IPv4 address, or the /64 that an
-// IPv6 host can choose addresses from at will.
-func source(a net.Addr) string {
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return a.String()
-	}
-	ip := ap.Addr().Unmap().WithZone("")
-	if ip.Is4() {
-		return ip.String()
-	}
-	p, err := ip.Prefix(64)
-	if err != nil {
-		return ip.String()
-	}
-	return p.String()
 }

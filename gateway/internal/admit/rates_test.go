@@ -35,22 +35,3 @@ func TestRatesForget(t *testing.T) {
 		t.Errorf("%d callers are remembered", len(r.buckets))
 	}
 }
-
-func TestSource(t *testing.T) {
-	for _, row := range []struct{ addr, want string }{
-		{"192.0.2.1:99", "192.0.2.1"}, {"[::ffff:192.0.2.1]:1", "192.0.2.1"},
-		{"[2001:db8:1:2:3:4:5:6]:1", "2001:db8:1:2::/64"}, {"[fe80::1%eth0]:1", "fe80::/64"},
-	} {
-		if got := source(named(row.addr)); got != row.want {
-			t.Errorf("source(%q) = %q, want %q", row.addr, got, row.want)
-		}
-	}
-	if got := source(named("pipe")); got != "pipe" {
-		t.Errorf("source of something else = %q", got)
-	}
-}
-
-type named string
-
-func (n named) Network() string { return "udp" }
-func (n named) String() string  { return string(n) }

@@ -3,8 +3,11 @@
 //
 // It refuses whatever the rule book refuses at the moment of the request: bytes
 // of a package go to an agent whose signed release is in the log, and no longer
-// once the grant is revoked. Reading changes no record. What belongs to others is
-// answered as if it did not exist.
+// once the grant is revoked or the agent does not hold the recipient; and bytes that are not those of the deposit. Whoever
+// writes to the bucket behind the relay can put a newer version over an object: of a
+// payload the version is read that the entry names, and head and inner file, whose
+// versions no row keeps, must have the SHA-256 that the seal names. Reading changes
+// no record. What belongs to others is answered as if it did not exist.
 package deliver
 
 import (
@@ -43,16 +46,21 @@ func New(cfg Config) *Deliver { return &Deliver{cfg} }
 
 // Head returns a released package's head.
 func (d *Deliver) Head(ctx context.Context, who admit.Principal, id string) ([]byte, error) {
-	return d.small(ctx, who, id, ingest.HeadKey(id), wire.MaxHead)
+	return d.small(ctx, who, id, ingest.HeadKey(id), wire.MaxHead, func(b *custody.Seal) custody.Digest { return b.HeadSHA256 })
 }
 
 // Inner returns a released package's inner file.
 func (d *Deliver) Inner(ctx context.Context, who admit.Principal, id string) ([]byte, error) {
-	return d.small(ctx, who, id, ingest.InnerKey(id), wire.MaxInner)
+	return d.small(ctx, who, id, ingest.InnerKey(id), wire.MaxInner, func(b *custody.Seal) custody.Digest { return b.InnerSHA256 })
 }
 
-func (d *Deliver) small(ctx context.Context, who admit.Principal, id, key string, most int64) ([]byte, error) {
-	if _, err := d.released(ctx, who, id, custody.ActHead); err != nil {
+func (d *Deliver) small(ctx context.Context, who admit.Principal, id, key string, most int64, want func(*custody.Seal) custody.Digest) ([]byte, error) {
+	p, err := d.released(ctx, who, id, custody.ActHead)
+	if err != nil {
+		return nil, err
+	}
+	s, err := sealOf(p)
+	if err != nil {
 		return nil, err
 	}
 	b, err := d.read(ctx, key, most)
@@ -60,7 +68,25 @@ func (d *Deliver) small(ctx context.Context, who admit.Principal, id, key string
 		// The unlock is in the log and the sender has not brought the file yet.
 		return nil, wire.NewProblem(wire.CodeBusy, "the sender has not brought this file yet")
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	if custody.HashOf(b) != want(s.Body.(*custody.Seal)) {
+		return nil, fmt.Errorf("reading %q: the newest version is not the file that the seal names", key)
+	}
+	return b, nil
+}
+
+// sealOf reads the stored seal of a package that is in the log.
+func sealOf(p records.Package) (*custody.Statement, error) {
+	s, err := custody.ParseStatement(p.Seal)
+	if err == nil && s.Kind != custody.KindSeal {
+		err = fmt.Errorf("it is a %s", s.Kind)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the stored seal of package %q: %v", p.ID, err)
+	}
+	return s, nil
 }
 
 // released returns a package if the rules let the caller read it now.
@@ -84,7 +110,7 @@ func (d *Deliver) released(ctx context.Context, who admit.Principal, id string, 
 		return p, err
 	}
 	if !dec.Allowed() {
-		return p, admit.Hide(dec, custody.CodeNoSuchPackage)
+		return p, admit.Deny(custody.RecordID(p.Request), act, dec, custody.CodeNoSuchPackage)
 	}
 	return p, nil
 }
@@ -115,7 +141,7 @@ func (d *Deliver) Annex(ctx context.Context, who admit.Principal, sha custody.Di
 		if list, err = tx.Annexes(sha); err != nil {
 			return err
 		}
-		open, err = tx.Proposals(who.Authority())
+		open, err = tx.Binding(sha)
 		return err
 	})
 	if err != nil {
@@ -123,7 +149,7 @@ func (d *Deliver) Annex(ctx context.Context, who admit.Principal, sha custody.Di
 	}
 	// Who is asked to sign a proposal has to read what it binds.
 	for _, p := range open {
-		if p.Annex == sha && d.cfg.Now().Before(p.Expires.Time()) {
+		if p.Authority == who.Authority() && d.cfg.Now().Before(p.Expires.Time()) {
 			return d.read(ctx, AnnexKey(sha), wire.MaxAnnex)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
 	"comity.example/comity/gateway/internal/ingest"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 )
@@ -17,7 +18,8 @@ import (
 type Payload struct {
 	Span
 	store objects.Store
-	p     records.Package
+	id    string
+	list  []custody.StoredPayload // of the deposit
 }
 
 // Payload decides and finds the bytes that a Range field asks for.
@@ -30,7 +32,36 @@ func (d *Deliver) Payload(ctx context.Context, who admit.Principal, id, header s
 	if err != nil {
 		return nil, err
 	}
-	return &Payload{Span: span, store: d.cfg.Store, p: p}, nil
+	list, err := d.objects(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return &Payload{Span: span, store: d.cfg.Store, id: id, list: list}, nil
+}
+
+// objects returns the objects of a payload as its entry names them: what the store
+// read back before the deposit was acknowledged.
+func (d *Deliver) objects(ctx context.Context, p records.Package) ([]custody.StoredPayload, error) {
+	s, err := sealOf(p)
+	if err != nil {
+		return nil, err
+	}
+	var line records.Entry
+	err = d.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		line, err = tx.ByStatement(s.SHA256)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	e, err := custody.ParseEntry(line.Entry)
+	if err == nil && (e.Deposit == nil || e.Deposit.Size != p.PayloadSize) {
+		err = errors.New("it does not name the payload")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the entry of package %q: %v", p.ID, err)
+	}
+	return e.Deposit.Objects, nil
 }
 
 // copyBuffer is how much of a payload is held at a time.
@@ -42,26 +73,38 @@ func (p *Payload) Copy(ctx context.Context, w io.Writer) error {
 	buf := make([]byte, copyBuffer)
 	off, left := p.Off, p.Length
 	for left > 0 {
-		u := p.p.Uploads[off/ingest.ObjectSize]
+		o := p.list[off/ingest.ObjectSize]
 		at := off % ingest.ObjectSize
-		n := min(left, u.Size-at)
-		if err := p.copyFrom(ctx, w, u.Key, at, n, buf); err != nil {
-			return fmt.Errorf("reading payload of %q: %w", p.p.ID, err)
+		n := min(left, o.Size-at)
+		if err := p.copyFrom(ctx, w, o, at, n, buf); err != nil {
+			return fmt.Errorf("reading payload of %q: %w", p.id, err)
 		}
 		off, left = off+n, left-n
 	}
 	return nil
 }
 
-func (p *Payload) copyFrom(ctx context.Context, w io.Writer, key string, off, n int64, buf []byte) error {
-	r, _, err := p.store.Get(ctx, key, "", off, n)
+func (p *Payload) copyFrom(ctx context.Context, w io.Writer, o custody.StoredPayload, off, n int64, buf []byte) error {
+	r, _, err := p.store.Get(ctx, o.Key, o.Version, off, n)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	m, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buf)
+	m, err := io.CopyBuffer(answer{w}, struct{ io.Reader }{r}, buf)
 	if err == nil && m != n {
 		err = errors.New("the object is shorter than the store said")
 	}
 	return err
+}
+
+// answer is the answer to the recipient, one buffer at a time.
+type answer struct{ w io.Writer }
+
+// Write implements io.Writer.
+func (a answer) Write(b []byte) (int, error) {
+	n, err := a.w.Write(b)
+	if err == nil {
+		ledger.Crash(ledger.PayloadAnswered)
+	}
+	return n, err
 }

@@ -15,7 +15,7 @@ type annexID struct {
 	record custody.RecordID
 }
 
-// annex is what the first statement that binds it says.
+// annex is what the statements that bind it say.
 type annex struct {
 	size  int64
 	scope []string // nil: unknown
@@ -67,12 +67,12 @@ func (c *checker) checkAnnexes(ctx context.Context) error {
 
 func (c *checker) checkAnnex(ctx context.Context, sha custody.Digest, want int64) error {
 	key := deliver.AnnexKey(sha)
-	sum, size, missing, err := c.sum(ctx, key)
+	sum, info, missing, err := c.sum(ctx, key)
 	switch {
-	case err != nil || size < 0:
 	case missing:
 		c.found(CodeAnnexMissing, objectAt(key), "a statement or a proposal binds it")
-	case sum != sha || want >= 0 && size != want:
+	case err != nil || info.Version == "": // named already
+	case sum != sha || want >= 0 && info.Size != want:
 		c.found(CodeAnnex, objectAt(key), "its bytes are not those that the statement binds")
 	}
 	return err

@@ -51,6 +51,8 @@ const (
 	CodeProposal       Code = "proposal"   // a row that is not of its statement
 	CodeOrphan         Code = "orphan"     // an object, or an upload, that nothing explains
 	CodeUnreadable     Code = "unreadable" // the store cannot read an object
+
+	CodePayloadVersion Code = "payload-version" // a newer version lies over the one that the entry names, or a delete marker
 )
 
 // The codes of notes. Append only.

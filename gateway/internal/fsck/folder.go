@@ -215,11 +215,11 @@ func (f *Folder) names(path string) ([]string, error) {
 
 // Uploads implements Uploader. One whose beginning a crash cut off has no key yet:
 // nobody was told its id, and the next start drops it.
-func (f *Folder) Uploads(context.Context) iter.Seq2[Upload, error] {
-	return func(yield func(Upload, error) bool) {
+func (f *Folder) Uploads(context.Context) iter.Seq2[objects.Upload, error] {
+	return func(yield func(objects.Upload, error) bool) {
 		ids, err := f.names("uploads")
 		if err != nil {
-			yield(Upload{}, err)
+			yield(objects.Upload{}, err)
 			return
 		}
 		for _, id := range ids {
@@ -233,7 +233,7 @@ func (f *Folder) Uploads(context.Context) iter.Seq2[Upload, error] {
 			if err == nil && json.Unmarshal(b, &u) != nil {
 				err = fmt.Errorf("upload %q is damaged", id)
 			}
-			if !yield(Upload{u.Key, id}, err) || err != nil {
+			if !yield(objects.Upload{Key: u.Key, ID: id}, err) || err != nil {
 				return
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
+	"comity.example/comity/gateway/records"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -28,7 +29,7 @@ func (c *checker) checkLine(l *line, stored *tlog.Hash) translog.Leaf {
 	e, s, code, what := c.parse(l)
 	var own *translog.Leaf
 	if code == "" {
-		own, code, what = c.follow(l, e, s)
+		own, code, what = c.follow(l, e)
 	}
 	leaf := column
 	if own != nil && *own != column {
@@ -50,9 +51,10 @@ func (c *checker) checkLine(l *line, stored *tlog.Hash) translog.Leaf {
 		c.damaged[l.Index] = true
 		c.endReplay(l.Index)
 	}
-	if e == nil || s == nil || code == CodeEntryStatement {
+	switch {
+	case e == nil || s == nil && e.Event == nil || code == CodeEntryStatement:
 		c.unknown = true
-	} else {
+	case s != nil:
 		c.remember(l, e, s)
 	}
 	return leaf
@@ -65,28 +67,49 @@ func (c *checker) parse(l *line) (e *custody.Entry, s *custody.Statement, code C
 	if e, err = custody.ParseEntry(l.Entry); err != nil {
 		return nil, nil, CodeEntry, "the entry cannot be read"
 	}
+	if e.Event != nil {
+		code, what = c.parseEvent(l, e)
+		return e, nil, code, what
+	}
 	if s, err = custody.ParseStatement(l.Envelope); err != nil {
 		return e, nil, CodeEnvelope, "the statement cannot be read"
 	}
 	switch {
 	case e.Statement != s.SHA256 || e.Envelope != digestOf(l.Envelope) || e.Kind != s.Kind || e.Record != s.Record():
 		return e, s, CodeEntryStatement, "the entry names another statement than the one beside it"
-	case l.record != string(e.Record) || l.seq != e.Seq || l.kind != string(e.Kind) || !bytes.Equal(l.statement, e.Statement[:]):
+	case !l.columns(e, e.Statement[:]):
 		return e, s, CodeEntryColumn, "record, seq, kind or statement_sha256 differ from the entry"
 	}
 	return e, s, "", ""
 }
 
+// parseEvent compares the entry of an event, which has no statement, with its row.
+func (c *checker) parseEvent(l *line, e *custody.Entry) (code Code, what string) {
+	switch {
+	case len(l.Envelope) > 0:
+		return CodeEntryStatement, "the entry is of an event, and an envelope stands beside it"
+	case !l.columns(e, nil):
+		return CodeEntryColumn, "record, seq, kind or statement_sha256 differ from the entry"
+	}
+	return "", ""
+}
+
+// columns reports whether the row says what its entry says.
+func (l *line) columns(e *custody.Entry, statement []byte) bool {
+	return l.record == string(e.Record) && l.seq == e.Seq && l.kind == string(e.Kind) &&
+		bytes.Equal(l.statement, statement) && (l.statement == nil) == (statement == nil)
+}
+
 // follow checks that the entry continues the log and its record, and returns the
 // leaf that it leads to.
-func (c *checker) follow(l *line, e *custody.Entry, s *custody.Statement) (own *translog.Leaf, code Code, what string) {
+func (c *checker) follow(l *line, e *custody.Entry) (own *translog.Leaf, code Code, what string) {
 	if e.Time.Time().Before(c.log.last.Time()) {
 		code, what = CodeTime, "it is dated before the entry that precedes it in the log"
 	} else {
 		c.log.last = e.Time
 	}
 	r := c.chains[e.Record]
-	tag := translog.NewTag(s.SHA256)
+	tag := translog.NewTag(e.Statement)
 	switch gap := c.gap(r, e.Seq); {
 	case gap > 0 && gap <= c.log.lost:
 		c.log.lost -= gap // the missing entries are named already
@@ -181,19 +204,29 @@ func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
 			d.unlocked = true
 		}
 	}
-	ref, bound := s.Annex()
-	id := annexID{ref.SHA256, e.Record}
-	if !bound || c.annexes[id] != nil {
-		return
+	if ref, bound := s.Annex(); bound {
+		c.rememberAnnex(annexID{ref.SHA256, e.Record}, ref.Size, s)
 	}
-	a := &annex{size: ref.Size}
-	if r := c.chains[e.Record]; r != nil {
-		a.scope = r.parties
+}
+
+// rememberAnnex notes who may read an annex: a review's its own State, and what a
+// later statement adds.
+func (c *checker) rememberAnnex(id annexID, size int64, s *custody.Statement) {
+	var scope []string
+	if r := c.chains[id.record]; r != nil {
+		scope = r.parties
 	}
 	if s.Kind == custody.KindReview {
-		a.scope = []string{s.Header.By}
+		scope = []string{s.Header.By}
 	}
-	c.annexes[id] = a
+	switch a := c.annexes[id]; {
+	case a == nil:
+		c.annexes[id] = &annex{size: size, scope: scope}
+	case a.scope != nil && scope != nil:
+		a.scope = records.Widen(a.scope, scope)
+	default:
+		a.scope = nil
+	}
 }
 
 // checkParties compares the table of parties with the first statements.

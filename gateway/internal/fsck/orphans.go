@@ -132,7 +132,7 @@ func (c *checker) checkUploads(ctx context.Context) error {
 // unknownUpload looks at an upload that no row names: it may be of a reservation
 // that a crash left between its row and its uploads. Head and payload of a package
 // lie in folders of one name.
-func (c *checker) unknownUpload(u Upload) {
+func (c *checker) unknownUpload(u objects.Upload) {
 	folder, _, _ := strings.Cut(strings.TrimPrefix(u.Key, "payloads/"), "/payload.")
 	o, known := c.owners["heads/"+folder+"/head"]
 	if known && (o.state == records.Open || o.state == records.Abandoned) {

@@ -35,7 +35,7 @@ func (c *checker) checkDeposit(ctx context.Context, id string, d *deposit, parts
 			continue // see checkObjects
 		}
 		c.owners[key] = owner{id: id, seal: true}
-		if err := c.checkHeadFile(ctx, key, want); err != nil {
+		if err := c.checkHeadFile(ctx, d, key, want); err != nil {
 			return err
 		}
 	}
@@ -64,7 +64,28 @@ func (c *checker) checkPayload(ctx context.Context, d *deposit, o custody.Stored
 	if objects.CheckParts(o.Size, seal.PartSize, numbered) == nil && info.Digest != [32]byte{} && info.Digest != objects.Composite(numbered) {
 		c.found(CodePayload, where, "the store's checksum is not that of the part rows")
 	}
-	c.checkLock(d, o, info)
+	hidden, err := c.hidden(ctx, d, o)
+	if err != nil || hidden {
+		return true, err // some servers show the lock of the newest version only
+	}
+	c.checkLock(d, o.Key, info, objects.Compliance)
+	return true, nil
+}
+
+// hidden names a payload over which something was put: whoever asks for the key
+// without the version gets that, or nothing.
+func (c *checker) hidden(ctx context.Context, d *deposit, o custody.StoredPayload) (bool, error) {
+	info, err := c.cfg.Store.Stat(ctx, o.Key, "")
+	switch {
+	case errors.Is(err, objects.ErrNotExist):
+		c.found(CodePayloadVersion, objectAt(o.Key), "the version that entry %d names is there, and a delete marker hides it", d.index)
+	case err != nil:
+		return true, c.unreadable(ctx, o.Key, err)
+	case info.Version != o.Version:
+		c.found(CodePayloadVersion, objectAt(o.Key), "a newer version lies over the one that entry %d names", d.index)
+	default:
+		return false, nil
+	}
 	return true, nil
 }
 
@@ -78,14 +99,15 @@ func renumber(parts []objects.Part) []objects.Part {
 	return list
 }
 
-// checkLock checks that a payload stays as long as its deposit promised.
-func (c *checker) checkLock(d *deposit, o custody.StoredPayload, info objects.Info) {
+// checkLock checks that a file of a package stays as long as its deposit promised.
+// A head is stored after the deposit, and locked for as long from then on.
+func (c *checker) checkLock(d *deposit, key string, info objects.Info, mode objects.Mode) {
 	until := d.entry.Time.Time().Add(c.cfg.Lock)
 	if !until.After(c.cfg.Now) {
 		return
 	}
-	if info.Mode != objects.Compliance || info.RetainUntil.Before(until) {
-		c.found(CodeLock, objectAt(o.Key), "it must stay until %s", objects.CeilSecond(until).Format("2006-01-02T15:04:05Z"))
+	if info.Mode != mode || info.RetainUntil.Before(until) {
+		c.found(CodeLock, objectAt(key), "it must stay under %s until %s", mode, objects.CeilSecond(until).Format("2006-01-02T15:04:05Z"))
 	}
 }
 
@@ -110,16 +132,18 @@ func (c *checker) reread(ctx context.Context, o custody.StoredPayload, parts []o
 }
 
 // checkHeadFile checks the head or the inner file of an unlocked package. The log
-// cannot tell a file that was lost from one that a crash kept from being stored:
-// the sender had no answer then, and brings it again.
-func (c *checker) checkHeadFile(ctx context.Context, key string, want custody.Digest) error {
-	sum, size, missing, err := c.sum(ctx, key)
+// cannot tell a file that was lost from one that a crash kept from being stored, or
+// from being locked: the sender had no answer then, and brings it again.
+func (c *checker) checkHeadFile(ctx context.Context, d *deposit, key string, want custody.Digest) error {
+	sum, info, missing, err := c.sum(ctx, key)
 	switch {
-	case err != nil || size < 0:
 	case missing:
 		c.found(CodeHeadMissing, objectAt(key), "the package is unlocked: it is lost, or its sender has yet to bring it again")
+	case err != nil || info.Version == "": // named already
 	case sum != want:
 		c.found(CodeHeadFile, objectAt(key), "its SHA-256 is not the one that the seal names")
+	default:
+		c.checkLock(d, key, info, objects.Governance)
 	}
 	return err
 }

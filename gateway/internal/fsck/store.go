@@ -37,11 +37,8 @@ var ErrLength = errors.New("length differs from the record")
 type Uploader interface {
 	// Uploads gives key and id of each upload, in no order. A pair with an error
 	// is the last.
-	Uploads(ctx context.Context) iter.Seq2[Upload, error]
+	Uploads(ctx context.Context) iter.Seq2[objects.Upload, error]
 }
-
-// Upload names an upload.
-type Upload struct{ Key, ID string }
 
 // get reads a small object of at most limit bytes. Missing is reported apart, and
 // what cannot be read is a finding, of which the bytes are nil.
@@ -64,21 +61,23 @@ func (c *checker) get(ctx context.Context, key string, limit int64) (data []byte
 	return data, false, nil
 }
 
-// sum reads an object and returns its SHA-256 and size.
-func (c *checker) sum(ctx context.Context, key string) (sum custody.Digest, size int64, missing bool, err error) {
-	r, _, err := c.cfg.Store.Get(ctx, key, "", 0, -1)
+// sum reads an object and returns its SHA-256, and what the store says about it.
+// Missing is reported apart, and what cannot be read is a finding, of which the Info
+// has no version.
+func (c *checker) sum(ctx context.Context, key string) (sum custody.Digest, info objects.Info, missing bool, err error) {
+	r, info, err := c.cfg.Store.Get(ctx, key, "", 0, -1)
 	if errors.Is(err, objects.ErrNotExist) {
-		return sum, 0, true, nil
+		return sum, objects.Info{}, true, nil
 	}
 	if err != nil {
-		return sum, -1, false, c.unreadable(ctx, key, err)
+		return sum, objects.Info{}, false, c.unreadable(ctx, key, err)
 	}
 	defer r.Close()
 	h := sha256.New()
-	if size, err = io.Copy(h, r); err != nil {
-		return sum, -1, false, c.unreadable(ctx, key, err)
+	if _, err = io.Copy(h, r); err != nil {
+		return sum, objects.Info{}, false, c.unreadable(ctx, key, err)
 	}
-	return custody.Digest(h.Sum(nil)), size, false, nil
+	return custody.Digest(h.Sum(nil)), info, false, nil
 }
 
 // unreadable files that the store cannot read an object. The store's own words
@@ -120,4 +119,4 @@ func (c *checker) readStored(ctx context.Context) error {
 
 func objectAt(key string) string { return "object " + key }
 
-func uploadAt(u Upload) string { return fmt.Sprintf("upload %s of %s", u.ID, u.Key) }
+func uploadAt(u objects.Upload) string { return fmt.Sprintf("upload %s of %s", u.ID, u.Key) }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -59,4 +60,17 @@ func FuzzParseDigest(f *testing.F) {
 			t.Errorf("%q was accepted and is not canonical", header)
 		}
 	})
+}
+
+// TestLargestState: the state of a package of the most parts fits into its answer.
+func TestLargestState(t *testing.T) {
+	answer, err := json.Marshal(packageState(records.Package{
+		ID: strings.Repeat("a", 26), Request: strings.Repeat("a", 26), State: records.Abandoned, PayloadSize: 1 << 62, Parts: wire.MaxParts,
+	}, nil))
+	if err != nil || len(answer) > wire.MaxRecord {
+		t.Errorf("%d bytes, want at most %d; %v", len(answer), wire.MaxRecord, err)
+	}
+	if size := seal.PayloadSize(wire.MaxParts * seal.PartPlain); seal.Parts(size) != wire.MaxParts || wire.MaxParts*seal.PartPlain != 8<<40 {
+		t.Errorf("%d parts are %d bytes", wire.MaxParts, size)
+	}
 }

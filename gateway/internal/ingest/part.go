@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"comity.example/comity/crypto/seal"
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
@@ -20,11 +23,15 @@ type Part struct {
 	Epoch  int64
 	SHA256 [32]byte
 	Length int64 // bytes, or -1 if not announced
-	Body   io.Reader
+
+	// Body is closed if a later call brings the part, which must end a Read that
+	// waits: a stalled connection cannot keep a part.
+	Body io.ReadCloser
 }
 
 // PutPart streams a part into the store. It may be repeated, in any order, on any
-// connection; a part that is here is not written again.
+// connection; a part that is here is not written again. Of two calls at a time the
+// later goes on.
 //
 // The bytes are durable in the store before the row says so. If we crash in
 // between the part counts as absent, and the sender brings it again.
@@ -40,23 +47,54 @@ func (i *Ingest) PutPart(ctx context.Context, who admit.Principal, id string, in
 	if err := fence(p, in.Epoch); err != nil {
 		return err
 	}
+	if len(p.Uploads) == 0 { // reserved by a call that did not come to its end
+		return wire.NewProblem(wire.CodeNotOpen, "")
+	}
 	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: who.ID(), Grant: p.Grant})
 	if err != nil {
 		return err
 	}
 	if !d.Allowed() {
-		return admit.Hide(d, custody.CodeNoSuchPackage)
+		return admit.Deny(custody.RecordID(p.Request), custody.ActPart, d, custody.CodeNoSuchPackage)
 	}
-	if here, err := i.isHere(ctx, id, in); here || err != nil {
-		return err
-	}
-	return i.stream(ctx, p, size, in)
+	return i.bring(ctx, p, size, in)
 }
 
-// isHere reports whether the part is here already, and refuses another one.
+// bring waits until nobody else brings the part, and asks again then: the package
+// may have been taken over, and the part may be here. So no call of an older epoch,
+// and no other bytes, reach the store after the row of a part.
+func (i *Ingest) bring(ctx context.Context, p records.Package, size int64, in Part) error {
+	mine, done, err := i.parts.take(ctx, partKey{p.ID, in.Number})
+	if errors.Is(err, errOvertaken) {
+		return wire.NewProblem(wire.CodeBusy, errOvertaken.Error())
+	}
+	if err != nil {
+		return err
+	}
+	defer done()
+	if here, err := i.isHere(ctx, p.ID, in); here || err != nil {
+		return err
+	}
+	part, err := i.stream(mine, p, size, in)
+	if err != nil {
+		return err
+	}
+	ledger.Crash(ledger.PartStored)
+	return i.keepPart(ctx, p.ID, in.Epoch, part)
+}
+
+// isHere reports whether the part is here already. It refuses another one, and a
+// caller that does not hold the epoch any more.
 func (i *Ingest) isHere(ctx context.Context, id string, in Part) (here bool, err error) {
 	var have objects.Part
 	err = i.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		p, err := tx.Package(id)
+		if err == nil {
+			err = fence(p, in.Epoch)
+		}
+		if err != nil {
+			return err
+		}
 		have, err = tx.Part(id, in.Number)
 		return err
 	})
@@ -71,34 +109,56 @@ func (i *Ingest) isHere(ctx context.Context, id string, in Part) (here bool, err
 	return true, nil
 }
 
-func (i *Ingest) stream(ctx context.Context, p records.Package, size int64, in Part) error {
+// stream puts a part into the store, and returns its row. The context is that of
+// its turn.
+func (i *Ingest) stream(ctx context.Context, p records.Package, size int64, in Part) (objects.Part, error) {
+	stop := context.AfterFunc(ctx, func() { in.Body.Close() })
+	defer stop()
 	u, n := place(p, in.Number)
 	part := objects.Part{Number: n, Size: size, SHA256: in.SHA256}
-	var err error
 	body := &sent{r: in.Body}
-	part.ETag, err = i.cfg.Store.PutPart(ctx, u.Key, u.ID, part, body)
+	etag, err := i.cfg.Store.PutPart(ctx, u.Key, u.ID, part, body)
+	if err != nil {
+		return part, i.notStored(ctx, p.ID, in.Number, body, err)
+	}
+	part.ETag, part.Number = etag, in.Number
+	return part, nil
+}
+
+// notStored says why the store did not take a part.
+func (i *Ingest) notStored(ctx context.Context, id string, number int, body *sent, err error) error {
 	switch {
-	case err != nil && body.err != nil: // the sender went away; it comes again
+	case errors.Is(context.Cause(ctx), errOvertaken):
+		return wire.NewProblem(wire.CodeBusy, errOvertaken.Error())
+	case body.broke.Load(): // the sender went away; it comes again
 		return wire.NewProblem(wire.CodeDigestMismatch, "the body did not come to its end")
 	case errors.Is(err, objects.ErrDigest):
 		return wire.NewProblem(wire.CodeDigestMismatch, "")
 	case errors.Is(err, objects.ErrSuperseded):
-		return wire.NewProblem(wire.CodeBusy, "a later call brings this part")
+		return wire.NewProblem(wire.CodeBusy, errOvertaken.Error())
 	case errors.Is(err, objects.ErrFrozen), errors.Is(err, objects.ErrNoUpload):
 		return wire.NewProblem(wire.CodeNotOpen, "")
-	case err != nil:
-		return fmt.Errorf("storing part %d of package %q: %w", in.Number, p.ID, err)
 	}
-	part.Number = in.Number
+	return fmt.Errorf("storing part %d of package %q: %w", number, id, err)
+}
+
+// keepPart writes the row of a part that is in the store.
+func (i *Ingest) keepPart(ctx context.Context, id string, epoch int64, part objects.Part) error {
 	var stored bool
-	err = i.cfg.DB.Update(ctx, func(tx *records.Tx) error {
-		stored, err = tx.PutPart(p.ID, in.Epoch, part)
-		return err
+	err := i.cfg.DB.Update(ctx, func(tx *records.Tx) (err error) {
+		if stored, err = tx.PutPart(id, epoch, part); err != nil || !stored {
+			return err
+		}
+		return tx.Touch(id, statement.At(i.cfg.Now()))
 	})
-	if err != nil || stored {
+	if err != nil {
 		return err
 	}
-	return i.whyNot(ctx, p.ID, in.Epoch)
+	if !stored {
+		return i.whyNot(ctx, id, epoch)
+	}
+	ledger.Crash(ledger.PartRow)
+	return nil
 }
 
 // whyNot says why a change of an open package was refused that was open before.
@@ -124,7 +184,7 @@ func (i *Ingest) State(ctx context.Context, who admit.Principal, id string) (*wi
 		return nil, err
 	}
 	if !d.Allowed() {
-		return nil, admit.Hide(d, custody.CodeNoSuchPackage)
+		return nil, admit.Deny(custody.RecordID(p.Request), custody.ActRecord, d, custody.CodeNoSuchPackage)
 	}
 	if p.State == records.Abandoned {
 		return nil, wire.NewProblem(custody.CodeNoSuchPackage, "")
@@ -155,14 +215,14 @@ func packageState(p records.Package, rows []objects.Part) *wire.PackageState {
 // sent is the body of a part. It remembers that reading failed: that is the
 // sender's or the network's doing, and no fault of the store.
 type sent struct {
-	r   io.Reader
-	err error
+	r     io.Reader
+	broke atomic.Bool // a store that has failed may leave a Read behind
 }
 
 func (s *sent) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p)
 	if err != nil && err != io.EOF {
-		s.err = err
+		s.broke.Store(true)
 	}
 	return n, err
 }

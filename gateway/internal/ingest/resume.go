@@ -8,6 +8,7 @@ import (
 
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
@@ -17,12 +18,15 @@ import (
 // from a start, beyond the time of its lock.
 const lookBack = 60 * 24 * time.Hour
 
-// Resume finishes what an earlier process left: deposits between their two
-// transactions, reservations that nobody was told of, payloads that were not
-// locked yet, uploads of packages that were given up. It is called before the
-// first request. A package that cannot be driven on is logged and left for the
+// Resume gives up what nobody will finish, and then finishes what an earlier
+// process left: deposits between their two transactions, reservations without
+// uploads, payloads that were not locked yet, uploads of packages that were given
+// up. It is called before the first request. A package that cannot be driven on is logged and left for the
 // next start: one broken package must not keep a relay down.
 func (i *Ingest) Resume(ctx context.Context) error {
+	if err := i.reap(ctx); err != nil {
+		return err
+	}
 	for _, state := range []records.State{records.Sealing, records.Open, records.Sealed, records.Abandoned} {
 		var list []records.Package
 		err := i.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
@@ -52,7 +56,7 @@ func (i *Ingest) resume(ctx context.Context, p records.Package) error {
 		i.cfg.Logger.InfoContext(ctx, "drove a deposit on", "package", p.ID, "code", wire.CodeOf(err))
 		return err
 	case p.State == records.Open && len(p.Uploads) == 0:
-		return i.discard(ctx, p, p.Epoch)
+		return i.begin(ctx, p, true)
 	case p.State == records.Sealed && !old:
 		return i.relock(ctx, p)
 	case p.State == records.Abandoned && !old:
@@ -96,7 +100,7 @@ func (i *Ingest) Abandon(ctx context.Context, who admit.Principal, id string, ep
 func (i *Ingest) discard(ctx context.Context, p records.Package, epoch int64) error {
 	var moved bool
 	err := i.cfg.DB.Update(ctx, func(tx *records.Tx) (err error) {
-		moved, err = tx.SetState(p.ID, epoch, records.Open, records.Abandoned)
+		moved, err = tx.Abandon(p.ID, epoch)
 		return err
 	})
 	if err != nil {
@@ -105,6 +109,7 @@ func (i *Ingest) discard(ctx context.Context, p records.Package, epoch int64) er
 	if !moved {
 		return i.whyNot(ctx, p.ID, epoch)
 	}
+	ledger.Crash(ledger.AbandonRow)
 	return i.free(ctx, p)
 }
 

@@ -30,6 +30,9 @@ func (i *Ingest) Seal(ctx context.Context, who admit.Principal, id string, epoch
 	if err != nil {
 		return nil, err
 	}
+	if s.Record() != custody.RecordID(p.Request) {
+		return nil, wire.NewProblem(custody.CodeNoSuchPackage, "")
+	}
 	if p.State == records.Open {
 		if err := i.freeze(ctx, p, s, epoch); err != nil {
 			return nil, err
@@ -37,7 +40,7 @@ func (i *Ingest) Seal(ctx context.Context, who admit.Principal, id string, epoch
 	} else if !bytes.Equal(p.Seal, envelope) {
 		return nil, sealedBefore(p)
 	}
-	ledger.Crash("ingest/after-seal-frozen")
+	ledger.Crash(ledger.SealFrozen)
 	return i.finish(context.WithoutCancel(ctx), id)
 }
 
@@ -53,7 +56,7 @@ func parse(envelope []byte, kind custody.Kind, id string) (*custody.Statement, e
 	s, err := custody.ParseStatement(envelope)
 	switch {
 	case err != nil:
-		return nil, wire.NewProblem(wire.CodeMalformed, err.Error())
+		return nil, wire.Unreadable(err)
 	case s.Kind != kind:
 		return nil, wire.NewProblem(wire.CodeWrongRoute, "")
 	case s.Package() != id:
@@ -97,17 +100,16 @@ func (i *Ingest) freeze(ctx context.Context, p records.Package, s *custody.State
 	return i.whyNot(ctx, p.ID, epoch)
 }
 
+// allowed asks the rules on the published log. What other packages have reserved
+// counts when the entry is made: here one that is deposited meanwhile would count
+// twice, and this one has its room since its reservation.
 func (i *Ingest) allowed(ctx context.Context, p records.Package, s *custody.Statement) error {
-	open, err := i.usage(ctx, p.Grant, p.ID)
-	if err != nil {
-		return err
-	}
-	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActStatement, Via: p.Agent, Statement: s, Open: open})
+	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActStatement, Via: p.Agent, Statement: s})
 	if err != nil {
 		return err
 	}
 	if !d.Allowed() {
-		return admit.Hide(d, custody.CodeNoSuchPackage)
+		return admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchPackage)
 	}
 	return nil
 }
@@ -129,7 +131,7 @@ func checkRoot(rows []objects.Part, b *custody.Seal) error {
 
 // errMoved means that a package was no longer in the state that the deposit began
 // with; the entry is not written.
-var errMoved = errors.New("package has left the state sealing")
+var errMoved = errors.New("package is not frozen with this seal any more")
 
 // finish drives a frozen package on until its seal is in the log and its payload
 // is locked. It is what a call does and what a start does, any number of times.
@@ -143,20 +145,27 @@ func (i *Ingest) finish(ctx context.Context, id string) (*wire.Proof, error) {
 		return nil, fmt.Errorf("reading the stored seal of package %q: %v", id, err)
 	}
 	dep, err := i.complete(ctx, p)
+	if errors.Is(err, objects.ErrParts) || errors.Is(err, objects.ErrNoUpload) || errors.Is(err, objects.ErrExist) {
+		err = i.reopen(ctx, p, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	// If we crash here the object is whole and in no record. The next start
 	// comes here again: completing twice is completing once.
-	ledger.Crash("ingest/after-complete")
+	ledger.Crash(ledger.SealReadBack)
 	proof, err := i.submit(ctx, p, s, dep)
 	if err != nil {
 		return nil, err
 	}
 	// If we crash here the deposit is in the log and the payload not locked.
 	// The next start locks it; the sender, who has no proof yet, asks again.
-	ledger.Crash("ingest/after-submit")
-	return proof, i.lockPayload(ctx, p, proof.Line.Entry)
+	ledger.Crash(ledger.SealEntry)
+	if err := i.lockPayload(ctx, p, proof.Line.Entry); err != nil {
+		return nil, err
+	}
+	ledger.Crash(ledger.SealLocked)
+	return proof, nil
 }
 
 // complete makes the uploads objects, and reads back what the store has.
@@ -174,8 +183,9 @@ func (i *Ingest) complete(ctx context.Context, p records.Package) (*custody.Depo
 		parts := partsOf(rows, n)
 		made, err := i.cfg.Store.Complete(ctx, u.Key, u.ID, parts)
 		if err != nil {
-			return nil, fmt.Errorf("completing package %q: %w", p.ID, err)
+			return nil, fmt.Errorf("completing package %q: %w", p.ID, lost(n, len(parts), err))
 		}
+		ledger.Crash(ledger.SealCompleted)
 		read, err := i.cfg.Store.Stat(ctx, u.Key, made.Version)
 		if err != nil {
 			return nil, fmt.Errorf("reading back package %q: %v", p.ID, err)
@@ -198,7 +208,7 @@ func (i *Ingest) submit(ctx context.Context, p records.Package, s *custody.State
 		Statement: s, Via: p.Agent, Deposit: dep,
 		Open: func(tx *records.Tx) (custody.Usage, error) { return tx.OpenUsage(p.Grant, p.ID) },
 		In: func(tx *records.Tx) error {
-			moved, err := tx.SetState(p.ID, p.Epoch, records.Sealing, records.Sealed)
+			moved, err := tx.Unfreeze(p.ID, p.Seal, records.Sealed)
 			if err == nil && !moved {
 				err = errMoved
 			}
@@ -210,13 +220,13 @@ func (i *Ingest) submit(ctx context.Context, p records.Package, s *custody.State
 		return proof, err
 	}
 	err = i.cfg.DB.Update(ctx, func(tx *records.Tx) error {
-		_, err := tx.SetState(p.ID, p.Epoch, records.Sealing, records.Open)
+		_, err := tx.Unfreeze(p.ID, p.Seal, records.Open)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return nil, admit.Hide(refused.Decision, custody.CodeNoSuchPackage)
+	return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Decision, custody.CodeNoSuchPackage)
 }
 
 // lockPayload locks the payload for the transport window from its deposit on, and

@@ -43,11 +43,16 @@ func (i *Ingest) Unlock(ctx context.Context, who admit.Principal, id string, env
 	if err != nil {
 		return nil, err
 	}
-	ledger.Crash("ingest/after-unlock")
-	if err := i.keep(ctx, HeadKey(id), head); err != nil {
+	ledger.Crash(ledger.UnlockEntry)
+	if err := i.keep(ctx, HeadKey(id), head, ledger.HeadStored); err != nil {
 		return nil, err
 	}
-	return proof, i.keep(ctx, InnerKey(id), inner)
+	ledger.Crash(ledger.HeadLocked)
+	if err := i.keep(ctx, InnerKey(id), inner, ledger.InnerStored); err != nil {
+		return nil, err
+	}
+	ledger.Crash(ledger.InnerLocked)
+	return proof, nil
 }
 
 // checkHead compares head and inner file with what the seal fixed.
@@ -70,8 +75,9 @@ func checkHead(p records.Package, head, inner []byte) error {
 	return nil
 }
 
-// keep stores a small file once and locks it.
-func (i *Ingest) keep(ctx context.Context, key string, data []byte) error {
+// keep stores a small file once and locks it. If we crash at stored, the file is
+// here without its lock, and is locked when the sender brings it again.
+func (i *Ingest) keep(ctx context.Context, key string, data []byte, stored ledger.Point) error {
 	info, err := i.cfg.Store.Put(ctx, key, data, objects.Create)
 	if errors.Is(err, objects.ErrExist) && info.Digest == sha256.Sum256(data) {
 		err = nil // an earlier call stored it
@@ -79,6 +85,7 @@ func (i *Ingest) keep(ctx context.Context, key string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("storing %q: %w", key, err)
 	}
+	ledger.Crash(stored)
 	if info.Locked(i.cfg.Now()) {
 		return nil
 	}
@@ -104,20 +111,25 @@ func (i *Ingest) Release(ctx context.Context, who admit.Principal, id string, en
 		return nil, err
 	}
 	if !d.Allowed() {
-		return nil, admit.Hide(d, custody.CodeNoSuchPackage)
+		return nil, admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchPackage)
 	}
-	return i.file(context.WithoutCancel(ctx), who, s)
+	proof, err := i.file(context.WithoutCancel(ctx), who, s)
+	if err != nil {
+		return nil, err
+	}
+	ledger.Crash(ledger.ReleaseEntry)
+	return proof, nil
 }
 
 // file submits an agent's own statement about a package.
 func (i *Ingest) file(ctx context.Context, who admit.Principal, s *custody.Statement) (*wire.Proof, error) {
 	if s.Header.By != string(who.ID()) {
-		return nil, wire.Refusal(custody.Decision{Code: custody.CodeNotCarrier, Rule: "own-words"})
+		return nil, admit.Deny(s.Record(), custody.ActStatement, custody.Decision{Code: custody.CodeNotCarrier, Rule: "own-words"}, custody.CodeNoSuchPackage)
 	}
 	proof, err := i.cfg.Ledger.Submit(ctx, ledger.Submission{Statement: s, Via: who.ID()})
 	var refused *ledger.Refused
 	if errors.As(err, &refused) {
-		return nil, admit.Hide(refused.Decision, custody.CodeNoSuchPackage)
+		return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Decision, custody.CodeNoSuchPackage)
 	}
 	return proof, err
 }

@@ -34,7 +34,23 @@ func (l *Ledger) accept(tx *records.Tx, p *pending) error {
 	if !d.Allowed() {
 		return &Refused{d}
 	}
-	return l.append(tx, r, p, custody.NewEntry(r, st.view, s, a.Via, now, d, p.sub.Deposit))
+	return l.append(tx, r, p, custody.NewEntry(r, st.view, s, a.Via, now, d, p.sub.Deposit), s)
+}
+
+// note makes the entry of one event, if the rules allow it at the head of the log:
+// two calls with one denial make one entry, also after a restart.
+func (l *Ledger) note(tx *records.Tx, p *pending) error {
+	st := l.next
+	r, err := st.record(tx, p.record)
+	if err != nil {
+		return err
+	}
+	now := later(l.cfg.Now, st.head.Last)
+	d := custody.DecideEvent(r, st.view, p.event, now)
+	if !d.Allowed() {
+		return &Refused{d}
+	}
+	return l.append(tx, r, p, custody.NewEvent(r, st.view, p.event, now, d), nil)
 }
 
 // again answers a statement that the log holds, if it came in the same envelope
@@ -55,15 +71,18 @@ func (l *Ledger) again(tx *records.Tx, r *custody.Record, a custody.Action, now 
 }
 
 // append writes one entry and what the caller changes with it, then moves the
-// state on.
-func (l *Ledger) append(tx *records.Tx, r *custody.Record, p *pending, e *custody.Entry) error {
-	st, s := l.next, p.sub.Statement
-	line := custody.Line{Index: st.head.Size, Entry: e.Marshal(), Envelope: s.Envelope, Salt: statement.NewNonce()}
+// state on. Of an event s is nil.
+func (l *Ledger) append(tx *records.Tx, r *custody.Record, p *pending, e *custody.Entry, s *custody.Statement) error {
+	st := l.next
+	line := custody.Line{Index: st.head.Size, Entry: e.Marshal(), Salt: statement.NewNonce()}
+	if s != nil {
+		line.Envelope = s.Envelope
+	}
 	first := r.First()
 	if r.Len() == 0 {
-		first = s.SHA256
+		first = e.Statement
 	}
-	row := records.Entry{Line: line, Record: r.ID, Seq: e.Seq, Kind: e.Kind, Statement: s.SHA256, Leaf: line.Leaf(first, e.Seq)}
+	row := records.Entry{Line: line, Record: r.ID, Seq: e.Seq, Kind: e.Kind, Statement: e.Statement, Leaf: line.Leaf(first, e.Seq)}
 	err := tx.Savepoint(func() error {
 		if err := write(tx, row, s); err != nil {
 			return err

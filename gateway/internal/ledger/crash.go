@@ -8,8 +8,8 @@ const CrashVariable = "COMITY_CRASH_AT"
 
 // Crash kills the process, without any clean-up, if CrashVariable names this
 // point. Otherwise it does nothing.
-func Crash(point string) {
-	if os.Getenv(CrashVariable) != point {
+func Crash(point Point) {
+	if os.Getenv(CrashVariable) != string(point) {
 		return
 	}
 	if p, err := os.FindProcess(os.Getpid()); err == nil {

@@ -5,9 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,23 +30,23 @@ const childVariable = "COMITY_TEST_LEDGER_CHILD"
 // script is what a child process does to a world's folder: file the first
 // statement, then arm the crash point, then file the others at the same time.
 type script struct {
-	Point, LogKey, Recipient string
-	Via                      custody.PartyID
-	Envelopes                [][]byte
+	Point             ledger.Point
+	LogKey, Recipient string
+	Via               custody.PartyID
+	Envelopes         [][]byte
 }
 
 // TestCrash kills a relay at each point of its order of writes and starts it
 // again. Nothing that was acknowledged is lost, nothing is half there, and who
 // was not answered files again and gets a proof.
 func TestCrash(t *testing.T) {
-	for point, kept := range map[string]bool{
-		"ledger/before-commit":    false,
-		"ledger/after-commit":     true,
-		"ledger/after-copy":       true,
-		"ledger/after-tiles":      true,
-		"ledger/after-checkpoint": true,
-	} {
-		t.Run(strings.TrimPrefix(point, "ledger/"), func(t *testing.T) {
+	for _, point := range ledger.Points() {
+		name, ours := strings.CutPrefix(string(point), "ledger/")
+		if !ours {
+			continue // see package gateway
+		}
+		kept := point != ledger.EntryDecided
+		t.Run(name, func(t *testing.T) {
 			w := newSetWorld(t)
 			statements := []*custody.Statement{w.request(w.fr, w.nl), w.request(w.fr, w.nl), w.request(w.fr, w.nl), w.request(w.fr, w.nl)}
 			w.close()
@@ -70,7 +77,7 @@ func TestCrash(t *testing.T) {
 
 // runChild runs TestCrashChild on the world's folder until it is killed, and
 // returns how many statements it acknowledged.
-func runChild(t *testing.T, w *world, point string, list []*custody.Statement) int {
+func runChild(t *testing.T, w *world, point ledger.Point, list []*custody.Statement) int {
 	t.Helper()
 	s := script{Point: point, LogKey: w.keys.log, Recipient: w.keys.identity.Recipient().String(), Via: w.fr.carrier()}
 	for _, st := range list {
@@ -122,11 +129,55 @@ func TestCrashChild(t *testing.T) {
 		fmt.Println("acknowledged")
 	}
 	file(s.Envelopes[0])
-	os.Setenv(ledger.CrashVariable, s.Point)
+	os.Setenv(ledger.CrashVariable, string(s.Point))
 	var wg sync.WaitGroup
 	for _, e := range s.Envelopes[1:] {
 		wg.Go(func() { file(e) })
 	}
 	wg.Wait()
 	fmt.Println("survived")
+}
+
+// TestPoints: every point that is declared is listed once, and the relay's code
+// passes it at one place.
+func TestPoints(t *testing.T) {
+	declared := map[string]ledger.Point{}
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "crash_points.go", nil, 0)
+	fatalIfErr(t, err)
+	ast.Inspect(f, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if ok {
+			p, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+			fatalIfErr(t, err)
+			declared[v.Names[0].Name] = ledger.Point(p)
+		}
+		return true
+	})
+	listed := slices.Sorted(slices.Values(ledger.Points()))
+	if all := slices.Sorted(maps.Values(declared)); !slices.Equal(listed, all) || len(slices.Compact(all)) != len(listed) {
+		t.Errorf("listed are %q, declared are %q", listed, all)
+	}
+	passed := map[string]int{}
+	fatalIfErr(t, filepath.WalkDir(filepath.Join("..", ".."), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || e.Name() == "crash_points.go" {
+			return err
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && declared[id.Name] != "" {
+				passed[id.Name]++
+			}
+			return true
+		})
+		return nil
+	}))
+	for name := range declared {
+		if passed[name] != 1 {
+			t.Errorf("the code names %s at %d places, want one", name, passed[name])
+		}
+	}
 }

@@ -1,5 +1,5 @@
-// Package ledger makes entries of accepted statements: it holds the head of the
-// log, asks the rule book under it, commits state, entry and leaf in one
+// Package ledger makes entries of accepted statements and of the relay's own
+// events: it holds the head of the log, asks the rule book under it, commits state, entry and leaf in one
 // transaction, publishes copies, tiles and a signed checkpoint to the store, and
 // answers with a proof.
 //
@@ -82,6 +82,10 @@ var (
 	// this origin.
 	ErrLogKey = errors.New("the checkpoint is not by this log's key")
 
+	// ErrEmptied: the store has nothing of the log, and the database knows of
+	// packages or annexes that were in it.
+	ErrEmptied = errors.New("the store is empty, and the packages and annexes of the database were in it")
+
 	// ErrNoCheckpoint: there is no signed checkpoint of that size.
 	ErrNoCheckpoint = errors.New("no checkpoint of that size")
 
@@ -100,8 +104,8 @@ var (
 	ErrClosed = errors.New("ledger is closed")
 )
 
-// Refused is the error of a statement that the rules do not allow. Nothing was
-// written.
+// Refused is the error of a statement or event that the rules do not allow. Nothing
+// was written.
 type Refused struct{ Decision custody.Decision }
 
 // Error names the code and the rule.
@@ -201,6 +205,36 @@ func (l *Ledger) Submit(ctx context.Context, s Submission) (*wire.Proof, error) 
 		return nil, fmt.Errorf("submitting %s: %w", s.Statement.Kind, err)
 	}
 	return r, nil
+}
+
+// File makes an entry of an event of the relay's own in a record, if the rules
+// allow it. When it returns nil, the entry survives the loss of either the
+// database or the store.
+//
+// Errors: *Refused when the rules say no, with CodeDuplicate where the record says
+// it already; nothing was written then. ErrUnpublished and ErrClosed are as of
+// Submit.
+func (l *Ledger) File(ctx context.Context, id custody.RecordID, ev *custody.Event) error {
+	if isCase(id) {
+		// A party may repeat what is refused as often as it likes: that must not
+		// cost a transaction each time, nor be felt by others.
+		if err := l.mayFile(ctx, id, ev); err != nil {
+			return err
+		}
+	}
+	if _, err := l.enqueue(&pending{ctx: ctx, record: id, event: ev}); err != nil {
+		return fmt.Errorf("filing an event in record %q: %w", id, err)
+	}
+	return nil
+}
+
+func (l *Ledger) mayFile(ctx context.Context, id custody.RecordID, ev *custody.Event) error {
+	return l.Read(ctx, id, func(r *custody.Record) error {
+		if d := custody.DecideEvent(r, l.View(), ev, l.now()); !d.Allowed() {
+			return &Refused{d}
+		}
+		return nil
+	})
 }
 
 // Reload reads the pinned authorities again. When it returns nil, View has them.

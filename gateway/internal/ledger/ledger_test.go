@@ -78,7 +78,7 @@ func TestRefused(t *testing.T) {
 	w.refuse(req, w.nl.carrier(), custody.CodeNotCarrier)
 	w.refuse(req, w.fr.id("agent/lab-2"), custody.CodeNotActive)
 	w.refuse(w.sign(req.Body, w.fr.lab), w.fr.carrier(), custody.CodeBadSignature)
-	w.refuse(w.sign(w.nl.directory(w, 1, custody.Digest{}), w.nl.reg1, w.nl.reg2), "", custody.CodeRollback)
+	w.refuse(w.sign(w.nl.directory(w, 1, custody.Digest{}), w.nl.reg1, w.nl.reg2), "", custody.CodeFork)
 	w.refuse(w.sign(w.nl.directory(w, 2, w.nl.dirStatement.SHA256), w.nl.reg1), "", custody.CodeBelowThreshold)
 	p := w.submit(req, w.fr.carrier())
 	after := ref(t, p)

@@ -16,7 +16,7 @@ func (l *Ledger) prove(ctx context.Context, batch []*pending) error {
 	s := l.shown.Load()
 	from := s.size
 	for _, p := range batch {
-		if p.err == nil && !p.reload {
+		if p.proves() {
 			from = min(from, p.line.Index)
 		}
 	}
@@ -27,7 +27,7 @@ func (l *Ledger) prove(ctx context.Context, batch []*pending) error {
 			}
 		}
 		for _, p := range batch {
-			if p.err != nil || p.reload {
+			if !p.proves() {
 				continue
 			}
 			w, err := prove(tx, p.line, s.size)
@@ -40,9 +40,16 @@ func (l *Ledger) prove(ctx context.Context, batch []*pending) error {
 	})
 }
 
+// proves reports whether the answer to a call is a proof: who files an event asks
+// for none.
+func (p *pending) proves() bool { return p.err == nil && p.sub.Statement != nil }
+
 // prove returns a line with its proof in the tree of a size.
 func prove(tx *records.Tx, line custody.Line, size int64) (wire.Line, error) {
 	w := wire.Line{Index: line.Index, Entry: line.Entry, Envelope: line.Envelope, Salt: line.Salt, Proof: []custody.Digest{}}
+	if w.Envelope == nil { // of an event: in JSON an empty string, not null
+		w.Envelope = []byte{}
+	}
 	path, err := translog.ProveInclusion(size, line.Index, tx.Hashes())
 	for _, h := range path {
 		w.Proof = append(w.Proof, custody.Digest(h))

@@ -51,13 +51,14 @@ func (l *Ledger) publish(ctx context.Context) error {
 	// If we crash here, the store shows a checkpoint that the database does not
 	// keep yet. The next Open finds it to be of the log that it holds, signs it
 	// again (the same bytes) and keeps it.
-	Crash("ledger/after-checkpoint")
+	Crash(EntrySigned)
 	err = l.cfg.DB.Update(ctx, func(tx *records.Tx) error {
 		return tx.PutCheckpoint(records.Checkpoint{Size: c.Size, Note: note})
 	})
 	if err != nil {
 		return err
 	}
+	Crash(EntryPublished)
 	l.show(note)
 	return nil
 }
@@ -70,13 +71,13 @@ func (l *Ledger) putRange(ctx context.Context, from, to int64) error {
 	// If we crash here, or between two of the objects before or after, the store
 	// holds copies and tiles that no checkpoint covers. The next Open writes
 	// them again from the same entries.
-	Crash("ledger/after-copy")
+	Crash(EntryCopied)
 	if err := l.putTiles(ctx, from, to); err != nil {
 		return err
 	}
 	// If we crash here, all of the new tree is in the store and nothing says so.
 	// The next Open writes it again and signs.
-	Crash("ledger/after-tiles")
+	Crash(EntryTiled)
 	return nil
 }
 

@@ -31,6 +31,21 @@ func (l *Ledger) Authority(name string) (roots [][]byte, directory []byte, ok bo
 	return a.roots, a.directory, ok
 }
 
+// Directory returns the envelope of an authority's directory of a version, or
+// ErrNoRecord. It costs one row, whoever asks and however many there are.
+func (l *Ledger) Directory(ctx context.Context, name string, version int64) (envelope []byte, err error) {
+	seqs := l.shown.Load().authorities[name].seqs
+	if version < 1 || version > int64(len(seqs)) {
+		return nil, ErrNoRecord
+	}
+	err = l.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		e, err := tx.Line(custody.AuthorityRecord(name), seqs[version-1])
+		envelope = e.Envelope
+		return err
+	})
+	return envelope, err
+}
+
 // Relay returns the envelope of the relay's newest descriptor, or nil.
 func (l *Ledger) Relay() []byte { return l.shown.Load().relay }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/gateway/objects"
@@ -25,10 +26,16 @@ func (l *Ledger) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if kept != nil && stored == nil {
+		if err := l.notEmptied(ctx); err != nil {
+			return err
+		}
+	}
+	l.compareClock(ctx)
 	from, head := sizeOf(stored), l.next.head.Size
 	if sizeOf(kept) > from || kept != nil && stored == nil {
 		// Acknowledged entries were in the store. Their tiles and copies follow
-		// from the database; whether payloads are missing, a scrub must tell.
+		// from the database; whether payloads are missing, a check must tell.
 		l.cfg.Logger.WarnContext(ctx, "the store has lost its newest checkpoints: publishing again", "stored", from, "published", kept.Size)
 	}
 	if kept == nil || stored == nil || kept.Size != head || from != head {
@@ -37,6 +44,43 @@ func (l *Ledger) recover(ctx context.Context) error {
 	}
 	l.show(kept.note)
 	return nil
+}
+
+// maxAhead is by how much the newest entry may be ahead of the clock unsaid.
+const maxAhead = 10 * time.Minute
+
+// compareClock says so if the newest entry is dated ahead of the clock: while one was
+// made the clock was far ahead, or it is behind now. The time of the log stands still
+// until the clock has caught up. It is not refused, because no jump can be told from
+// a long rest when it happens: an idle relay has gaps of weeks, and one that was
+// suspended finds its clock hours ahead.
+func (l *Ledger) compareClock(ctx context.Context) {
+	now, last := l.cfg.Now(), l.next.head.Last.Time()
+	if last.Sub(now) > maxAhead {
+		l.cfg.Logger.ErrorContext(ctx, "the newest entry is dated ahead of the clock: set the clock, or grants and directories end early",
+			"clock", now.UTC(), "newest", last)
+	}
+}
+
+// notEmptied refuses a store that has nothing of a log whose packages and annexes
+// were in it: a folder that is not mounted, another bucket. To publish the log there
+// would make a second store that looks whole, and all files would be missing.
+func (l *Ledger) notEmptied(ctx context.Context) error {
+	for _, err := range l.cfg.Store.List(ctx, logPrefix) {
+		if err != nil {
+			return fmt.Errorf("looking for the log in the store: %w", err)
+		}
+		return nil
+	}
+	var files bool
+	err := l.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
+		files, err = tx.HasFiles()
+		return err
+	})
+	if err == nil && files {
+		err = ErrEmptied
+	}
+	return err
 }
 
 // signed is a checkpoint and the note it was signed in.

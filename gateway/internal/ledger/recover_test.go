@@ -1,13 +1,16 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
@@ -232,6 +235,32 @@ func TestLostStore(t *testing.T) {
 	}
 	if n := w.fsck().Counts; n.Tiles < 5 {
 		t.Errorf("fsck checked %d tiles", n.Tiles)
+	}
+}
+
+// TestClockBehind: a relay whose newest entry lies in the future says so, and goes on
+// at the time of that entry.
+func TestClockBehind(t *testing.T) {
+	w := newSetWorld(t)
+	for _, row := range []struct {
+		back time.Duration
+		want bool
+	}{{0, false}, {9 * time.Minute, false}, {time.Hour, true}} {
+		w.close()
+		w.connect()
+		w.clock.add(-row.back)
+		var log bytes.Buffer
+		c := w.config()
+		c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		l, err := ledger.Open(t.Context(), c)
+		fatalIfErr(t, err)
+		w.l = l
+		if got := strings.Contains(log.String(), "ahead of the clock"); got != row.want {
+			t.Errorf("clock %s behind: said so %t, want %t: %s", row.back, got, row.want, log.String())
+		}
+		w.submit(w.request(w.fr, w.nl), w.fr.carrier())
+		w.check()
+		w.clock.add(row.back)
 	}
 }
 

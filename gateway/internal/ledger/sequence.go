@@ -25,6 +25,9 @@ type pending struct {
 	sub    Submission
 	reload bool // read the pins again; sub is empty
 
+	record custody.RecordID // of the event
+	event  *custody.Event   // to be filed; sub is empty
+
 	line   custody.Line // once it is, or was already, in the log
 	proof  *wire.Proof  // of the line
 	err    error
@@ -99,7 +102,7 @@ func (l *Ledger) batch(p *pending) []*pending {
 }
 
 func (p *pending) weight() int {
-	if p.reload {
+	if p.sub.Statement == nil {
 		return 0
 	}
 	return len(p.sub.Statement.Envelope)
@@ -116,7 +119,7 @@ func (l *Ledger) process(ctx context.Context, batch []*pending) {
 		if a.err == nil {
 			a.err = err
 		}
-		if a.err == nil && !p.reload {
+		if a.err == nil {
 			a.proof = p.proof
 		}
 		p.answer <- a
@@ -156,6 +159,7 @@ func (l *Ledger) steps(ctx context.Context, batch []*pending) error {
 // nobody was answered. If we crash after it, the next Open publishes it; a
 // caller that files its statement again is answered with the entry's proof.
 func (l *Ledger) commit(ctx context.Context, batch []*pending) error {
+	grown := false
 	err := l.cfg.DB.Update(ctx, func(tx *records.Tx) (err error) {
 		if l.next == nil {
 			if l.next, err = load(tx, l.cfg.Origin); err != nil {
@@ -177,11 +181,12 @@ func (l *Ledger) commit(ctx context.Context, batch []*pending) error {
 		if err := tx.SetHead(l.next.head); err != nil {
 			return err
 		}
-		Crash("ledger/before-commit")
+		grown = true
+		Crash(EntryDecided)
 		return nil
 	})
-	if err == nil {
-		Crash("ledger/after-commit")
+	if err == nil && grown {
+		Crash(EntryCommitted)
 	}
 	return err
 }
@@ -200,6 +205,9 @@ func (l *Ledger) take(tx *records.Tx, p *pending) error {
 			l.shown.Store(&s)
 		}
 		return err
+	}
+	if p.event != nil {
+		return l.note(tx, p)
 	}
 	return l.accept(tx, p)
 }

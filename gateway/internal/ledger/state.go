@@ -23,12 +23,14 @@ type front struct {
 // authority is the envelopes of an authority's record.
 type authority struct {
 	roots     [][]byte
-	directory []byte
+	directory []byte  // the newest
+	seqs      []int64 // of the directories, by version from 1 on: the rules leave none out
 }
 
-// with returns the front after a statement was applied to a record.
+// with returns the front after a statement was applied to a record, or an event, of
+// which s is nil: no front shows events.
 func (f front) with(r *custody.Record, s *custody.Statement) front {
-	if isCase(r.ID) {
+	if isCase(r.ID) || s == nil {
 		return f
 	}
 	n := front{view: f.view.With(r), authorities: map[string]authority{}, relay: f.relay}
@@ -44,6 +46,7 @@ func (f front) with(r *custody.Record, s *custody.Statement) front {
 		a.roots = append(a.roots[:len(a.roots):len(a.roots)], s.Envelope)
 	case custody.KindDirectory:
 		a.directory = s.Envelope
+		a.seqs = append(a.seqs[:len(a.seqs):len(a.seqs)], r.Len()-1)
 	}
 	n.authorities[s.Header.By] = a
 	return n
@@ -134,11 +137,7 @@ func replayEach(tx *records.Tx, r *custody.Record, size int64, applied func(*cus
 		return err
 	}
 	for _, l := range lines {
-		e, err := custody.ParseEntry(l.Entry)
-		if err != nil {
-			return fmt.Errorf("replaying record %q at %d: %v", r.ID, l.Index, err)
-		}
-		s, err := custody.ParseStatement(l.Envelope)
+		e, s, err := l.Parse()
 		if err != nil {
 			return fmt.Errorf("replaying record %q at %d: %v", r.ID, l.Index, err)
 		}

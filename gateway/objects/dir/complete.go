@@ -142,10 +142,14 @@ func (d *Dir) checkMarks(u *upload, parts []objects.Part) error {
 	if _, err := f.ReadAt(marks, u.Size); err != nil && err != io.EOF {
 		return err
 	}
+	var wrong []int
 	for i, p := range parts {
 		if [sumSize]byte(marks[sumSize*i:]) != p.SHA256 {
-			return fmt.Errorf("%w: part %d was not put with SHA-256 %x", objects.ErrParts, i, p.SHA256)
+			wrong = append(wrong, i)
 		}
+	}
+	if wrong != nil {
+		return &objects.PartsError{Numbers: wrong}
 	}
 	return nil
 }

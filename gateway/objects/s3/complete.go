@@ -144,17 +144,20 @@ func (b *Bucket) listed(ctx context.Context, name, id string) (map[int]minio.Obj
 // the one that it gave for these bytes.
 func compare(listed map[int]minio.ObjectPart, parts []objects.Part) ([]minio.CompletePart, error) {
 	table := make([]minio.CompletePart, len(parts))
+	var wrong []int
 	for i, p := range parts {
 		have, ok := listed[p.Number+1]
 		given, of := etag(p)
 		sum := base64.StdEncoding.EncodeToString(p.SHA256[:])
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("%w: part %d was not put", objects.ErrParts, p.Number)
-		case have.Size != p.Size, have.ChecksumSHA256 != "" && have.ChecksumSHA256 != sum, have.ChecksumSHA256 == "" && (!of || given != unquote(have.ETag)):
-			return nil, fmt.Errorf("%w: part %d was not put with SHA-256 %x", objects.ErrParts, p.Number, p.SHA256)
+		asDigest := have.ChecksumSHA256 == sum
+		asTag := have.ChecksumSHA256 == "" && of && given == unquote(have.ETag)
+		if !ok || have.Size != p.Size || !asDigest && !asTag {
+			wrong = append(wrong, p.Number)
 		}
 		table[i] = minio.CompletePart{PartNumber: p.Number + 1, ETag: unquote(have.ETag), ChecksumSHA256: sum}
+	}
+	if wrong != nil {
+		return nil, &objects.PartsError{Numbers: wrong}
 	}
 	return table, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"comity.example/comity/gateway/objects"
 )
 
 // Found is what New saw a server do, whatever it claims.
@@ -80,3 +82,14 @@ func (f Found) LogValue() slog.Value {
 		slog.Duration("skew", f.Skew),
 	)
 }
+
+// Probe implements objects.Prober. New has refused a bucket without versions.
+func (b *Bucket) Probe() objects.Enforcement {
+	f := b.found
+	return objects.Enforcement{
+		Store: "s3", Versions: true, LocksCompliance: f.LocksCompliance, LocksGovernance: f.LocksGovernance, RefusesBypass: f.RefusesBypass,
+		RefusesShorter: f.RefusesShorter, RefusesDigest: f.RefusesDigest, KeepsChecksums: f.KeepsChecksums, RefusesSecond: f.RefusesSecond,
+	}
+}
+
+var _ objects.Prober = (*Bucket)(nil)

@@ -13,7 +13,7 @@ import (
 // List walks the newest versions, in the order of the server, which S3 says is
 // that of bytes; one that is not makes an error rather than a list with gaps.
 // What is no key, like the probes of New, is left out.
-func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+func (b *Reader) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := objects.CheckPrefix(prefix); err != nil {
 			yield("", err)

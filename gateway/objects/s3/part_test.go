@@ -23,7 +23,7 @@ func TestStalledBody(t *testing.T) {
 	onEach(t, func(t *testing.T, s *s3test.Server) {
 		cfg := s.Config("evidence", fresh())
 		cfg.PartTimeout = 200 * time.Millisecond
-		b := open(t, cfg)
+		impatient, b := open(t, cfg), open(t, s.Config("evidence", cfg.Prefix))
 		data := make([]byte, 1<<20)
 		p := objects.Part{Size: int64(len(data)), SHA256: sha256.Sum256(data)}
 		id, err := b.Begin(t.Context(), "p", p.Size, p.Size)
@@ -33,7 +33,7 @@ func TestStalledBody(t *testing.T) {
 		body, feed := io.Pipe()
 		defer feed.Close()
 		go feed.Write(data[:700<<10])
-		if _, err := b.PutPart(t.Context(), "p", id, p, body); err == nil || !strings.Contains(err.Error(), "no bytes moved") {
+		if _, err := impatient.PutPart(t.Context(), "p", id, p, body); err == nil || !strings.Contains(err.Error(), "no bytes moved") {
 			t.Errorf("PutPart = %v, want the end of patience", err)
 		}
 		if _, err := b.Complete(t.Context(), "p", id, []objects.Part{p}); !errors.Is(err, objects.ErrParts) {

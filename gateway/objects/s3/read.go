@@ -33,7 +33,7 @@ type head struct {
 }
 
 // Stat asks for the headers of a version.
-func (b *Bucket) Stat(ctx context.Context, key, version string) (objects.Info, error) {
+func (b *Reader) Stat(ctx context.Context, key, version string) (objects.Info, error) {
 	if err := objects.CheckKey(key); err != nil {
 		return objects.Info{}, err
 	}
@@ -100,7 +100,7 @@ func digest(sum string, size int64) (d [32]byte) {
 // Get makes one request, so that the bytes and the Info are of one version. What
 // a range header cannot say, an empty range or one beyond the end, is answered
 // from the headers alone.
-func (b *Bucket) Get(ctx context.Context, key, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
+func (b *Reader) Get(ctx context.Context, key, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
 	if err := objects.CheckKey(key); err != nil {
 		return nil, objects.Info{}, err
 	}
@@ -111,7 +111,7 @@ func (b *Bucket) Get(ctx context.Context, key, version string, off, length int64
 	return r, info, nil
 }
 
-func (b *Bucket) get(ctx context.Context, name, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
+func (b *Reader) get(ctx context.Context, name, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
 	if off < 0 || length < -1 || length > math.MaxInt64-off || length == 0 {
 		return b.getNothing(ctx, name, version, off, length)
 	}
@@ -130,7 +130,7 @@ func (b *Bucket) get(ctx context.Context, name, version string, off, length int6
 		return nil, objects.Info{}, readFault(ctx, err, version)
 	}
 	info, n, err := ranged(o, off, length)
-	if err == nil && !b.found.ShowsLocks {
+	if err == nil && !b.showsLocks {
 		info, err = b.addLock(ctx, name, info)
 	}
 	if err != nil {
@@ -142,7 +142,7 @@ func (b *Bucket) get(ctx context.Context, name, version string, off, length int6
 
 // addLock asks for the lock of a version, of a server that does not show it when
 // it sends the bytes.
-func (b *Bucket) addLock(ctx context.Context, name string, info objects.Info) (objects.Info, error) {
+func (b *Reader) addLock(ctx context.Context, name string, info objects.Info) (objects.Info, error) {
 	h, err := b.head(ctx, name, info.Version)
 	if errors.Is(err, objects.ErrNotExist) { // deleted since: the bytes still come
 		return info, nil
@@ -191,7 +191,7 @@ func total(s string, off int64) (int64, error) {
 }
 
 // getNothing answers a range without a byte, or refuses it.
-func (b *Bucket) getNothing(ctx context.Context, name, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
+func (b *Reader) getNothing(ctx context.Context, name, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
 	h, err := b.head(ctx, name, version)
 	if err != nil {
 		return nil, objects.Info{}, err

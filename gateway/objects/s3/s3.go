@@ -83,7 +83,7 @@ const probePrefix = "-probe/"
 
 // Bucket is an objects.Store in a bucket. All methods may be called concurrently.
 type Bucket struct {
-	client
+	Reader
 	partTimeout time.Duration
 	found       Found
 
@@ -103,7 +103,7 @@ func New(ctx context.Context, cfg *Config) (*Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{client: *c, partTimeout: cfg.PartTimeout, seed: maphash.MakeSeed()}
+	b := &Bucket{Reader: Reader{client: *c}, partTimeout: cfg.PartTimeout, seed: maphash.MakeSeed()}
 	if b.partTimeout == 0 {
 		b.partTimeout = time.Minute
 	}
@@ -121,17 +121,12 @@ func (b *Bucket) open(ctx context.Context) error {
 	if err := b.probe(ctx); err != nil {
 		return fmt.Errorf("probing the server: %w", err)
 	}
+	b.showsLocks = b.found.ShowsLocks
 	return b.found.check()
 }
 
 // Found returns what New found out about the server.
 func (b *Bucket) Found() Found { return b.found }
-
-// Close closes idle connections. Calls that still run may go on.
-func (b *Bucket) Close() error {
-	b.transport.CloseIdleConnections()
-	return nil
-}
 
 // lock returns the lock of a key for Complete.
 func (b *Bucket) lock(key string) *sync.Mutex {

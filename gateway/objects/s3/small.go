@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
 
@@ -30,6 +31,9 @@ func (b *Bucket) Put(ctx context.Context, key string, data []byte, how objects.W
 	switch how {
 	case objects.Create:
 		h, err = b.create(ctx, b.name(key), data, true)
+		if errors.Is(err, objects.ErrExist) && h.Digest == [32]byte{} {
+			h.Digest, err = b.readBack(ctx, b.name(key), h.Info, err)
+		}
 	case objects.Replace:
 		h, err = b.replace(ctx, b.name(key), data)
 	default:
@@ -43,6 +47,25 @@ func (b *Bucket) Put(ctx context.Context, key string, data []byte, how objects.W
 	}
 	h.Digest = sha256.Sum256(data)
 	return h.Info, nil
+}
+
+// readBack returns the digest of what is there already, of a server that keeps none:
+// a caller whose answer was lost must know its own bytes again. What is too large for
+// Put is not its own. Exist is the error to return with the digest.
+func (b *Bucket) readBack(ctx context.Context, name string, info objects.Info, exist error) (d [32]byte, err error) {
+	if info.Size > objects.MaxPut {
+		return d, exist
+	}
+	r, _, err := b.get(ctx, name, info.Version, 0, -1)
+	if err != nil {
+		return d, fmt.Errorf("reading what is there: %w", err)
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(r, objects.MaxPut)); err != nil {
+		return d, fmt.Errorf("reading what is there: %w", err)
+	}
+	return [32]byte(h.Sum(nil)), exist
 }
 
 // put makes a version. With exclusive it asks the server to refuse a taken key.

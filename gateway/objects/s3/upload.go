@@ -98,22 +98,13 @@ func (b *Bucket) uploads(ctx context.Context, name, id string) (ids []string, er
 		}
 		return []string{u.id}, nil
 	}
-	marker, idMarker := "", ""
-	for {
-		r, err := b.meta.ListMultipartUploads(ctx, b.bucket, name, marker, idMarker, "", 1000)
-		if err != nil {
-			return nil, fault(ctx, err)
+	err = b.eachUpload(ctx, name, func(u minio.ObjectMultipartInfo) error {
+		if u.Key == name {
+			ids = append(ids, u.UploadID)
 		}
-		for _, u := range r.Uploads {
-			if u.Key == name {
-				ids = append(ids, u.UploadID)
-			}
-		}
-		if !r.IsTruncated || r.NextKeyMarker == marker && r.NextUploadIDMarker == idMarker {
-			return ids, nil
-		}
-		marker, idMarker = r.NextKeyMarker, r.NextUploadIDMarker
-	}
+		return nil
+	})
+	return ids, err
 }
 
 func (b *Bucket) abort(ctx context.Context, name, id string) error {

@@ -10,25 +10,15 @@ import (
 
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/s3"
+	"comity.example/comity/gateway/objects/s3/s3server"
 	"comity.example/comity/gateway/objects/s3/s3test"
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // raw returns a client of the server that can do what the driver never does.
 func raw(t *testing.T, cfg *s3.Config) *minio.Client {
 	t.Helper()
-	host, secure := strings.CutPrefix(cfg.Endpoint, "https://")
-	host = strings.TrimPrefix(host, "http://")
-	tr, err := minio.DefaultTransport(secure)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if secure {
-		tr.TLSClientConfig.RootCAs = cfg.RootCAs
-	}
-	t.Cleanup(tr.CloseIdleConnections)
-	c, err := minio.New(host, &minio.Options{Creds: credentials.NewStaticV4(cfg.AccessKey, cfg.SecretKey, ""), Secure: secure, Region: "us-east-1", Transport: tr})
+	c, err := s3server.Client(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,6 +84,8 @@ func TestAppendOnly(t *testing.T) {
 	r := raw(t, path)
 	for _, q := range []string{
 		"INSERT INTO entries VALUES (0, 'relay', 0, 'relay', x'00', x'00', x'00', x'00', x'00')",
+		"INSERT INTO entries VALUES (2, 'relay', 2, 'probed', NULL, x'00', x'', x'00', x'00')",
+		"INSERT INTO entries VALUES (3, 'relay', 3, 'probed', NULL, x'00', x'', x'00', x'00')",
 		"INSERT INTO log_hash VALUES (0, x'00')",
 		"INSERT INTO checkpoints VALUES (1, x'00')",
 		"UPDATE log_head SET size = 1",
@@ -99,6 +101,10 @@ func TestAppendOnly(t *testing.T) {
 		"INSERT INTO entries VALUES (0, 'relay', 1, 'relay', x'01', x'00', x'00', x'00', x'00')",
 		"INSERT INTO entries VALUES (1, 'relay', 0, 'relay', x'01', x'00', x'00', x'00', x'00')",
 		"INSERT INTO entries VALUES (1, 'relay', 1, 'relay', x'00', x'00', x'00', x'00', x'00')",
+		"INSERT INTO entries VALUES (1, 'relay', 1, 'probed', NULL, x'00', x'00', x'00', x'00')", // an event with an envelope
+		"INSERT INTO entries VALUES (1, 'relay', 1, 'relay', x'01', x'00', x'', x'00', x'00')",   // a statement without
+		"INSERT OR REPLACE INTO entries VALUES (2, 'relay', 9, 'probed', NULL, x'00', x'', x'00', x'01')",
+		"INSERT OR REPLACE INTO entries VALUES (9, 'relay', 2, 'probed', NULL, x'00', x'', x'00', x'01')",
 		"INSERT OR REPLACE INTO checkpoints VALUES (1, x'01')",
 		"INSERT OR REPLACE INTO log_hash VALUES (0, x'01')",
 		"INSERT OR REPLACE INTO entries VALUES (0, 'relay', 0, 'relay', x'00', x'00', x'00', x'00', x'01')",

@@ -2,14 +2,16 @@ package s3test
 
 import (
 	"crypto/rand"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
+
+	"comity.example/comity/gateway/objects/s3/s3server"
 )
 
 // minioModule is the last version of a program that is maintained no more: AGPL,
@@ -24,7 +26,13 @@ func MinIO(t *testing.T) *Server {
 		if !required() {
 			t.Skip("NOT TESTED: COMITY_TEST_MINIO names no MinIO; to build one: go install " + minioModule)
 		}
-		program = built(t, filepath.Join(cache(t), programName("minio")), "go", "install", minioModule)
+		cache, err := s3server.Cache()
+		if err != nil {
+			t.Fatal(err)
+		}
+		program = built(t, &s3server.Program{
+			Path: filepath.Join(cache, s3server.ProgramName("minio")), Command: []string{"go", "install", minioModule},
+		})
 	}
 	s := &Server{RootAccess: "root", RootSecret: rand.Text()}
 	s.Access, s.Secret = s.RootAccess, s.RootSecret
@@ -32,7 +40,7 @@ func MinIO(t *testing.T) *Server {
 	s.URL = "http://" + address
 	cmd := exec.Command(program, "server", "--quiet", "--address", address, "--console-address", freePort(t), t.TempDir())
 	cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+s.RootAccess, "MINIO_ROOT_PASSWORD="+s.RootSecret, "MINIO_UPDATE=off")
-	out := start(t, cmd, t.Output())
+	out := start(t, cmd)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -71,9 +79,21 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func programName(name string) string {
-	if runtime.GOOS == "windows" {
-		return name + ".exe"
+// start starts MinIO, which ends with the test, by a signal to this one process.
+func start(t *testing.T, cmd *exec.Cmd) io.Reader {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return name
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		io.Copy(io.Discard, out)
+		cmd.Wait()
+	})
+	return out
 }

@@ -20,17 +20,20 @@ CREATE TABLE checkpoints (
     note BLOB NOT NULL
 );
 
+-- An entry of an event has no statement: NULL, and an empty envelope. The UNIQUE
+-- of SQL lets any number of NULLs stand, and so does the trigger below.
 CREATE TABLE entries (
     idx              INTEGER PRIMARY KEY,
     record           TEXT   NOT NULL,
     seq              BIGINT NOT NULL,
     kind             TEXT   NOT NULL,
-    statement_sha256 BLOB   NOT NULL UNIQUE,
+    statement_sha256 BLOB   UNIQUE,
     entry            BLOB   NOT NULL,
     envelope         BLOB   NOT NULL,
     salt             BLOB   NOT NULL,
     leaf             BLOB   NOT NULL,
-    UNIQUE (record, seq)
+    UNIQUE (record, seq),
+    CHECK ((statement_sha256 IS NULL) = (LENGTH(envelope) = 0))
 );
 
 -- Which authorities a record concerns.
@@ -94,7 +97,8 @@ CREATE TABLE packages (
     payload_size BIGINT NOT NULL,
     parts        BIGINT NOT NULL,
     seal         BLOB,
-    created      BIGINT NOT NULL
+    created      BIGINT NOT NULL,
+    touched      BIGINT NOT NULL
 );
 CREATE INDEX packages_by_grant ON packages (grant_sha256, state);
 CREATE INDEX packages_by_state ON packages (state);
@@ -135,6 +139,7 @@ CREATE TABLE proposals (
     expires      BIGINT NOT NULL
 );
 CREATE INDEX proposals_by_authority ON proposals (authority, expires);
+CREATE INDEX proposals_by_annex ON proposals (annex_sha256);
 
 CREATE TABLE pins (
     authority   TEXT PRIMARY KEY,

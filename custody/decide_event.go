@@ -1,0 +1,60 @@
+package custody
+
+// DecideEvent says whether an event may become the next entry of a record, given
+// what is in force outside it and the time. It changes nothing. A relay files no
+// event against it and a Book accepts none; that what the event says is true, it
+// cannot tell.
+//
+// CodeDuplicate means that the record says it already: a denial within the same
+// hour of UTC, a probe that found what the last one did.
+func DecideEvent(r *Record, v *View, ev *Event, now Time) Decision {
+	switch {
+	case ev == nil || ev.check() != nil:
+		return deny("event", CodeBadStatement)
+	case ev.Denied != nil:
+		return decideDenied(r, v, ev.Denied, now)
+	case r.ID != RelayRecord || r.relay == nil: // the first entry of a record has a statement
+		return deny("relays-own", CodeUnknownAction)
+	case ev.Counted != nil:
+		return decideCounted(r, ev.Counted, now)
+	}
+	return decideProbed(r, ev.Probed)
+}
+
+// decideDenied: of an agent that could be told so, because it was active and its
+// authority is a party. Else a relay could write anybody into any request.
+func decideDenied(r *Record, v *View, e *Denied, now Time) Decision {
+	if r.kase == nil {
+		return deny("request", CodeNoSuchRequest)
+	}
+	m, d := agent(v, e.By, now)
+	if !d.Allowed() {
+		return d
+	}
+	if d := party(r.kase, m); !d.Allowed() {
+		return d
+	}
+	if r.events.has(e, now) {
+		return deny("once-an-hour", CodeDuplicate)
+	}
+	return allow("denied")
+}
+
+// decideCounted: hours follow each other, and none is counted before it is over
+// or the relay ends.
+func decideCounted(r *Record, e *Counted, now Time) Decision {
+	const rule = "counted"
+	if e.From.Time().Before(r.events.counted.Time()) || e.To.Time().After(now.Time()) {
+		return deny(rule, CodeBadStatement)
+	}
+	return allow(rule)
+}
+
+// decideProbed: restarts that find nothing new add nothing.
+func decideProbed(r *Record, e *Probed) Decision {
+	const rule = "probed"
+	if r.events.probed != nil && *r.events.probed == *e {
+		return deny(rule, CodeDuplicate)
+	}
+	return allow(rule)
+}

@@ -1,0 +1,66 @@
+package custody
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Says tells in one plain sentence what the relay says by an event. It begins with
+// whose word that is, since nobody else's stands behind it.
+func (ev *Event) Says() string {
+	switch {
+	case ev.Denied != nil:
+		d := ev.Denied
+		return fmt.Sprintf("the relay says that it refused to let %s %s: %s", d.By, doing[d.Act], d.Code.Explain())
+	case ev.Counted != nil:
+		c := ev.Counted
+		var list []string
+		for _, n := range c.Counts {
+			list = append(list, fmt.Sprintf("%d %s", n.Count, n.Code))
+		}
+		return fmt.Sprintf("the relay says what it refused from %s to %s: %s", c.From, c.To, strings.Join(list, ", "))
+	case ev.Probed != nil:
+		return "the relay says that " + ev.Probed.says()
+	}
+	return "the relay says nothing"
+}
+
+// doing is an act after "let somebody".
+var doing = map[Act]string{
+	ActStatement: "file a statement",
+	ActReserve:   "reserve room for a package",
+	ActPart:      "bring a part of a package",
+	ActRecord:    "read the record",
+	ActAnnex:     "read an annex",
+	ActHead:      "take the head of a package",
+	ActPayload:   "take the payload of a package",
+}
+
+func (p *Probed) says() string {
+	if p.Store == StoreDir {
+		return "its store is a folder: nobody but the relay itself keeps the locks"
+	}
+	var yes, no []string
+	for _, f := range []struct {
+		ok   bool
+		what string
+	}{
+		{p.Versions, "versions"}, {p.LocksCompliance, "COMPLIANCE locks"}, {p.RefusesShorter, "the length of these locks"},
+		{p.LocksGovernance, "GOVERNANCE locks"}, {p.RefusesBypass, "these against bypass"}, {p.RefusesDigest, "declared digests"},
+		{p.KeepsChecksums, "checksums"}, {p.RefusesSecond, "first versions where only one is wanted"},
+	} {
+		if f.ok {
+			yes = append(yes, f.what)
+		} else {
+			no = append(no, f.what)
+		}
+	}
+	return fmt.Sprintf("its %s store was seen to keep: %s; not to keep: %s", p.Store, listed(yes), listed(no))
+}
+
+func listed(list []string) string {
+	if len(list) == 0 {
+		return "nothing"
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,101 @@
+package custody
+
+import "comity.example/comity/crypto/keys"
+
+// decideOfficers: enough active officers of the speaking authority signed, and
+// all signatures are theirs.
+func decideOfficers(v *View, s *Statement, now Time) Decision {
+	a := v.Authorities[s.Header.By]
+	allowed := map[keys.ID]*keys.Public{}
+	for _, m := range a.ActiveRole(RoleOfficer, now) {
+		allowed[m.Key.ID()] = m.Key
+	}
+	n, err := s.verify(allowed)
+	if err != nil {
+		return deny("officers-sign", CodeBadSignature)
+	}
+	if n < int(a.Directory.Rules.For(s.Kind)) {
+		return deny("officers-sign", CodeBelowThreshold)
+	}
+	return allow("officers-sign")
+}
+
+// For returns the number of officers that must sign a kind. Of a kind that has
+// no rule it is more than can ever sign.
+func (t Thresholds) For(k Kind) int64 {
+	switch k {
+	case KindRequest:
+		return t.Request
+	case KindReview:
+		return t.Review
+	case KindGrant:
+		return t.Grant
+	case KindRefusal:
+		return t.Refusal
+	case KindAcceptance:
+		return t.Acceptance
+	case KindRevocation:
+		return t.Revocation
+	}
+	return 1 << 20
+}
+
+// distinct: what moves evidence is asked by one State and allowed by another, so no
+// key that signs for one is listed by the other, or has signed for it in this case.
+// What stops evidence is heard all the same.
+func distinct(c *Case, v *View, s *Statement) Decision {
+	const rule = "distinct-signers"
+	if stops(s) {
+		return allow(rule)
+	}
+	var other string
+	if b, ok := s.Body.(*Request); ok {
+		other = b.To
+	} else if other = c.From; s.Header.By == other {
+		other = c.To
+	}
+	theirs := v.Authorities[other]
+	for _, id := range s.Signers() {
+		if theirs.lists(id) || c != nil && c.signed(other, id) {
+			return deny(rule, CodeSharedKey)
+		}
+	}
+	return allow(rule)
+}
+
+// stops reports whether a statement can only keep evidence from moving.
+func stops(s *Statement) bool {
+	b, review := s.Body.(*Review)
+	return s.Kind == KindRefusal || s.Kind == KindRevocation || review && b.Finding == FindingObjection
+}
+
+// lists reports whether the directory lists a key, in whatever role and standing.
+func (a *Authority) lists(key keys.ID) bool {
+	if a == nil {
+		return false
+	}
+	for _, m := range a.members {
+		if m.Key.ID() == key {
+			return true
+		}
+	}
+	return false
+}
+
+// shared reports whether a member has one of these keys, whatever its standing.
+func shared(own map[keys.ID]*keys.Public, ms map[PartyID]*Member) bool {
+	for _, m := range ms {
+		if own[m.Key.ID()] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func allKeys(ms map[PartyID]*Member) map[keys.ID]*keys.Public {
+	m := map[keys.ID]*keys.Public{}
+	for _, r := range ms {
+		m[r.Key.ID()] = r.Key
+	}
+	return m
+}
