@@ -43,6 +43,7 @@ type cargo struct {
 // local folder: see crashes. Without -full it leaves out some points of the entry of
 // a release, which are those of a seal too.
 func TestCrashAnywhere(t *testing.T) {
+	slowUnderRace(t)
 	newCrashes(newRelay(t)).all()
 }
 
@@ -50,6 +51,7 @@ func TestCrashAnywhere(t *testing.T) {
 // keeps the points that lie between two writes to the bucket, and leaves out the
 // second kill, and the check of what is left before the next start.
 func TestCrashAnywhereOnS3(t *testing.T) {
+	slowUnderRace(t)
 	w, root := onBucket(t)
 	c := newCrashes(w)
 	c.quick = !*full

@@ -30,6 +30,7 @@ type damagedBucket struct {
 // TestFsckBucket plants damages, one after the other, in a bucket of a real server
 // with Object Lock, wants each named, and takes each back.
 func TestFsckBucket(t *testing.T) {
+	slowUnderRace(t)
 	w, root := onBucket(t)
 	b := &damagedBucket{newChecked(w), root, filepath.Join(w.serverDir(), "objects", bucketName)}
 	for _, c := range bucketDamage {

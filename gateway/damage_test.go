@@ -35,8 +35,18 @@ type damage struct {
 
 func one(c gateway.CheckCode) []gateway.CheckCode { return []gateway.CheckCode{c} }
 
+// slowUnderRace skips a test of a hundred rows one after another under -short, with which the
+// race detector runs: others let the same code run at once.
+func slowUnderRace(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("short: one thing after another, and slow under the race detector")
+	}
+}
+
 // TestFsck plants one damage of each sort in a relay that is otherwise whole.
 func TestFsck(t *testing.T) {
+	slowUnderRace(t)
 	k := newChecked(newRelay(t))
 	for _, list := range [][]damage{logDamage, eventDamage, treeDamage, publishedDamage, packageDamage, objectDamage} {
 		for _, c := range list {
