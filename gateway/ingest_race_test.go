@@ -162,9 +162,14 @@ func TestPartOvertaken(t *testing.T) {
 // TestPartStalled: a connection that stalls in the middle of a part does not keep
 // it from the next.
 func TestPartStalled(t *testing.T) {
-	w := newRelay(t)
+	w, store := onSlow(t)
 	s := w.agreed()
 	for _, transport := range []string{link.H2, link.H3} {
+		begun := newGate()
+		close(begun.open)
+		store.set(func() {
+			store.onPart = func(ctx context.Context, _, _ string, _ objects.Part) { begun.pass(ctx) }
+		})
 		b := s.packOf(1000)
 		w.over(w.nl.lab, transport)
 		stalled := w.conns[len(w.conns)-1]
@@ -186,6 +191,7 @@ func TestPartStalled(t *testing.T) {
 		}()
 		_, err = feed.Write(b.parts[0][:100])
 		check(t, err)
+		<-begun.reached                 // else the stalled call could be the later one
 		for _, n := range []int{0, 0} { // the second finds it here
 			check(t, c.PutPart(t.Context(), b.id, b.epoch, n, b.sums[0], b.parts[0]))
 		}

@@ -3,6 +3,7 @@ package admit
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +95,7 @@ func TestMemoryOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var mu sync.Mutex
 		var order []string
 		wait := func(name string, h holder, size int64) {
 			go func() {
@@ -102,7 +104,9 @@ func TestMemoryOrder(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 					return
 				}
+				mu.Lock()
 				order = append(order, name)
+				mu.Unlock()
 				r()
 			}()
 			synctest.Wait()
