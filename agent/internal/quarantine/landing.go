@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"comity.example/comity/crypto/seal"
@@ -63,6 +64,12 @@ func (l *Landing) measure() error {
 }
 
 func landingName(name string) string { return prefix + name + ".landing" }
+
+// Landed reports whether there is a landing of the bag of that name in a folder.
+func Landed(in, name string) bool {
+	_, err := os.Lstat(filepath.Join(in, landingName(name)))
+	return err == nil
+}
 
 // openRegular opens a file for reading and writing that is not a link to another.
 func openRegular(root *os.Root, name string) (*os.File, error) {
