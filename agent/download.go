@@ -73,7 +73,7 @@ type opened struct {
 func newDownloader(x *fetching, ctx context.Context, o *seal.Opener, l *quarantine.Landing) *downloader {
 	n := x.a.home.Config.Parallel
 	d := &downloader{x: x, ctx: ctx, opener: o, landing: l,
-		queue: make(chan chan opened, n), sealed: make(chan []byte, n), plain: make(chan []byte, n+1)}
+		queue: make(chan chan opened, n+1), sealed: make(chan []byte, n), plain: make(chan []byte, n+1)}
 	size := seal.PartLen(x.pkg.PayloadSize, 0)
 	for range n {
 		d.sealed <- make([]byte, size)
@@ -87,40 +87,45 @@ func newDownloader(x *fetching, ctx context.Context, o *seal.Opener, l *quaranti
 // end fetches the last part and opens it, and with it the payload's last chunk: a
 // package that was sealed wrongly shows before hours of download.
 func (d *downloader) end() error {
-	plain := <-d.plain
-	_, err := d.part(len(d.x.digests)-1, plain)
+	sealed, plain := <-d.sealed, <-d.plain
+	_, err := d.part(len(d.x.digests)-1, sealed, plain)
+	d.sealed <- sealed
 	d.plain <- plain
 	return err
 }
 
-// run starts one fetch per free buffer, in order.
+// run starts one fetch for each buffer that is free, in order.
 func (d *downloader) run() {
 	defer close(d.queue)
 	for n := range d.x.digests {
-		var buf []byte
-		select {
-		case buf = <-d.plain:
-		case <-d.ctx.Done():
+		sealed, plain := d.free(d.sealed), d.free(d.plain)
+		if d.ctx.Err() != nil {
 			return
 		}
 		result := make(chan opened, 1)
-		select {
-		case d.queue <- result:
-		case <-d.ctx.Done():
-			return
-		}
+		d.queue <- result // has room for one a buffer for plaintext, so this never waits
 		d.workers.Go(func() {
-			plain, err := d.part(n, buf)
+			plain, err := d.part(n, sealed, plain)
+			d.sealed <- sealed
 			result <- opened{plain, err}
 		})
 	}
 }
 
-// part brings part n from the landing or the relay and opens it into buf.
-func (d *downloader) part(n int, buf []byte) ([]byte, error) {
-	whole := <-d.sealed
-	defer func() { d.sealed <- whole }()
-	sealed := whole[:seal.PartLen(d.x.pkg.PayloadSize, n)]
+// free waits for a buffer, or for the end of the download.
+func (d *downloader) free(from chan []byte) []byte {
+	select {
+	case buf := <-from:
+		return buf
+	case <-d.ctx.Done():
+		return nil
+	}
+}
+
+// part brings part n from the landing or the relay into a buffer for ciphertext and
+// opens it into one for plaintext.
+func (d *downloader) part(n int, buf, plain []byte) ([]byte, error) {
+	sealed := buf[:seal.PartLen(d.x.pkg.PayloadSize, n)]
 	if !d.landed(n, sealed) {
 		if err := d.fetch(n, sealed); err != nil {
 			return nil, err
@@ -129,7 +134,7 @@ func (d *downloader) part(n int, buf []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	plain, err := d.opener.OpenPart(buf[:0], n, sealed)
+	plain, err := d.opener.OpenPart(plain[:0], n, sealed)
 	if err != nil {
 		return nil, rejected("not-decryptable", "%w", err)
 	}
