@@ -24,7 +24,7 @@ type packageFile struct {
 	Agent   custody.PartyID `json:"agent"`
 	Epoch   int64           `json:"epoch,omitempty"`
 	Inner   custody.Digest  `json:"inner_statement_sha256,omitzero"` // of inner.json
-	Path    string          `json:"path,omitempty"`                  // where a recipient put it
+	Path    string          `json:"path,omitempty"`                  // where a recipient puts it, absolute
 }
 
 const (
@@ -35,6 +35,7 @@ const (
 	stateSealed   = "sealed"   // deposited; the head is here
 	stateUnlocked = "unlocked" // the head is with the relay
 	stateEnded    = "ended"    // the grant was revoked before; the head is destroyed
+	stateFetching = "fetching" // parts land beside Path
 	stateVerified = "verified" // every byte was checked; the folder may not have its name yet
 	stateReceipt  = "receipt"  // the receipt is in the log
 )

@@ -20,12 +20,17 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 	if err := x.parts(ctx); err != nil {
 		return nil, err
 	}
+	l, err := x.land()
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
 	q, err := quarantine.New(x.into, x.pkg.Package)
 	if err != nil {
 		return nil, err
 	}
 	defer q.Remove()
-	c, err := x.download(ctx, q)
+	c, err := x.download(ctx, l, q)
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +40,11 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 	if err := q.Sync(); err != nil {
 		return nil, err
 	}
-	p := packageFile{Package: x.pkg.Package, Request: x.request, Side: sideRecipient, State: stateVerified,
-		Agent: x.s.ID, Inner: x.innerH, Path: x.target()}
+	p, err := x.state(stateVerified)
+	if err != nil {
+		return nil, err
+	}
+	p.Inner = x.innerH
 	if err := x.a.home.saveManifest(x.request, x.pkg.Package, q.Copy(fileManifest)); err != nil {
 		return nil, err
 	}
@@ -47,7 +55,12 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 	// If we crash here, resume finds no folder of that name, or one that is not the
 	// package, and signs nothing.
 	if err := q.Publish(x.target()); err != nil {
-		return nil, errors.Join(err, x.a.home.dropPackage(x.request, x.pkg.Package))
+		p.State = stateFetching
+		return nil, errors.Join(err, x.a.home.savePackage(p, nil))
+	}
+	// If we crash here, resume removes the landing before it signs.
+	if err := l.Remove(); err != nil {
+		return nil, err
 	}
 	return x.receipt(ctx, p)
 }

@@ -1,8 +1,10 @@
 // Package quarantine holds what has arrived and is not verified yet: a folder
 // with a random name beside the place where it will stand, readable by its owner
-// only. It becomes visible by one rename, after everything in it is durable.
+// only. It becomes visible by one rename, after everything in it is durable. Beside
+// it a landing keeps the ciphertext that has arrived, for the next try.
 //
-// It refuses to replace a folder that exists.
+// It refuses to replace a folder that exists, and to write through a link that
+// stands where a landing should.
 package quarantine
 
 import (
@@ -40,6 +42,21 @@ func Clean(in, name string) error {
 		if err := os.RemoveAll(filepath.Join(in, f.Name())); err != nil {
 			return fmt.Errorf("cleaning up quarantines: %w", err)
 		}
+	}
+	return nil
+}
+
+// Drop removes the landing and all quarantines of the bag of that name. A folder
+// that is missing holds none.
+func Drop(in, name string) error {
+	if _, err := os.Lstat(in); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := Clean(in, name); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(in, landingName(name))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing landing: %w", err)
 	}
 	return nil
 }
