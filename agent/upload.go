@@ -29,7 +29,8 @@ func (x *sending) upload(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	u := &uploader{x: x, ctx: ctx}
+	u := &uploader{x: x, ctx: ctx, lines: x.s.lines(ctx, x.a.home.Config.Parallel)}
+	defer u.lines.close()
 	p, err := seal.NewPipe(x.sealer, 0, x.a.home.Config.Parallel, u.send)
 	if err != nil {
 		return err
@@ -55,13 +56,14 @@ func (x *sending) pad(p *seal.Pipe) error {
 
 // uploader sends sealed parts.
 type uploader struct {
-	x    *sending
-	ctx  context.Context
-	done atomic.Int64
+	x     *sending
+	ctx   context.Context
+	lines *lines
+	done  atomic.Int64
 }
 
-func (u *uploader) send(_ int, p seal.SealedPart) error {
-	err := u.x.s.retry(u.ctx, func(c *wire.Client) error {
+func (u *uploader) send(worker int, p seal.SealedPart) error {
+	err := u.lines.at(worker).retry(u.ctx, func(c *wire.Client) error {
 		return c.PutPart(u.ctx, u.x.res.Package, u.x.res.Epoch, p.N, p.SHA256, p.Ciphertext)
 	})
 	if err != nil {
