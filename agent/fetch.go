@@ -168,18 +168,18 @@ func (x *fetching) resume(ctx context.Context, p *packageFile) (*Fetched, error)
 	} else if err != nil {
 		return nil, err
 	}
-	// Any folder may stand there now; the receipt is for what was verified.
-	if err := x.arrived(ctx, p.Path); err != nil {
-		return nil, fmt.Errorf("%q is not the package as it was verified, move it away and fetch again: %w", p.Path, err)
-	}
-	if err := quarantine.Drop(filepath.Dir(p.Path), x.pkg.Package); err != nil {
-		return nil, err
-	}
 	env, err := x.a.home.packageData(x.request, x.pkg.Package, fileInner)
 	if err != nil {
 		return nil, err
 	}
 	if x.inner, x.innerH, _, err = custody.ParseInner(env); err != nil {
+		return nil, err
+	}
+	// Any folder may stand there now; the receipt is for what was verified.
+	if err := x.arrived(ctx, p.Path); err != nil {
+		return nil, fmt.Errorf("%q is not the package as it was verified, move it away and fetch again: %w", p.Path, err)
+	}
+	if err := quarantine.Drop(filepath.Dir(p.Path), x.pkg.Package); err != nil {
 		return nil, err
 	}
 	return x.receipt(ctx, *p)

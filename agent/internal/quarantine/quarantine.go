@@ -10,6 +10,7 @@ package quarantine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -79,6 +80,20 @@ func (f *Folder) Root() *os.Root { return f.root }
 
 // Sync makes all of the quarantine durable.
 func (f *Folder) Sync() error { return durable.SyncTree(f.dir) }
+
+// Copy returns a function that copies a file of the bag, by its name in the bag's
+// folder.
+func (f *Folder) Copy(name string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		from, err := f.root.Open(filepath.Join(f.name, name))
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		_, err = io.Copy(w, from)
+		return err
+	}
+}
 
 // Publish gives the verified bag its name. If we crash before the rename, the
 // next fetch starts over and the quarantine is garbage; after it, all is there.
