@@ -38,8 +38,8 @@ func TestNoRoom(t *testing.T) {
 	folder := exhibits(t, 4<<20)
 	_, err := w.agent("de").Send(t.Context(), w.connect("de", "lab-1"), w.request, folder, agent.SendOptions{})
 	check(t, err)
-	nl, k := w.connect("nl", "lab-1"), &counter{}
-	k.watch(nl, nil)
+	nl := w.connect("nl", "lab-1")
+	w.reads.count(nil)
 	_, err = w.agent("nl").Fetch(t.Context(), nl, w.request, into)
 	var full *agent.SpaceError
 	if !errors.As(err, &full) || errors.Is(err, agent.ErrVerify) {
@@ -49,13 +49,13 @@ func TestNoRoom(t *testing.T) {
 		t.Errorf("the figures are %+v", full)
 	}
 	empty(t, into)
-	if len(k.parts) > 0 || len(w.packages("nl")) > 0 {
-		t.Errorf("parts %v were fetched, the home has %q", k.parts, w.packages("nl"))
+	if len(w.reads.all()) > 0 || len(w.packages("nl")) > 0 {
+		t.Errorf("parts %v were fetched, the home has %q", w.reads.all(), w.packages("nl"))
 	}
 	if n := w.statementsOf(custody.KindRejection); n != 0 {
 		t.Errorf("%d rejections", n)
 	}
-	w.finish(folder, t.TempDir(), k)
+	w.finish(folder, t.TempDir())
 }
 
 // TestDiskFull fills the disk while the package is on its way. The plaintext is
@@ -67,24 +67,27 @@ func TestDiskFull(t *testing.T) {
 	folder, filler := exhibits(t, 4<<20), filepath.Join(into, "filler")
 	_, err := w.agent("de").Send(t.Context(), w.connect("de", "lab-1"), w.request, folder, agent.SendOptions{})
 	check(t, err)
-	nl, k := w.connect("nl", "lab-1"), &counter{}
-	k.watch(nl, func(int) error {
-		free, err := room.Free(into)
-		check(t, err)
-		return os.WriteFile(filler, make([]byte, free-6<<20), 0o600) // the payload fits, and half of the files
+	nl := w.connect("nl", "lab-1")
+	w.reads.count(func(int) {
+		if free, err := room.Free(into); err != nil {
+			t.Error(err)
+		} else if err := os.WriteFile(filler, make([]byte, free-6<<20), 0o600); err != nil { // the payload fits, and half of the files
+			t.Error(err)
+		}
 	})
 	if _, err := w.agent("nl").Fetch(t.Context(), nl, w.request, into); !errors.Is(err, unix.ENOSPC) || errors.Is(err, agent.ErrVerify) {
 		t.Errorf("Fetch = %v", err)
 	}
 	check(t, os.Remove(filler))
+	w.reads.then(nil)
 	if got, want := names(t, into), []string{filepath.Base(landing(t, into))}; !slices.Equal(got, want) {
 		t.Errorf("the folder holds %q, want %q", got, want)
 	}
 	if n := w.statementsOf(custody.KindRejection); n != 0 {
 		t.Errorf("%d rejections", n)
 	}
-	w.finish(folder, into, k)
-	if n := k.again(); n != 0 {
+	w.finish(folder, into)
+	if n := w.reads.again(); n != 0 {
 		t.Errorf("%d parts were fetched again", n)
 	}
 }

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,72 +16,88 @@ import (
 	"comity.example/comity/agent"
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
+	"comity.example/comity/gateway/objects"
+	"comity.example/comity/gateway/objects/dir"
 	"comity.example/comity/internal/wire"
 
 	"filippo.io/age"
 )
 
-// counter counts the parts that a relay is asked for.
+// counter counts the parts that a relay reads to give them out.
 type counter struct {
 	mu    sync.Mutex
-	parts []int // in the order of the calls
+	parts []int           // in the order of the calls
+	f     func(calls int) // called before each is answered, if not nil
 }
 
-// watch counts on a session, and calls f, if there is one, with the number of calls
-// when each is answered. After an error no more calls are made.
-func (k *counter) watch(s *agent.Session, f func(calls int) error) {
-	s.Tamper(func(r *http.Request, next call) (*http.Response, error) {
-		if !strings.HasSuffix(r.URL.Path, "/payload") {
-			return next(r)
-		}
-		var from, to int64
-		fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to)
-		k.mu.Lock()
-		if r.Context().Err() == nil {
-			k.parts = append(k.parts, int(from/seal.PartSize))
-		}
-		calls := len(k.parts)
-		k.mu.Unlock()
-		resp, err := next(r)
-		if err == nil && f != nil {
-			if err := f(calls); err != nil {
-				resp.Body.Close()
-				return nil, err
-			}
-		}
-		return resp, err
-	})
+// count starts anew.
+func (k *counter) count(f func(calls int)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.parts, k.f = nil, f
+}
+
+// then goes on, with another f.
+func (k *counter) then(f func(calls int)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.f = f
+}
+
+// all returns the parts so far.
+func (k *counter) all() []int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.parts)
 }
 
 // again counts the calls beyond the first of each part.
 func (k *counter) again() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.parts) - len(slices.Compact(slices.Sorted(slices.Values(k.parts))))
+	all := k.all()
+	slices.Sort(all)
+	return len(all) - len(slices.Compact(slices.Clone(all)))
+}
+
+// counted is a relay's store.
+type counted struct {
+	*dir.Dir
+	reads *counter
+}
+
+func (c counted) Get(ctx context.Context, key, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
+	if strings.Contains(key, "/payload") {
+		c.reads.mu.Lock()
+		c.reads.parts = append(c.reads.parts, int(off/seal.PartSize))
+		calls, f := len(c.reads.parts), c.reads.f
+		c.reads.mu.Unlock()
+		if f != nil {
+			f(calls)
+		}
+	}
+	return c.Dir.Get(ctx, key, version, off, length)
 }
 
 // begun sends parts to nl, and has nl's fetch stop when so many have been asked for.
-func (w *world) begun(parts, stop int, into string) (folder string, k *counter) {
+func (w *world) begun(parts, stop int, into string) (folder string) {
 	w.t.Helper()
-	folder, k = exhibits(w.t, (parts-1)*seal.PartPlain+1000), &counter{}
+	folder = exhibits(w.t, (parts-1)*seal.PartPlain+1000)
 	_, err := w.agent("de").Send(w.t.Context(), w.connect("de", "lab-1"), w.request, folder, agent.SendOptions{})
 	check(w.t, err)
 	ctx, cancel := context.WithCancel(w.t.Context())
-	s := w.connect("nl", "lab-1")
-	k.watch(s, func(calls int) error {
-		if calls < stop {
-			return nil
+	defer cancel()
+	w.reads.count(func(calls int) {
+		if calls == stop {
+			cancel()
 		}
-		cancel()
-		return context.Canceled
 	})
-	if _, err := w.agent("nl").Fetch(ctx, s, w.request, into); !errors.Is(err, context.Canceled) {
+	if _, err := w.agent("nl").Fetch(ctx, w.connect("nl", "lab-1"), w.request, into); !errors.Is(err, context.Canceled) {
 		w.t.Fatalf("Fetch = %v", err)
 	}
+	w.reads.then(nil)
 	if got := names(w.t, into); len(got) != 1 || !strings.HasSuffix(got[0], ".landing") {
 		w.t.Fatalf("a fetch that was stopped leaves %q", got)
 	}
-	return folder, k
+	return folder
 }
 
 // names lists a folder.
@@ -106,13 +121,11 @@ func landing(t testing.TB, into string) string {
 	return list[0]
 }
 
-// finish fetches the rest, counting, and checks that it arrived as it was sent and
+// finish fetches the rest and checks that it arrived as it was sent and
 // that nothing else is in the folder.
-func (w *world) finish(folder, into string, k *counter) {
+func (w *world) finish(folder, into string) {
 	w.t.Helper()
-	s := w.connect("nl", "lab-1")
-	k.watch(s, nil)
-	list, err := w.agent("nl").Fetch(w.t.Context(), s, w.request, into)
+	list, err := w.agent("nl").Fetch(w.t.Context(), w.connect("nl", "lab-1"), w.request, into)
 	check(w.t, err)
 	if len(list) != 1 {
 		w.t.Fatalf("fetched %+v", list)
@@ -136,13 +149,13 @@ func TestFetchGoesOn(t *testing.T) {
 		w.accept()
 		w.homes["nl"].Config.Parallel = parallel
 		into := t.TempDir()
-		folder, k := w.begun(5, 4, into)
-		w.finish(folder, into, k)
-		if k.parts[0] != 4 {
-			t.Errorf("part %d was fetched first, want the last", k.parts[0])
+		folder := w.begun(5, 4, into)
+		w.finish(folder, into)
+		if w.reads.all()[0] != 4 {
+			t.Errorf("part %d was fetched first, want the last", w.reads.all()[0])
 		}
-		if n := k.again(); n < 1 || n > parallel {
-			t.Errorf("with %d in flight %d parts were fetched again: %v", parallel, n, k.parts)
+		if n := w.reads.again(); n < 1 || n > parallel {
+			t.Errorf("with %d in flight %d parts were fetched again: %v", parallel, n, w.reads.all())
 		}
 	}
 }
@@ -174,7 +187,7 @@ func TestLandingSpoilt(t *testing.T) {
 		{"a pipe", 3, func(path, _ string) error { return errors.Join(os.Remove(path), exec.Command("mkfifo", path).Run()) }},
 	} {
 		into, outside := t.TempDir(), filepath.Join(t.TempDir(), "mine")
-		folder, k := w.begun(parts, stop, into)
+		folder := w.begun(parts, stop, into)
 		check(t, os.WriteFile(outside, []byte("mine"), 0o600))
 		if err := tt.spoil(landing(t, into), outside); errors.Is(err, exec.ErrNotFound) {
 			t.Logf("NOT TESTED with %s: %v", tt.name, err)
@@ -184,9 +197,9 @@ func TestLandingSpoilt(t *testing.T) {
 		}
 		before, err := os.ReadFile(outside)
 		check(t, err)
-		w.finish(folder, into, k)
-		if n := k.again(); n != tt.again {
-			t.Errorf("%s: %d parts were fetched again, want %d: %v", tt.name, n, tt.again, k.parts)
+		w.finish(folder, into)
+		if n := w.reads.again(); n != tt.again {
+			t.Errorf("%s: %d parts were fetched again, want %d: %v", tt.name, n, tt.again, w.reads.all())
 		}
 		if after, err := os.ReadFile(outside); err != nil || !bytes.Equal(after, before) {
 			t.Errorf("%s: a file outside was changed: %v", tt.name, err)
@@ -213,12 +226,12 @@ func TestFetchElsewhere(t *testing.T) {
 	w := newCase(t)
 	w.accept()
 	first, second := t.TempDir(), t.TempDir()
-	folder, k := w.begun(3, 3, first)
+	folder := w.begun(3, 3, first)
 	dead := filepath.Join(first, strings.TrimSuffix(filepath.Base(landing(t, first)), ".landing")+"-123")
 	check(t, os.Mkdir(dead, 0o700))
 	check(t, os.WriteFile(filepath.Join(dead, "plaintext"), nil, 0o600))
 	check(t, os.WriteFile(filepath.Join(first, ".comity-quarantine-notes"), nil, 0o600))
-	w.finish(folder, second, k)
+	w.finish(folder, second)
 	if got := names(t, first); !slices.Equal(got, []string{".comity-quarantine-notes"}) {
 		t.Errorf("the first folder holds %q", got)
 	}
@@ -316,9 +329,8 @@ func TestRejectedLeavesNothing(t *testing.T) {
 		w.accept()
 		w.homes["nl"].Config.Parallel = 1
 		pkg, into := w.missealed(tt.change), t.TempDir()
-		s, k := w.connect("nl", "lab-1"), &counter{}
-		k.watch(s, nil)
-		if _, err := w.agent("nl").Fetch(t.Context(), s, w.request, into); !errors.Is(err, agent.ErrVerify) {
+		w.reads.count(nil)
+		if _, err := w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, into); !errors.Is(err, agent.ErrVerify) {
 			t.Errorf("%s: Fetch = %v", tt.reason, err)
 		}
 		empty(t, into)
@@ -329,8 +341,8 @@ func TestRejectedLeavesNothing(t *testing.T) {
 		if left := w.packages("nl"); len(left) != 0 {
 			t.Errorf("%s: the home has %q", tt.reason, left)
 		}
-		if !slices.Equal(k.parts, tt.parts) {
-			t.Errorf("%s: parts %v were fetched, want %v", tt.reason, k.parts, tt.parts)
+		if !slices.Equal(w.reads.all(), tt.parts) {
+			t.Errorf("%s: parts %v were fetched, want %v", tt.reason, w.reads.all(), tt.parts)
 		}
 	}
 }
