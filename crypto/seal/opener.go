@@ -5,12 +5,17 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
 	"filippo.io/age"
 	"golang.org/x/crypto/chacha20poly1305"
 )
+
+// ErrAuth is wrapped where a chunk was not sealed under this head, at this place of a
+// payload of this size.
+var ErrAuth = errors.New("does not authenticate")
 
 // An Opener opens the payload of one age file part by part, in any order. Its
 // methods may be called concurrently.
@@ -64,7 +69,8 @@ func newOpener(head, fileKey []byte, payloadSize int64) (*Opener, error) {
 // OpenPart appends the plaintext of part n to dst and returns the extended slice.
 // sealed is exactly that part, PartLen(PayloadSize, n) bytes. The spare capacity of
 // dst must not overlap sealed; where it suffices nothing is allocated. After an
-// error nothing is appended, and what was decrypted is overwritten.
+// error, ErrAuth or that of a wrong size, nothing is appended, and what was decrypted
+// is overwritten.
 func (o *Opener) OpenPart(dst []byte, n int, sealed []byte) ([]byte, error) {
 	size := PartLen(o.payload, n)
 	if size == 0 {
@@ -75,7 +81,7 @@ func (o *Opener) OpenPart(dst []byte, n int, sealed []byte) ([]byte, error) {
 	}
 	out, err := o.OpenChunks(dst, int64(n)*PartChunks, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("opening part %d: %v", n, err)
+		return nil, fmt.Errorf("opening part %d: %w", n, err)
 	}
 	return out, nil
 }
@@ -98,7 +104,7 @@ func (o *Opener) OpenChunks(dst []byte, first int64, sealed []byte) ([]byte, err
 		plain, err := o.aead.Open(out, nonce[:], chunk, nil)
 		if err != nil {
 			clear(out[len(dst):])
-			return nil, fmt.Errorf("chunk %d does not authenticate", i)
+			return nil, fmt.Errorf("chunk %d: %w", i, ErrAuth)
 		}
 		out = plain
 	}
