@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,4 +212,200 @@ func TestRun(t *testing.T) {
 	w.once(in, "marked", "settles")
 	nl.until("the inbox says so", func(st *agent.Status) bool { return len(st.Past) == 2 && st.Past[0].State == "verified" })
 	de.until("nothing is left", func(st *agent.Status) bool { return len(st.Work) == 0 && st.Relay == "" })
+}
+
+// long skips a story that says nothing of goroutines where only those are looked at.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("NOT TESTED: too long for -short")
+	}
+}
+
+var errCrash = errors.New("a crash")
+
+// TestRunCrash: a process that dies between any two writes of an entry is followed
+// by one that finishes it, and no package is sent twice.
+func TestRunCrash(t *testing.T) {
+	t.Parallel()
+	w := newCase(t)
+	w.accept()
+	out, _ := w.settings("de")
+	_, in := w.settings("nl")
+	w.run("nl")
+	var names []string
+	for _, at := range []string{"bound", "delivered", "decided", "moved"} {
+		names = append(names, at)
+		slices.Sort(names)
+		w.put(out, at, true)
+		de := w.runTo("de", func(step string) error {
+			if step == at {
+				return errCrash
+			}
+			return nil
+		})
+		<-de.end // at the step
+		de.end <- nil
+		de = w.run("de")
+		w.moved(out, ".sent", at, "unlocked")
+		de.until("the queue is empty", func(st *agent.Status) bool { return len(st.Work) == 0 })
+		de.kill()
+		w.once(in, names...)
+	}
+}
+
+// TestRunChanged: a folder that changed after it was sent, and before its sender knew,
+// does not pass for what was sent.
+func TestRunChanged(t *testing.T) {
+	long(t)
+	t.Parallel()
+	w := newCase(t)
+	out, _ := w.settings("de")
+	w.put(out, "a", true)
+	de := w.runTo("de", func(step string) error {
+		if step == "delivered" {
+			return errCrash
+		}
+		return nil
+	})
+	<-de.end
+	de.end <- nil
+	check(t, os.WriteFile(filepath.Join(out, w.request, "a", "late"), []byte("x"), 0o600))
+	de = w.run("de")
+	s := w.moved(out, ".failed", "a", "failed")
+	if p := w.kase().Packages; len(p) != 1 || p[0].Package != s.Package || !strings.Contains(s.Reason, "has changed since") {
+		t.Errorf("the note says %+v, deposited are %v", s, p)
+	}
+	// One that changes in the queue settles again, and is sent as it is then.
+	check(t, de.Pause(t.Context()))
+	w.put(out, "b", true)
+	de.until("b is in the queue", func(st *agent.Status) bool { return work(st, "b").State == agent.WorkQueued })
+	check(t, os.Remove(filepath.Join(out, w.request, "b.ready")))
+	check(t, os.WriteFile(filepath.Join(out, w.request, "b", "file"), []byte("b, and more"), 0o600))
+	de.kill()
+	de = w.run("de")
+	de.until("the pause holds", func(st *agent.Status) bool { return st.Paused && work(st, "b").State == agent.WorkQueued })
+	check(t, de.Resume(t.Context()))
+	w.moved(out, ".sent", "b", "waiting")
+	w.accept()
+	_, in := w.settings("nl")
+	w.run("nl")
+	w.moved(out, ".sent", "b", "unlocked")
+	w.once(in, "a", "b, and more")
+}
+
+// TestRunRefuses: what can never be sent moves away, with the reason in words; what
+// waits for others stays; and one folder does not keep the others back.
+func TestRunRefuses(t *testing.T) {
+	long(t)
+	t.Parallel()
+	w := newCase(t)
+	out, _ := w.settings("de")
+	folder := filepath.Join(out, w.request)
+	w.put(out, "bad options", true)
+	check(t, os.WriteFile(filepath.Join(folder, "bad options.yaml"), []byte("recipient: me\n"), 0o600))
+	w.put(out, "with a link", true)
+	check(t, os.Symlink("file", filepath.Join(folder, "with a link", "link")))
+	w.putIn(filepath.Join(out, "no such request"), "lost", true)
+	check(t, os.WriteFile(filepath.Join(folder, "stray"), nil, 0o600))
+	w.put(out, "good", true)
+	check(t, os.WriteFile(filepath.Join(folder, "good.yaml"), []byte("description: words\npriority: 5\n"), 0o600))
+	de := w.run("de")
+	for name, reason := range map[string]string{"bad options": "field recipient not found", "with a link": "symbolic link"} {
+		if s := w.moved(out, ".failed", name, "failed"); !strings.Contains(s.Reason, reason) {
+			t.Errorf("the reason of %q is %q", name, s.Reason)
+		}
+	}
+	if s := w.moved(out, ".sent", "good", "waiting"); s.Package == "" {
+		t.Errorf("the note of what was sent is %+v", s)
+	}
+	de.until("the others are shown", func(st *agent.Status) bool {
+		return strings.Contains(work(st, "lost").Trouble, `no request here is called "no such request"`) && len(st.Strays) == 1 && strings.Contains(st.Strays[0], "stray")
+	})
+	if _, err := de.Cancel(t.Context(), "no such request/lost"); err != nil {
+		t.Error(err)
+	}
+	until(t, "the lost one is given up", func() bool {
+		_, err := os.Stat(filepath.Join(out, "no such request", ".failed", "lost", "file"))
+		return err == nil
+	})
+	w.revoke()
+	w.put(out, "late", true)
+	if s := w.moved(out, ".failed", "late", "failed"); !strings.Contains(s.Reason, "revoked") {
+		t.Errorf("the reason is %q", s.Reason)
+	}
+	w.moved(out, ".sent", "good", "ended")
+	if n := len(w.kase().Packages); n != 1 {
+		t.Errorf("the log holds %d packages, want 1", n)
+	}
+	if err := w.agent("de").Run(t.Context(), "de/agent/lab-1", nil); !errors.Is(err, agent.ErrTryLater) || !strings.Contains(err.Error(), "another comity agent run works in this home") {
+		t.Errorf("a second daemon: %v", err)
+	}
+}
+
+// TestRunCancel: what is cancelled on its way can be opened by nobody, holds no room,
+// and its folder moves away; also if the daemon dies on the way.
+func TestRunCancel(t *testing.T) {
+	t.Parallel()
+	w := newCase(t)
+	w.accept()
+	out, _ := w.settings("de")
+	for _, dies := range []bool{false, true} {
+		name := fmt.Sprintf("dies %v", dies)
+		w.put(out, name, true)
+		bound, cancelled := make(chan struct{}), make(chan struct{})
+		de := w.runTo("de", func(step string) error {
+			if step == "bound" {
+				close(bound)
+				<-cancelled
+				if dies {
+					return errCrash
+				}
+			}
+			return nil
+		})
+		<-bound
+		if _, err := de.Cancel(t.Context(), name); err != nil {
+			t.Error(err)
+		}
+		if _, err := de.Cancel(t.Context(), "other"); err == nil || !strings.Contains(err.Error(), `nothing in the queue is called "other"`) {
+			t.Errorf("another name: %v", err)
+		}
+		close(cancelled)
+		if dies {
+			<-de.end
+			de.end <- nil
+			de = w.run("de")
+		}
+		if s := w.moved(out, ".failed", name, "failed"); !strings.Contains(s.Reason, "cancelled") {
+			t.Errorf("the reason is %q", s.Reason)
+		}
+		de.kill()
+	}
+	if n := len(w.kase().Packages); n != 0 {
+		t.Errorf("the log holds %d packages", n)
+	}
+}
+
+// TestRunClock: a clock that is wrong delays, and nothing else.
+func TestRunClock(t *testing.T) {
+	long(t)
+	t.Parallel()
+	w := newCase(t)
+	out, _ := w.settings("de")
+	var ahead atomic.Int64
+	ahead.Store(int64(48 * time.Hour))
+	ctx, stop := context.WithCancel(t.Context())
+	end := make(chan error, 1)
+	a := w.agent("de", func(c *agent.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
+	go func() { end <- a.Run(ctx, "de/agent/lab-1", nil) }()
+	t.Cleanup(func() { stop(); <-end })
+	w.put(out, "a", false)
+	d := w.homes["de"].Daemon()
+	until(t, "the package waits", func() bool {
+		st, err := d.Status(t.Context())
+		return err == nil && work(st, "a").Trouble != ""
+	})
+	ahead.Store(int64(-time.Second))
+	w.moved(out, ".sent", "a", "waiting")
 }
