@@ -23,6 +23,10 @@ type SendOptions struct {
 	Description string
 	Examiner    string
 	Handling    []string
+
+	// Begun is called with the id of the package before the relay hears of it, and
+	// its error ends the send. If nil, nobody is told.
+	Begun func(id string) error
 }
 
 // Sent is what became of a package.
@@ -174,6 +178,11 @@ func (x *sending) reserve(ctx context.Context) error {
 	var random [16]byte
 	rand.Read(random[:]) // never fails, see crypto/rand
 	x.res = &wire.Reservation{Package: custody.PackageID(random)}
+	if x.opt.Begun != nil {
+		if err := x.opt.Begun(x.res.Package); err != nil {
+			return err
+		}
+	}
 	p := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateOpen, Agent: x.s.ID}
 	// If we crash after this, the next send gives up whatever the relay has made
 	// of it.
