@@ -24,6 +24,7 @@ type Contents struct {
 	TagManifest       []byte   // tagmanifest-sha256.txt
 	TagManifestSHA256 [32]byte
 	Info              []Field // bag-info.txt without Payload-Oxum
+	Acquisition       []byte  // acquisition.jsonld; nil if there is none
 }
 
 const readBuffer = 1 << 20
@@ -117,7 +118,7 @@ func (x *extraction) head() error {
 	if err := x.readInfo(); err != nil {
 		return err
 	}
-	return x.tagFolder(dataName)
+	return x.readAcquisition()
 }
 
 // expect reads the header of the entry called name in the bag's folder.
@@ -250,7 +251,7 @@ func (x *extraction) tail() error {
 	if err != nil {
 		return err
 	}
-	x.found.TagManifest = Line{Sum: x.info, Path: infoName}.append(nil)
+	x.found.TagManifest = Line{Sum: x.info, Path: infoName}.append(acquisitionLine(x.found.Acquisition))
 	x.found.TagManifest = Line{Sum: sha256.Sum256([]byte(bagitText)), Path: bagitName}.append(x.found.TagManifest)
 	x.found.TagManifest = Line{Sum: manifest, Path: manifestName}.append(x.found.TagManifest)
 	e, err := x.expect(tagManifestName)

@@ -30,6 +30,9 @@ func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{id: id, inv: inv}
+	if r := checkAcquisition(inv.Acquisition); r != "" {
+		return nil, fmt.Errorf("planning bag %q: %s %s", id, acquisitionName, r)
+	}
 	if err := p.measure(); err != nil {
 		return nil, err
 	}
@@ -75,20 +78,21 @@ func (p *Plan) measure() error {
 	return nil
 }
 
-// head is what stands before the items; the files' content is bagit.txt and
-// bag-info.txt.
+// head is what stands before the items; the files' content is bagit.txt,
+// bag-info.txt and, if there is one, acquisition.jsonld.
 func (p *Plan) head() []entry {
-	return []entry{
+	head := []entry{
 		tagEntry(p.id, "", 0),
 		tagEntry(p.id, bagitName, int64(len(bagitText))),
 		tagEntry(p.id, infoName, int64(len(p.info))),
-		tagEntry(p.id, dataName, 0),
 	}
+	head = append(head, p.acquisition()...)
+	return append(head, tagEntry(p.id, dataName, 0))
 }
 
 // tail is what stands after the items: the manifests.
 func (p *Plan) tail() []entry {
-	tags := sumLen*3 + len(bagitName) + len(infoName) + len(manifestName)
+	tags := sumLen*3 + len(bagitName) + len(infoName) + len(manifestName) + len(acquisitionLine(p.inv.Acquisition))
 	return []entry{
 		tagEntry(p.id, manifestName, p.tally.manifest),
 		tagEntry(p.id, tagManifestName, int64(tags)),

@@ -25,6 +25,11 @@ type Inventory struct {
 	// Items is in the order of the path components, bytewise (see the
 	// package comment); every folder precedes its content.
 	Items []Item
+
+	// Acquisition is the content of acquisition.jsonld, UTF-8 of at most
+	// MaxAcquisition bytes, which says how the exhibits were made. If empty, the
+	// bag has none.
+	Acquisition []byte
 }
 
 // Files counts the items that are not folders.

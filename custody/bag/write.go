@@ -59,9 +59,9 @@ func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
 			s.Manifest = Line{Sum: sum, Path: dataName + it.Path}.append(s.Manifest)
 		}
 	}
-	s.TagManifest = tagManifest(map[string][]byte{
+	s.TagManifest = append(acquisitionLine(p.inv.Acquisition), tagManifest(map[string][]byte{
 		bagitName: []byte(bagitText), infoName: p.info, manifestName: s.Manifest,
-	})
+	})...)
 	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
 	tail := p.tail()
 	o.bytes(tail[0], s.Manifest)
@@ -116,7 +116,10 @@ func (o *output) head(p *Plan) {
 	o.entry(head[0])
 	o.bytes(head[1], []byte(bagitText))
 	o.bytes(head[2], p.info)
-	o.entry(head[3])
+	for _, e := range p.acquisition() {
+		o.bytes(e, p.inv.Acquisition)
+	}
+	o.entry(head[len(head)-1])
 }
 
 // item writes one item and returns the SHA-256 of a file.
