@@ -13,7 +13,7 @@ const acquisitionName = "acquisition.jsonld"
 
 // MaxAcquisition is the largest acquisition.jsonld, in bytes. Both sides hold it in
 // memory.
-const MaxAcquisition = 4 << 20
+const MaxAcquisition = 8 << 20
 
 // checkAcquisition says why acquisition.jsonld cannot have this content, or "". What
 // the text says is the business of whoever reads it.
