@@ -16,57 +16,81 @@ import (
 	"comity.example/comity/internal/wire"
 )
 
-// download streams the payload, part by part checked before it is decrypted,
-// through age into the quarantine.
-func (x *fetching) download(ctx context.Context, q *quarantine.Folder) (*bag.Contents, error) {
+// download brings the payload into the landing and unpacks it into the quarantine
+// in the same pass. Each part is checked against its digest before it is decrypted.
+// If we are killed in here, the next try finds in the landing what has arrived,
+// fetches the rest, and unpacks from the beginning: unpacking is not what takes long.
+func (x *fetching) download(ctx context.Context, l *quarantine.Landing, q *quarantine.Folder) (*bag.Contents, error) {
 	ids, err := x.a.home.Identities()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	d := newDownloader(x, ctx)
-	defer d.wait()
-	defer cancel()
-	plain, err := seal.Open(x.head, d, ids...)
+	opener, err := seal.NewOpener(x.head, x.pkg.PayloadSize, ids...)
 	if err != nil {
-		return nil, d.blame(err, "not-decryptable")
+		return nil, rejected("not-decryptable", "%w", err)
 	}
-	c, err := bag.Extract(plain, q.Root(), x.pkg.Package, bag.Limits{})
+	ctx, cancel := context.WithCancel(ctx)
+	d := newDownloader(x, ctx, opener, l)
+	defer d.workers.Wait()
+	defer cancel()
+	if err := d.end(); err != nil {
+		return nil, err
+	}
+	d.workers.Go(d.run)
+	c, err := bag.Extract(d, q.Root(), x.pkg.Package, bag.Limits{})
 	if err != nil {
-		return nil, d.blame(err, "malformed-package")
+		return nil, d.blame(err)
 	}
 	return c, nil
 }
 
-// downloader is the payload as a reader: several parts are fetched ahead, each is
-// checked against its digest, and they come out in order. Buffers go round.
+// downloader is the plaintext as a reader: several parts are fetched and opened at
+// once, and come out in order. Buffers go round.
 type downloader struct {
 	x       *fetching
 	ctx     context.Context
-	queue   chan chan fetched // in order of parts
-	free    chan []byte
+	opener  *seal.Opener
+	landing *quarantine.Landing
+	queue   chan chan opened // in order of parts
+	sealed  chan []byte      // buffers for ciphertext, one for each part in flight
+	plain   chan []byte      // buffers for plaintext, one more: the reader holds it
 	workers sync.WaitGroup
 
 	// owned by the reading goroutine
 	rest []byte // of the current part
 	buf  []byte // its whole buffer
 	err  error
+	next int // part to come
 	done int64
 }
 
-type fetched struct {
-	data []byte
-	err  error
+// opened is a part that was checked and opened, in one of the plain buffers.
+type opened struct {
+	plain []byte
+	err   error
 }
 
-func newDownloader(x *fetching, ctx context.Context) *downloader {
+func newDownloader(x *fetching, ctx context.Context, o *seal.Opener, l *quarantine.Landing) *downloader {
 	n := x.a.home.Config.Parallel
-	d := &downloader{x: x, ctx: ctx, queue: make(chan chan fetched, n), free: make(chan []byte, n+1)}
-	for range n + 1 {
-		d.free <- make([]byte, seal.PartLen(x.pkg.PayloadSize, 0))
+	d := &downloader{x: x, ctx: ctx, opener: o, landing: l,
+		queue: make(chan chan opened, n), sealed: make(chan []byte, n), plain: make(chan []byte, n+1)}
+	size := seal.PartLen(x.pkg.PayloadSize, 0)
+	for range n {
+		d.sealed <- make([]byte, size)
 	}
-	d.workers.Go(d.run)
+	for range n + 1 {
+		d.plain <- make([]byte, 0, min(size, seal.PartPlain))
+	}
 	return d
+}
+
+// end fetches the last part and opens it, and with it the payload's last chunk: a
+// package that was sealed wrongly shows before hours of download.
+func (d *downloader) end() error {
+	plain := <-d.plain
+	_, err := d.part(len(d.x.digests)-1, plain)
+	d.plain <- plain
+	return err
 }
 
 // run starts one fetch per free buffer, in order.
@@ -75,43 +99,67 @@ func (d *downloader) run() {
 	for n := range d.x.digests {
 		var buf []byte
 		select {
-		case buf = <-d.free:
+		case buf = <-d.plain:
 		case <-d.ctx.Done():
 			return
 		}
-		result := make(chan fetched, 1)
+		result := make(chan opened, 1)
 		select {
 		case d.queue <- result:
 		case <-d.ctx.Done():
 			return
 		}
 		d.workers.Go(func() {
-			data := buf[:seal.PartLen(d.x.pkg.PayloadSize, n)]
-			result <- fetched{data, d.part(n, data)}
+			plain, err := d.part(n, buf)
+			result <- opened{plain, err}
 		})
 	}
 }
 
-func (d *downloader) wait() { d.workers.Wait() }
+// part brings part n from the landing or the relay and opens it into buf.
+func (d *downloader) part(n int, buf []byte) ([]byte, error) {
+	whole := <-d.sealed
+	defer func() { d.sealed <- whole }()
+	sealed := whole[:seal.PartLen(d.x.pkg.PayloadSize, n)]
+	if !d.landed(n, sealed) {
+		if err := d.fetch(n, sealed); err != nil {
+			return nil, err
+		}
+		if err := d.landing.WritePart(n, sealed); err != nil {
+			return nil, err
+		}
+	}
+	plain, err := d.opener.OpenPart(buf[:0], n, sealed)
+	if err != nil {
+		return nil, rejected("not-decryptable", "%w", err)
+	}
+	return plain, nil
+}
 
-// part fetches one part and checks it.
-func (d *downloader) part(n int, data []byte) error {
+// landed reads a part that an earlier try has left, if it is the one that was
+// sealed.
+func (d *downloader) landed(n int, sealed []byte) bool {
+	return d.landing.ReadPart(n, sealed) && sha256.Sum256(sealed) == d.x.digests[n]
+}
+
+// fetch reads a part from the relay and checks it.
+func (d *downloader) fetch(n int, sealed []byte) error {
 	err := d.x.s.retry(d.ctx, func(c *wire.Client) error {
-		return c.Payload(d.ctx, d.x.pkg.Package, int64(n)*seal.PartSize, data)
+		return c.Payload(d.ctx, d.x.pkg.Package, int64(n)*seal.PartSize, sealed)
 	})
 	if err != nil {
 		return fmt.Errorf("fetching part %d: %w", n, err)
 	}
-	if sha256.Sum256(data) != d.x.digests[n] {
+	if sha256.Sum256(sealed) != d.x.digests[n] {
 		return altered("part %d is not the one that was sealed", n)
 	}
 	return nil
 }
 
-// Read gives out checked bytes only.
+// Read gives out plaintext of checked parts only.
 func (d *downloader) Read(p []byte) (int, error) {
-	if d.err == nil && len(d.rest) == 0 {
-		d.err = d.next()
+	for d.err == nil && len(d.rest) == 0 { // the only part of an empty payload is empty
+		d.err = d.turn()
 	}
 	if d.err != nil {
 		return 0, d.err
@@ -121,9 +169,10 @@ func (d *downloader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (d *downloader) next() error {
+// turn waits for the next part.
+func (d *downloader) turn() error {
 	if d.buf != nil {
-		d.free <- d.buf[:cap(d.buf)]
+		d.plain <- d.buf
 		d.buf = nil
 	}
 	result, ok := <-d.queue
@@ -133,20 +182,21 @@ func (d *downloader) next() error {
 		}
 		return io.EOF
 	}
-	f := <-result
-	if f.err != nil {
-		return f.err
+	o := <-result
+	if o.err != nil {
+		return o.err
 	}
-	d.buf, d.rest = f.data, f.data
-	d.done += int64(len(f.data))
+	d.buf, d.rest = o.plain, o.plain
+	d.done += seal.PartLen(d.x.pkg.PayloadSize, d.next)
+	d.next++
 	d.x.a.progress(Progress{Act: "fetching", Done: d.done, Total: d.x.pkg.PayloadSize, Files: int(d.x.inner.Files)})
 	return nil
 }
 
-// blame turns an error of decryption or unpacking into a rejection, unless the
-// cause lies in fetching, in this machine, or in names that it cannot hold. What
-// was decrypted had the digests of the seal.
-func (d *downloader) blame(err error, reason string) error {
+// blame turns an error of unpacking into a rejection, unless the cause lies in
+// fetching, in this machine, or in names that it cannot hold. What was unpacked had
+// the digests of the seal.
+func (d *downloader) blame(err error) error {
 	if d.err != nil && !errors.Is(d.err, io.EOF) {
 		return d.err
 	}
@@ -156,5 +206,5 @@ func (d *downloader) blame(err error, reason string) error {
 	if errors.As(err, &disk) || errors.As(err, &link) || errors.As(err, &names) {
 		return err
 	}
-	return rejected(reason, "%w", err)
+	return rejected("malformed-package", "%w", err)
 }

@@ -94,7 +94,7 @@ func inFIPSOnly(t *testing.T) {
 	_, _, genErr := seal.GenerateIdentity()
 	_, idErr := seal.ParseIdentity("AGE-SECRET-KEY-PQ-1")
 	_, newErr := seal.NewSealer(1)
-	_, openErr := seal.Open(nil, strings.NewReader(""))
+	_, openErr := seal.NewOpener(nil, 16)
 	_, smallErr := seal.SealSmall(nil, 1<<20)
 	for i, err := range []error{genErr, idErr, newErr, openErr, smallErr} {
 		if err == nil || err.Error() != want.Error() {

@@ -3,9 +3,6 @@ package seal
 import (
 	"bytes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,10 +68,9 @@ func newSealer(head, fileKey []byte, plainSize int64) (*Sealer, error) {
 	if plainSize < 0 || plainSize > MaxPlain {
 		return nil, fmt.Errorf("plaintext of %d bytes is outside 0 to %d", plainSize, int64(MaxPlain))
 	}
-	nonce := head[len(head)-NonceSize:]
-	key, err := hkdf.Key(sha256.New, fileKey, nonce, "payload", chacha20poly1305.KeySize)
+	key, err := payloadKey(head, fileKey)
 	if err != nil {
-		return nil, fmt.Errorf("deriving payload key: %v", err)
+		return nil, err
 	}
 	defer clear(key)
 	s := &Sealer{head: bytes.Clone(head), plain: plainSize}
@@ -135,19 +131,14 @@ func (s *Sealer) take(n int) (cipher.AEAD, error) {
 	return chacha20poly1305.New(s.key[:])
 }
 
-// sealChunks appends the chunks of part n to dst. The nonce of a chunk is its
-// number in the payload, 11 bytes big-endian, and a byte that is 1 for the last
-// chunk of all (age.md, "Payload").
+// sealChunks appends the chunks of part n to dst.
 func (s *Sealer) sealChunks(aead cipher.AEAD, dst []byte, n int, plain []byte) []byte {
 	last := chunks(s.plain) - 1
-	var nonce [chacha20poly1305.NonceSize]byte
+	var nonce [chacha20poly1305.NonceSize]byte // outside the loop: one allocation for all
 	for i := int64(n) * PartChunks; ; i++ {
 		chunk := plain[:min(ChunkSize, len(plain))]
 		plain = plain[len(chunk):]
-		binary.BigEndian.PutUint64(nonce[3:11], uint64(i))
-		if i == last {
-			nonce[11] = 1
-		}
+		nonce = chunkNonce(i, i == last)
 		dst = aead.Seal(dst, nonce[:], chunk, nil)
 		if len(plain) == 0 {
 			return dst

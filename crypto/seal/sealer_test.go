@@ -48,9 +48,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		payload := sealAll(t, s, plain)
 		for _, id := range []age.Identity{id1, id2} {
-			r, err := seal.Open(s.Head(), bytes.NewReader(payload), id)
-			fatalIfErr(t, err)
-			got, err := io.ReadAll(r)
+			got, err := open(s.Head(), payload, id)
 			if err != nil || !bytes.Equal(got, plain) {
 				t.Errorf("size %d: opened %d bytes, %v", size, len(got), err)
 			}
@@ -204,8 +202,8 @@ func TestCaptureKeepsLabels(t *testing.T) {
 	}
 }
 
-// TestDamage opens payloads that were cut, extended, reordered or altered. All
-// of them must end in an error; only a prefix may have come out before it.
+// TestDamage opens payloads that were cut, extended, reordered or altered. Nothing
+// comes out of them.
 func TestDamage(t *testing.T) {
 	id, r := newKey(t)
 	plain := noise(5*seal.ChunkSize + 100)
@@ -228,10 +226,8 @@ func TestDamage(t *testing.T) {
 		bad[fmt.Sprintf("bit of byte %d", n)] = b
 	}
 	for name, payload := range bad {
-		rd, err := seal.Open(s.Head(), bytes.NewReader(payload), id)
-		fatalIfErr(t, err)
-		if got, err := io.ReadAll(rd); err == nil || !bytes.HasPrefix(plain, got) {
-			t.Errorf("%s: read %d bytes, %v", name, len(got), err)
+		if got, err := open(s.Head(), payload, id); err == nil || got != nil {
+			t.Errorf("%s: opened %d bytes, %v", name, len(got), err)
 		}
 		if got, err := seal.OpenSmall(append(s.Head(), payload...), 1<<20, id); err == nil || got != nil {
 			t.Errorf("%s: OpenSmall gave %d bytes, %v", name, len(got), err)
@@ -253,10 +249,8 @@ func TestCutAtParts(t *testing.T) {
 		"first lost":  whole[p:],
 		"second lost": append(bytes.Clone(whole[:p]), whole[2*p:]...),
 	} {
-		rd, err := seal.Open(s.Head(), bytes.NewReader(payload), id)
-		fatalIfErr(t, err)
-		if n, err := io.Copy(io.Discard, rd); err == nil {
-			t.Errorf("%s: read %d bytes to a clean end", name, n)
+		if got, err := open(s.Head(), payload, id); err == nil || got != nil {
+			t.Errorf("%s: opened %d bytes, %v", name, len(got), err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bag
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -42,6 +43,22 @@ func acquisitionLine(content []byte) []byte {
 		return nil
 	}
 	return Line{Sum: sha256.Sum256(content), Path: acquisitionName}.append(nil)
+}
+
+// parseTags returns what no other part of an archive repeats of a tag manifest: the
+// line of acquisition.jsonld, if it has one, and the hash of bag-info.txt.
+func parseTags(b []byte) (acquisition []byte, info [32]byte, err error) {
+	lines, err := ParseManifest(b)
+	if err == nil && len(lines) > 0 && lines[0].Path == acquisitionName {
+		acquisition, lines = lines[0].append(nil), lines[1:]
+	}
+	if err == nil && len(lines) == 0 {
+		err = errors.New("parsing tag manifest: lists nothing")
+	}
+	if err != nil {
+		return nil, info, err
+	}
+	return acquisition, lines[0].Sum, nil
 }
 
 // readAcquisition reads acquisition.jsonld, or else the data folder.

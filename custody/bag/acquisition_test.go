@@ -37,6 +37,17 @@ func TestAcquisition(t *testing.T) {
 			t.Errorf("tag manifest lists %v", lines)
 		}
 	}
+	archive, sum := writeWith(t, dir, []byte(record), nil)
+	xs, tags, err := list(bytes.NewReader(archive), claims(archive, sum))
+	fatalIfErr(t, err)
+	if len(xs) != 1 || !bytes.Equal(tags, sum.TagManifest) {
+		t.Errorf("the index lists %v after the tag manifest %q", xs, tags)
+	}
+	one, err := single(t, bytes.NewReader(archive), xs)
+	fatalIfErr(t, err)
+	if b, err := os.ReadFile(filepath.Join(one, id, "data", "disk.E01")); err != nil || string(b) != "EVF" {
+		t.Errorf("the exhibit by itself is %q, %v", b, err)
+	}
 	plain, _ := write(t, dir)
 	if !bytes.Equal(plain, acquired(t, dir, "")) {
 		t.Error("a bag without a record has other bytes")
@@ -76,7 +87,8 @@ func TestAcquisitionExtractRefuses(t *testing.T) {
 		{"twice", slices.Insert(with(record), 4, record), "must stand"},
 		{"before bag-info.txt", slices.Insert(good(), 2, record), "must stand"},
 		{"after data", slices.Insert(good(), 4, record), "must stand"},
-		{"at the end", slices.Insert(good(), 9, record), "after the last entry"},
+		{"before the index", slices.Insert(good(), 9, record), "must stand"},
+		{"at the end", slices.Insert(good(), 10, record), "after the last entry"},
 		{"another tag file", with(tag("acquisition.json", "{}\n")), "must stand"},
 		{"a folder", with(tag("acquisition.jsonld/", "")), "must stand"},
 		{"without what follows", with(record)[:4], "truncated"},
