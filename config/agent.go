@@ -18,6 +18,12 @@ type Agent struct {
 	// Parallel is how many parts are in flight at once, 1 to 16. A part takes
 	// 16 MiB of memory. If zero, 3.
 	Parallel int `yaml:"parallel"`
+
+	// Verifiers are absolute paths of programs that read forensic images before
+	// they are sent with an acquisition file; ewfverify is the one that Comity
+	// knows. Who can change such a program can do what this machine's agent can.
+	// If empty, none is run.
+	Verifiers []string `yaml:"verifiers"`
 }
 
 // LoadAgent reads an agent's settings. The name is for messages.
@@ -42,6 +48,9 @@ func LoadAgent(name string, data []byte) (*Agent, error) {
 	if c.Authority == "" {
 		return nil, fmt.Errorf("reading %q: authority is missing", name)
 	}
+	if err := checkVerifiers(c.Verifiers); err != nil {
+		return nil, fmt.Errorf("reading %q: %v", name, err)
+	}
 	return c, nil
 }
 
@@ -60,5 +69,9 @@ transport: auto
 
 # Parts in flight at once, 1 to 16. A part takes 16 MiB of memory.
 parallel: 3
+
+# Programs that read forensic images before they are sent with an acquisition file,
+# like /usr/bin/ewfverify, the one that Comity knows. What they say is recorded.
+verifiers: []
 `, authority)
 }
