@@ -66,3 +66,6 @@ var ErrStandstill = errStandstill
 
 // Patient wraps a transport as sessions do.
 func Patient(t wire.Transport) wire.Transport { return &patient{Transport: t, most: standstill} }
+
+// Acquired says what the acquisition record in a folder says.
+var Acquired = acquired

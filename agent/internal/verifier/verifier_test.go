@@ -56,7 +56,8 @@ func misbehave(args []string) {
 	case "slow":
 		c := make(chan os.Signal, 1)
 		signal.Notify(c)
-		<-c
+		for range c {
+		}
 	case "lies":
 		fmt.Printf("MD5 hash calculated over data: zz\nMD5 hash stored in file:\t\t%032d\nSHA1 hash calculated over data:\t\t%032d\nSHA256 hash calculated over data: %064d\n", 1, 2, 3)
 		os.Exit(3)
