@@ -65,8 +65,15 @@ func carried(inv *bag.Inventory) (list []bag.Item) {
 // write makes the bag of dir and checks that its size was known before.
 func write(t testing.TB, dir string, info ...bag.Field) ([]byte, *bag.Summary) {
 	t.Helper()
+	return writeWith(t, dir, nil, info)
+}
+
+// writeWith is write with an acquisition record.
+func writeWith(t testing.TB, dir string, acquisition []byte, info []bag.Field) ([]byte, *bag.Summary) {
+	t.Helper()
 	inv, err := bag.Scan(dir)
 	fatalIfErr(t, err)
+	inv.Acquisition = acquisition
 	p, err := bag.NewPlan(id, inv, info)
 	fatalIfErr(t, err)
 	src, err := os.OpenRoot(dir)

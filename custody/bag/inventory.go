@@ -27,6 +27,11 @@ type Item struct {
 // sequential. An Inventory that does not change any more may be read
 // concurrently.
 type Inventory struct {
+	// Acquisition is the content of acquisition.jsonld, UTF-8 of at most
+	// MaxAcquisition bytes, which says how the exhibits were made. If empty, the
+	// bag has none.
+	Acquisition []byte
+
 	blocks [][]byte // of whole items
 	last   string   // path of the item added last
 	files  int

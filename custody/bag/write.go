@@ -138,7 +138,10 @@ func (o *output) head(p *Plan) {
 	o.entry(head[0])
 	o.bytes(head[1], []byte(bagitText))
 	o.bytes(head[2], p.info)
-	o.entry(head[3])
+	for _, e := range p.acquisition() {
+		o.bytes(e, p.inv.Acquisition)
+	}
+	o.entry(head[len(head)-1])
 }
 
 // tail writes what stands after the items, each list while it is made.
@@ -148,7 +151,7 @@ func (o *output) tail(s *Summary) error {
 	if err != nil {
 		return err
 	}
-	s.TagManifest = tagManifest(sha256.Sum256(p.info), manifest)
+	s.TagManifest = tagManifest(acquisitionLine(p.inv.Acquisition), sha256.Sum256(p.info), manifest)
 	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
 	o.bytes(tagEntry(p.id, tagManifestName, int64(len(s.TagManifest))), s.TagManifest)
 	s.Index = p.index
