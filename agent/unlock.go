@@ -54,6 +54,10 @@ var errWaits = errors.New("not accepted yet")
 // unlock brings one package from sealed to unlocked, from wherever an earlier
 // process stopped.
 func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
+	// We may have crashed between keeping the seal and this.
+	if err := a.home.dropBegun(p.Request, p.Package); err != nil {
+		return err
+	}
 	if p.State == stateUnlocked {
 		return a.dropHead(p) // we may have crashed before that
 	}
