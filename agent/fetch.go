@@ -45,14 +45,14 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sweep(snap.Case(request), request); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return nil, fmt.Errorf("creating %q: %w", into, err)
 	}
 	var list []Fetched
 	var failed []error
+	if err := a.sweep(snap.Case(request), request); err != nil {
+		failed = append(failed, err)
+	}
 	waiting := 0
 	for _, p := range snap.Case(request).Packages {
 		r := p.Released(s.ID)
