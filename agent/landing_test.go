@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,6 +194,38 @@ func TestRevokedOnTheWay(t *testing.T) {
 		}
 		empty(t, into)
 	}
+	if left := w.packages("nl"); len(left) != 0 {
+		t.Errorf("the home has %q", left)
+	}
+}
+
+// TestRevokedWithoutName plays a crash between the last check and the rename, and a
+// revocation after it: the quarantine, the landing and what the home knew go away.
+func TestRevokedWithoutName(t *testing.T) {
+	w := newCase(t)
+	w.accept()
+	pkg, into := w.send().Package, t.TempDir()
+	s := w.connect("nl", "lab-1")
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Tamper(func(r *http.Request, next call) (*http.Response, error) {
+		if strings.HasSuffix(r.URL.Path, "/v1/statements") {
+			cancel()
+			return nil, context.Canceled
+		}
+		return next(r)
+	})
+	if _, err := w.agent("nl").Fetch(ctx, s, w.request, into); err == nil {
+		t.Fatal("the fetch went through")
+	}
+	dead := filepath.Join(into, ".comity-quarantine-"+pkg+"-123")
+	check(t, os.Mkdir(dead, 0o700))
+	check(t, os.Rename(filepath.Join(into, pkg), filepath.Join(dead, pkg)))
+	check(t, os.WriteFile(filepath.Join(into, ".comity-quarantine-"+pkg+".landing"), []byte("ciphertext"), 0o600))
+	w.revoke()
+	if _, err := w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, into); wire.CodeOf(err) != custody.CodeGrantRevoked {
+		t.Errorf("Fetch = %v", err)
+	}
+	empty(t, into)
 	if left := w.packages("nl"); len(left) != 0 {
 		t.Errorf("the home has %q", left)
 	}
