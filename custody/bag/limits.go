@@ -22,7 +22,7 @@ type Limits struct {
 // pack.
 const (
 	// MaxItems is how many files and folders a bag may hold.
-	MaxItems = 1_000_000
+	MaxItems = 2_000_000
 	// MaxNames is how many bytes the manifest and all folder paths may have
 	// together. No manifest is longer.
 	MaxNames = 256 << 20

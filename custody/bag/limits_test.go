@@ -56,7 +56,7 @@ func received(t *testing.T, items []bag.Item) error {
 // sender, before a byte is sent; what just fits both take.
 func TestLimitsAgree(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reaches the real limits, of a million items and 256 MiB of names: seconds, and minutes under the race detector")
+		t.Skip("reaches the real limits, of two million items and 256 MiB of names: seconds, and minutes under the race detector")
 	}
 	const long = 8 << 10
 	line := len("  \n") + 64 + len("data/") + 3*long + 7
@@ -67,7 +67,7 @@ func TestLimitsAgree(t *testing.T) {
 		fits int
 		want string
 	}{
-		{"items", 0, bag.MaxItems, "more than 1000000 items"},
+		{"items", 0, bag.MaxItems, "more than 2000000 items"},
 		{"names", long, fits, "names in the bag have more than 268435456 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestLimitsAgree(t *testing.T) {
 				t.Errorf("NewPlan of one more: %v, want %q", err, tt.want)
 			}
 			if tt.size == 0 {
-				return // a receiver would make a million files; it counts with the same function
+				return // a receiver would make two million files; it counts with the same function
 			}
 			var re *bag.RefusedError
 			if err := received(t, items); !errors.As(err, &re) || re.Reason != "the "+tt.want {
