@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -58,22 +59,41 @@ func lineSize(path string) int64 {
 // empty manifest has no lines.
 func ParseManifest(b []byte) ([]Line, error) {
 	var lines []Line
-	for n := 1; len(b) > 0; n++ {
-		text, rest, ok := bytes.Cut(b, []byte("\n"))
-		if !ok {
-			return nil, fmt.Errorf("parsing manifest line %d: has no line end", n)
-		}
-		b = rest
-		l, err := parseLine(text)
+	for l, err := range Lines(b) {
 		if err != nil {
-			return nil, fmt.Errorf("parsing manifest line %d: %v", n, err)
-		}
-		if len(lines) > 0 && compare(l.Path, lines[len(lines)-1].Path) <= 0 {
-			return nil, fmt.Errorf("parsing manifest line %d: path %q stands twice or out of order", n, l.Path)
+			return nil, err
 		}
 		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// Lines iterates over a manifest as ParseManifest reads it, for one of which not all
+// lines are to be held. An error is the last it yields.
+func Lines(b []byte) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		last := ""
+		for n := 1; len(b) > 0; n++ {
+			text, rest, ok := bytes.Cut(b, []byte("\n"))
+			if !ok {
+				yield(Line{}, fmt.Errorf("parsing manifest line %d: has no line end", n))
+				return
+			}
+			b = rest
+			l, err := parseLine(text)
+			switch {
+			case err != nil:
+				yield(Line{}, fmt.Errorf("parsing manifest line %d: %v", n, err))
+				return
+			case n > 1 && compare(l.Path, last) <= 0:
+				yield(Line{}, fmt.Errorf("parsing manifest line %d: path %q stands twice or out of order", n, l.Path))
+				return
+			}
+			if last = l.Path; !yield(l, nil) {
+				return
+			}
+		}
+	}
 }
 
 // parseLine reads a line without its LF.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
 )
 
 // notInRecord is what can be said of something that did not come: a dossier on an
@@ -120,17 +121,22 @@ const maxReceived = 20
 
 // received names the single files that receipts name.
 func (o *Opened) received(b *strings.Builder) {
-	for i, n := range o.Received {
-		if i == maxReceived {
-			fmt.Fprintf(b, "    received       and %d more\n", len(o.Received)-i)
-			return
+	left := o.Received
+	n := int64(0)
+	for l := range bag.Lines(o.manifest) {
+		n++
+		if len(left) == 0 || len(o.Received)-len(left) == maxReceived {
+			break
 		}
-		if n > int64(len(o.lines)) {
-			fmt.Fprintf(b, "    doubtful       a receipt names line %d of a manifest of %d\n", n, len(o.lines))
-			continue
+		if n == left[0] {
+			left = left[1:]
+			fmt.Fprintf(b, "    received       %q, SHA-256 %x\n", l.Path, l.Sum)
 		}
-		l := o.lines[n-1]
-		fmt.Fprintf(b, "    received       %q, SHA-256 %x\n", l.Path, l.Sum)
+	}
+	if len(o.Received) > 0 && o.Received[len(o.Received)-1] > o.Files {
+		fmt.Fprintf(b, "    doubtful       a receipt names line %d of a manifest of %d\n", o.Received[len(o.Received)-1], o.Files)
+	} else if len(left) > 0 {
+		fmt.Fprintf(b, "    received       and %d more\n", len(left))
 	}
 }
 

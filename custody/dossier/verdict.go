@@ -129,8 +129,8 @@ type Opened struct {
 	Examiner    string         `json:"examiner"`
 	Issued      custody.Time   `json:"issued"`             // the sender's clock
 	Received    []int64        `json:"received,omitempty"` // lines of the manifest that receipts for single files name
-	lines       []bag.Line
-	rest        Standing // of the files that no receipt names, if one names others
+	manifest    []byte         // checked; a million lines are not held twice
+	rest        Standing       // of the files that no receipt names, if one names others
 	restWhy     string
 }
 
@@ -253,8 +253,10 @@ func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
 	m := map[custody.Digest][]Exhibit{}
 	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
 		o := v.opened[id]
-		for i, l := range o.lines {
-			stands, why := o.stands(int64(i + 1))
+		n := int64(0)
+		for l := range bag.Lines(o.manifest) {
+			n++
+			stands, why := o.stands(n)
 			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why})
 		}
 	}
