@@ -3,6 +3,7 @@ package agent_test
 import (
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -178,11 +179,17 @@ func TestReceiptLater(t *testing.T) {
 	}
 }
 
-// TestExhibitOfLarge takes 1 MiB out of 300 MiB: the parts that hold it, the index,
-// and the last one.
+var full = flag.Bool("full", false, "seal 20 GiB in TestExhibitOfLarge: minutes, and as much room")
+
+// TestExhibitOfLarge takes 1 MiB out of 300 MiB, or of 20 GiB: it reads the parts that
+// hold it, the index, and the last one.
 func TestExhibitOfLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("seals 300 MiB")
+	}
+	size := int64(300 << 20)
+	if *full {
+		size = 20 << 30
 	}
 	w := newCase(t)
 	w.accept()
@@ -192,7 +199,7 @@ func TestExhibitOfLarge(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(dir, "m.jpg"), random, 0o600))
 	for _, name := range []string{"a.img", "z.img"} { // sparse: zeros that take no room
 		check(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
-		check(t, os.Truncate(filepath.Join(dir, name), 150<<20))
+		check(t, os.Truncate(filepath.Join(dir, name), size/2))
 	}
 	pkg := w.sendFolder(dir)
 	s, into := w.connect("nl", "lab-1"), t.TempDir()
@@ -212,7 +219,11 @@ func TestExhibitOfLarge(t *testing.T) {
 	if c.calls > 6 || c.bytes > 6*seal.PartSize {
 		t.Errorf("read %d parts, %d bytes", c.calls, c.bytes)
 	}
-	t.Logf("read %d parts, %d bytes of %d", c.calls, c.bytes, w.kase().Package(pkg).PayloadSize)
+	whole := w.kase().Package(pkg).PayloadSize
+	if *full && c.bytes > whole/100 {
+		t.Errorf("read %d bytes of %d, more than a hundredth", c.bytes, whole)
+	}
+	t.Logf("read %d parts, %d bytes of %d", c.calls, c.bytes, whole)
 }
 
 // TestLyingExhibits: a relay spoils what an exhibit is read from. Nothing is left,
