@@ -184,6 +184,9 @@ func splice(t *testing.T, id string, entries func(*tar.Writer)) *planted {
 // makes. The recipient rejects it; nothing stands outside of the folder, and nothing
 // that could be taken for evidence in it, in whichever way it was asked for.
 func TestHostileSender(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plants thirty packages: a minute, and more under the race detector, of which it tells nothing")
+	}
 	w := newWorld(t)
 	w.ask()
 	w.grant(func(g *officer.GrantDraft) { g.MaxPackages = 100 })

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,53 @@ func TestLimitsAgree(t *testing.T) {
 				t.Errorf("the receiver stops at %.200q, want the last item, %.200q", re.Path, last)
 			}
 		})
+	}
+}
+
+// endless is an archive of more items than a receiver takes, in the form of this
+// format, that notes the largest heap while it is read. Its first name is one that
+// no system holds, so that nothing is written.
+type endless struct {
+	next int
+	rest []byte
+	heap uint64
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	if len(e.rest) == 0 {
+		if e.next == 0 {
+			e.rest = join(append(good()[:2], tag("bag-info.txt", "Payload-Oxum: 0.0\n"), tag("data/", ""), data(strings.Repeat("-", 300), "")))
+		}
+		for range 1000 {
+			e.rest = append(e.rest, bag.Header(fmt.Sprintf("%s/data/mail %08d/", id, e.next), 0, time.Unix(1, 0))...)
+			e.next++
+		}
+		if e.next%100_000 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			e.heap = max(e.heap, m.HeapAlloc)
+		}
+	}
+	n := copy(b, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+// TestManyItems: whoever sends items without end takes no memory by it.
+func TestManyItems(t *testing.T) {
+	if testing.Short() || runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("reads two million headers, and tells names apart by case where the system does not")
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	e := &endless{}
+	var re *bag.RefusedError
+	if _, _, err := extract(t, e, bag.Limits{}); !errors.As(err, &re) || !strings.Contains(re.Reason, "more than 2000000 items") {
+		t.Fatalf("Extract: %v", err)
+	}
+	if e.next < bag.MaxItems || e.heap > m.HeapAlloc+32<<20 {
+		t.Errorf("the heap grew from %d to %d KiB over %d items", m.HeapAlloc>>10, e.heap>>10, e.next)
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -56,6 +57,11 @@ func (a *app) list(ctx context.Context, ag *agent.Agent, s *agent.Session, id st
 	if len(pkgs) == 0 {
 		return hintf(fmt.Errorf("no package of it can be listed yet: %w", agent.ErrTryLater), "comity status %s says who acts next", args[0])
 	}
+	// A line at a time, a million of them: not a call of the system for each.
+	direct := a.stdout
+	out := bufio.NewWriter(direct)
+	a.stdout = out
+	defer func() { a.stdout = direct }()
 	p := &lister{app: a}
 	var failed []error
 	for _, pkg := range pkgs {
@@ -67,7 +73,7 @@ func (a *app) list(ctx context.Context, ag *agent.Agent, s *agent.Session, id st
 		}
 	}
 	a.settle()
-	return errors.Join(failed...)
+	return errors.Join(append(failed, out.Flush())...)
 }
 
 // lister prints packages as they are read: a million lines are not held.
