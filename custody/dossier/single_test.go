@@ -67,7 +67,7 @@ func TestSingleFiles(t *testing.T) {
 				t.Errorf("%s, package %s, outcome %q", v.Result, p.Opened.Standing, p.Taken[0].Outcome)
 			}
 			got := map[string]string{}
-			for _, list := range v.Exhibits() {
+			for _, list := range v.Exhibits(nil) {
 				for _, x := range list {
 					got[x.Path] = string(x.Standing[0])
 				}

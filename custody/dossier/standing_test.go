@@ -95,7 +95,7 @@ func checkStanding(t *testing.T, v *dossier.Verdict, want dossier.Standing, why 
 	if p.Opened.Standing != want || !strings.Contains(p.Opened.Why, why) {
 		t.Errorf("standing %q: %q, want %q: %q", p.Opened.Standing, p.Opened.Why, want, why)
 	}
-	for _, list := range v.Exhibits() {
+	for _, list := range v.Exhibits(nil) {
 		for _, x := range list {
 			if x.Standing != want || x.Why != p.Opened.Why {
 				t.Errorf("exhibit %q stands as %q: %q", x.Path, x.Standing, x.Why)

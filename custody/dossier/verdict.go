@@ -246,16 +246,18 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 	return x
 }
 
-// Exhibits returns the files of all opened packages by their SHA-256, whatever
-// their standing: only StandingConfirmed makes them part of the evidence. It is
-// empty if the dossier has no contents, or failed.
-func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
+// Exhibits returns the files of all opened packages that have one of these SHA-256,
+// or all files if sums is nil, whatever their standing: only StandingConfirmed makes
+// them part of the evidence. It is empty if the dossier has no contents, or failed.
+func (v *Verdict) Exhibits(sums map[custody.Digest]bool) map[custody.Digest][]Exhibit {
 	m := map[custody.Digest][]Exhibit{}
 	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
 		o := v.opened[id]
 		n := int64(0)
 		for l := range bag.Lines(o.manifest) {
-			n++
+			if n++; sums != nil && !sums[l.Sum] {
+				continue
+			}
 			stands, why := o.stands(n)
 			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why})
 		}
