@@ -17,6 +17,7 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/bag"
 	"comity.example/comity/internal/durable"
+	"comity.example/comity/internal/room"
 	"comity.example/comity/internal/wire"
 )
 
@@ -163,6 +164,9 @@ func (x *fetching) single(ctx context.Context, items []bag.Exhibit) (was bool, e
 // takeSingle fetches the items into quarantine, verifies them, and gives them their
 // name.
 func (x *fetching) takeSingle(ctx context.Context, items []bag.Exhibit) error {
+	if err := x.roomFor(items); err != nil {
+		return err
+	}
 	if err := quarantine.Clean(x.into, x.pkg.Package); err != nil {
 		return err
 	}
@@ -185,6 +189,22 @@ func (x *fetching) takeSingle(ctx context.Context, items []bag.Exhibit) error {
 	// If we crash here, the next call cleans up and begins anew; after the rename it
 	// finds the files.
 	return q.Publish(x.target())
+}
+
+// roomFor checks the free space for some items, as fits does for all.
+func (x *fetching) roomFor(items []bag.Exhibit) error {
+	free, err := room.Free(x.into)
+	if err != nil {
+		return err
+	}
+	need := int64(spareRoom)
+	for _, e := range items {
+		need += e.Size + fileRoom
+	}
+	if need > free {
+		return &SpaceError{Folder: x.into, Free: free, Files: need}
+	}
+	return nil
 }
 
 // runsOf lists the runs of the archive that hold some items, headers included.
