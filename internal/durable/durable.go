@@ -51,6 +51,11 @@ func WriteStream(path string, content func(io.Writer) error, perm fs.FileMode) e
 	return write(path, content, perm, replace)
 }
 
+// WriteNewStream is WriteNew for such a content.
+func WriteNewStream(path string, content func(io.Writer) error, perm fs.FileMode) error {
+	return write(path, content, perm, publish)
+}
+
 // whole is the content that is data.
 func whole(data []byte) func(io.Writer) error {
 	return func(w io.Writer) error {

@@ -256,4 +256,13 @@ func TestWriteStream(t *testing.T) {
 	}, 0o600))
 	checkFile(t, path, "new")
 	checkNames(t, filepath.Dir(path), "file")
+	another := func(w io.Writer) error {
+		_, err := io.WriteString(w, "another")
+		return err
+	}
+	if err := durable.WriteNewStream(path, another, 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("WriteNewStream over a file: %v", err)
+	}
+	checkFile(t, path, "new")
+	checkNames(t, filepath.Dir(path), "file")
 }
