@@ -21,7 +21,7 @@ import (
 func BenchmarkSeal(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	_, r := newKey(b)
-	plain := noise(128 << 20)
+	plain := noise(256 << 20)
 	dir := b.TempDir()
 	fatalIfErr(b, os.WriteFile(filepath.Join(dir, "disk.img"), plain, 0o600))
 	var ours, theirs cost
