@@ -25,8 +25,10 @@ import (
 // opens nothing that has left this machine.
 const KindJournal = "journal"
 
-// The names of the files that a package has while it is on its way, beside head. All
-// go when its seal is kept, or when it is given up.
+// The names of the files that a package has while it is on its way, beside head. Those
+// that can continue it go when its seal is kept, or when it is given up. The others go
+// when the relay has the head, or has to wait for it: until then another send of the
+// same folder finishes this package, and makes no second one.
 const (
 	fileBegun       = "begun.json"
 	fileKey         = "key.age"     // the file key, to the journal key
@@ -99,10 +101,22 @@ func (h *Home) loadBegun(p packageFile) (*begun, error) {
 	return &b, nil
 }
 
-// dropBegun destroys what could continue a package, the key first. It may be called
-// again.
+// dropKey destroys what could continue a package, the key first. What it was made of
+// stays known, see dropBegun.
+func (h *Home) dropKey(request, pkg string) error {
+	return h.dropFiles(request, pkg, fileKey, fileJournal, fileJournalLock, fileRecord)
+}
+
+// dropBegun destroys all that is kept of a package on its way. It may be called again.
 func (h *Home) dropBegun(request, pkg string) error {
-	for _, name := range []string{fileKey, fileBegun, fileSources, fileJournal, fileJournalLock, fileRecord} {
+	if err := h.dropKey(request, pkg); err != nil {
+		return err
+	}
+	return h.dropFiles(request, pkg, fileBegun, fileSources)
+}
+
+func (h *Home) dropFiles(request, pkg string, names ...string) error {
+	for _, name := range names {
 		err := durable.Remove(filepath.Join(h.packageDir(request, pkg), name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

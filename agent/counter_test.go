@@ -12,7 +12,7 @@ import (
 	"comity.example/comity/gateway/objects/dir"
 )
 
-// counter counts the parts that a relay reads to give them out.
+// counter counts the parts that a relay reads to give them out, or stores.
 type counter struct {
 	mu    sync.Mutex
 	parts []int           // in the order of the calls
@@ -71,7 +71,8 @@ func (k *counter) again() int {
 // counted is a relay's store.
 type counted struct {
 	*dir.Dir
-	reads *counter
+	reads  *counter
+	writes *counter
 }
 
 func (c counted) Get(ctx context.Context, key, version string, off, length int64) (io.ReadCloser, objects.Info, error) {

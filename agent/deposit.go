@@ -61,7 +61,7 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 	if err := x.a.home.savePackage(p, files); err != nil {
 		return nil, err
 	}
-	return &p, x.a.home.dropBegun(x.request, x.res.Package)
+	return &p, x.a.home.dropKey(x.request, x.res.Package)
 }
 
 // writing is a seal and its inner statement about to be signed.

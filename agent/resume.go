@@ -19,7 +19,7 @@ import (
 // before another one is begun.
 var errOver = errors.New("the package is given up; send again to begin a new one")
 
-// old is a package on its way that an earlier process has begun.
+// old is a package that an earlier process has begun and not brought to its end.
 type old struct {
 	packageFile
 	*begun
@@ -34,13 +34,14 @@ func (x *sending) findOld(ctx context.Context) error {
 		return err
 	}
 	for _, p := range list {
-		if p.Side != sideSender || p.State != stateOpen || p.Agent != x.s.ID {
+		if p.Side != sideSender || p.Agent != x.s.ID {
 			continue
 		}
 		b, err := x.a.home.loadBegun(p)
 		switch {
 		case err != nil:
 			return err
+		case b == nil && p.State != stateOpen: // an earlier send has ended well
 		case b == nil: // its key died with a process, or before it was kept
 			if err := x.a.giveUp(ctx, x.s, p); err != nil {
 				return err

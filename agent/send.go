@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -88,6 +89,9 @@ func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt S
 	if err := x.prepare(ctx); err != nil {
 		return nil, err
 	}
+	if x.old != nil && x.old.State != stateOpen {
+		return x.finish(ctx)
+	}
 	p, err := x.pack(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("sending package %q: %w", x.res.Package, x.stopped(err))
@@ -95,11 +99,24 @@ func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt S
 	if err := a.deposit(ctx, s, p); err != nil {
 		return nil, fmt.Errorf("sealing package %q: %w", x.res.Package, err)
 	}
-	sent := &Sent{Package: x.res.Package, Files: x.summary.Files, Bytes: x.summary.Bytes, Payload: x.sealer.PayloadSize()}
-	done, err := a.Unlock(ctx, s, request)
+	return x.unlock(ctx, &Sent{Package: x.res.Package, Files: x.summary.Files, Bytes: x.summary.Bytes, Payload: x.sealer.PayloadSize()})
+}
+
+// finish deposits and unlocks a package whose seal an earlier send has kept.
+func (x *sending) finish(ctx context.Context) (*Sent, error) {
+	b, in, _, err := x.a.kept(x.old.packageFile)
+	if err != nil {
+		return nil, err
+	}
+	return x.unlock(ctx, &Sent{Package: x.old.Package, Files: int(in.Files), Bytes: in.Bytes, Payload: b.PayloadSize})
+}
+
+// unlock hands over the head, if that may leave.
+func (x *sending) unlock(ctx context.Context, sent *Sent) (*Sent, error) {
+	done, err := x.a.Unlock(ctx, x.s, x.request)
 	sent.Unlocked = slices.Contains(done, sent.Package)
 	if err != nil && sent.Unlocked {
-		a.log.Warn("another package of the request could not be unlocked", "error", err)
+		x.a.log.Warn("another package of the request could not be unlocked", "error", err)
 		err = nil
 	}
 	return sent, err
@@ -156,6 +173,9 @@ func (x *sending) prepare(ctx context.Context) (err error) {
 	if err := x.plan(ctx); err != nil {
 		return fmt.Errorf("packing %q: %w", x.dir, err)
 	}
+	if x.old != nil && x.old.State != stateOpen {
+		return x.begun(x.old.Package)
+	}
 	if err := x.permitted(ctx); err != nil {
 		if x.old != nil && wire.CodeOf(err) != "" && !transient(err) {
 			return x.over(ctx, err)
@@ -182,14 +202,13 @@ func (x *sending) plan(ctx context.Context) (err error) {
 	if x.inv, err = bag.Scan(x.dir); err != nil {
 		return err
 	}
+	if err := x.sources(ctx); err != nil {
+		return err
+	}
 	if x.old == nil {
 		err = x.acquire(ctx)
-	} else if err = x.a.home.compareSources(x.old.packageFile, x.inv); err == nil {
+	} else if x.old.State == stateOpen {
 		err = x.acquired()
-	}
-	var changed *bag.ChangedError
-	if x.old != nil && errors.As(err, &changed) {
-		return x.over(ctx, err)
 	}
 	if err != nil {
 		return err
@@ -201,6 +220,26 @@ func (x *sending) plan(ctx context.Context) (err error) {
 	}
 	x.archive, x.plain = plan.Size(), seal.Padme(plan.Size())
 	return nil
+}
+
+// sources compares the folder with what the old package was begun with. If all of the
+// old one is with the relay, a folder that has changed makes another package.
+func (x *sending) sources(ctx context.Context) error {
+	if x.old == nil {
+		return nil
+	}
+	err := x.a.home.compareSources(x.old.packageFile, x.inv)
+	var changed *bag.ChangedError
+	switch {
+	case errors.As(err, &changed) && x.old.State != stateOpen:
+		x.old = nil
+		return nil
+	case errors.As(err, &changed):
+		return x.over(ctx, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return x.anew(ctx, err)
+	}
+	return err
 }
 
 // permitted finds the grant, asks the rule book, and looks the recipients up.
