@@ -139,7 +139,7 @@ func (x *sending) stopped(err error) error {
 	var changed *bag.ChangedError
 	final := wire.CodeOf(err) != "" && !transient(err)
 	if !errors.As(err, &changed) && !errors.Is(err, seal.ErrChanged) && !errors.Is(err, errOver) && !final {
-		return err
+		return fmt.Errorf("%w; send again to continue it", err)
 	}
 	x.abandon()
 	if errors.Is(err, errOver) {

@@ -22,6 +22,10 @@ the conditions: if it has not yet, run the command again without a folder later.
   comity send 0412 exhibits/ --final --description "disk images of 4 March"
   comity send 0412
 
+A send that was interrupted goes on where it stopped when the same command is run
+again: what the relay has is neither read nor sent twice. If a file has changed in
+between, or the state of this machine was copied, nothing more of that package leaves.
+
 Forensic images among the files are recognised, and what seems to be missing is said.
 With --acquisition the examiner's own file on how they were made goes along, sealed
 like them; hashes in it are compared first, which reads those files once more, and if
