@@ -349,3 +349,53 @@ func TestTwoFolders(t *testing.T) {
 		t.Errorf("sent %+v, parts by package %v", sent, c.n)
 	}
 }
+
+// TestFinish: a send dies when its seal is kept, or when the relay has that and not
+// the head. Another send of the same folder finishes the package and sends nothing
+// again; one after that makes a second package.
+func TestFinish(t *testing.T) {
+	for _, suffix := range []string{"/seal", "/unlock"} {
+		w := newCase(t)
+		w.accept()
+		folder := exhibits(t, 100)
+		ctx, dying := w.crashAt(suffix)
+		if _, err := w.agent("de").Send(ctx, dying, w.request, folder, agent.SendOptions{}); err == nil {
+			t.Fatal("the send went through")
+		}
+		id := w.packages("de")[0]
+		s, c := w.counted()
+		sent, err := w.agent("de").Send(t.Context(), s, w.request, folder, agent.SendOptions{})
+		check(t, err)
+		if sent.Package != id || !sent.Unlocked || sent.Files != 1 || sent.Bytes != 100 || len(c.n) > 0 {
+			t.Errorf("%s: sent %+v, parts %v; begun was %q", suffix, sent, c.n, id)
+		}
+		w.keyless(id)
+		if sent, err = w.agent("de").Send(t.Context(), s, w.request, folder, agent.SendOptions{}); err != nil || sent.Package == id {
+			t.Errorf("%s: then sent %+v, %v", suffix, sent, err)
+		}
+	}
+}
+
+// TestChangedAfterSeal: the folder has changed when a send is run again whose package
+// is sealed. That package goes its way, and what the folder holds now is another.
+func TestChangedAfterSeal(t *testing.T) {
+	w := newCase(t)
+	w.accept()
+	folder := exhibits(t, 100)
+	ctx, dying := w.crashAt("/seal")
+	if _, err := w.agent("de").Send(ctx, dying, w.request, folder, agent.SendOptions{}); err == nil {
+		t.Fatal("the send went through")
+	}
+	id := w.packages("de")[0]
+	check(t, os.WriteFile(filepath.Join(folder, "more"), nil, 0o600))
+	sent, err := w.agent("de").Send(t.Context(), w.connect("de", "lab-1"), w.request, folder, agent.SendOptions{})
+	check(t, err)
+	if sent.Package == id || sent.Files != 2 {
+		t.Errorf("sent %+v; begun was %q", sent, id)
+	}
+	list, err := w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, t.TempDir())
+	check(t, err)
+	if len(list) != 2 {
+		t.Errorf("%d packages arrived", len(list))
+	}
+}
