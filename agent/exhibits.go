@@ -181,7 +181,7 @@ func (x *fetching) takeSingle(ctx context.Context, items []bag.Exhibit) error {
 	}
 	defer r.close()
 	if err := bag.ExtractExhibits(r, q.Root(), x.pkg.Package, items); err != nil {
-		return r.d.blame(err)
+		return blame(r.Err(), err)
 	}
 	if err := q.Sync(); err != nil {
 		return err

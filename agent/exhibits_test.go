@@ -19,14 +19,14 @@ import (
 	"comity.example/comity/custody/bag"
 )
 
-// counted counts the payload bytes that a session asks the relay for.
-type counted struct {
+// ranges counts the payload bytes that a session asks the relay for.
+type ranges struct {
 	mu    sync.Mutex
 	bytes int64
 	calls int
 }
 
-func (c *counted) on(s *agent.Session) {
+func (c *ranges) on(s *agent.Session) {
 	s.Tamper(func(r *http.Request, next call) (*http.Response, error) {
 		var from, to int64
 		if n, _ := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &from, &to); n == 2 {
@@ -56,7 +56,7 @@ func (w *world) names(s *agent.Session, pkg string) (list []string) {
 	return list
 }
 
-func tree(t *testing.T, content map[string]string) string {
+func folder(t *testing.T, content map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range content {
@@ -88,13 +88,13 @@ func TestExhibits(t *testing.T) {
 	w := newCase(t)
 	w.accept()
 	content := map[string]string{"a": "alpha", "phone/1.jpg": "one", "phone/2.jpg": "two", "phone/sub/3.jpg": "three", "z": "omega"}
-	pkg := w.sendFolder(tree(t, content))
+	pkg := w.sendFolder(folder(t, content))
 	s, nl := w.connect("nl", "lab-1"), w.agent("nl")
 	want := []string{"a:1", "phone:0", "phone/1.jpg:2", "phone/2.jpg:3", "phone/sub:0", "phone/sub/3.jpg:4", "z:5"}
 	if got := w.names(s, pkg); !slices.Equal(got, want) {
 		t.Errorf("List: %q, want %q", got, want)
 	}
-	var c counted
+	var c ranges
 	c.on(s)
 	if got := w.names(s, pkg); !slices.Equal(got, want) || c.calls != 0 {
 		t.Errorf("List again: %q, and %d calls for the payload", got, c.calls)
@@ -154,7 +154,7 @@ func TestExhibits(t *testing.T) {
 func TestReceiptLater(t *testing.T) {
 	w := newCase(t)
 	w.accept()
-	pkg := w.sendFolder(tree(t, map[string]string{"a": "alpha", "b": "beta"}))
+	pkg := w.sendFolder(folder(t, map[string]string{"a": "alpha", "b": "beta"}))
 	s, into := w.connect("nl", "lab-1"), t.TempDir()
 	s.Tamper(func(r *http.Request, next call) (*http.Response, error) {
 		if strings.HasSuffix(r.URL.Path, "/v1/statements") {
@@ -203,7 +203,7 @@ func TestExhibitOfLarge(t *testing.T) {
 	}
 	pkg := w.sendFolder(dir)
 	s, into := w.connect("nl", "lab-1"), t.TempDir()
-	var c counted
+	var c ranges
 	c.on(s)
 	if got := w.names(s, pkg); len(got) != 3 {
 		t.Errorf("List: %q", got)
@@ -231,7 +231,7 @@ func TestExhibitOfLarge(t *testing.T) {
 func TestLyingExhibits(t *testing.T) {
 	w := newCase(t)
 	w.accept()
-	pkg := w.sendFolder(tree(t, map[string]string{"a": "alpha"}))
+	pkg := w.sendFolder(folder(t, map[string]string{"a": "alpha"}))
 	flip := func(b []byte) []byte { b[len(b)/2] ^= 1; return b }
 	for _, path := range []string{"/head", "/inner", "/payload"} {
 		s, into := w.connect("nl", "lab-1"), t.TempDir()

@@ -22,6 +22,7 @@ type Fetched struct {
 	Bytes       int64
 	Sender      custody.PartyID
 	Description string
+	Acquisition []string // what the sender says of how the exhibits came to be, in lines
 }
 
 // Fetch takes every package of a request that waits for a recipient of this
@@ -245,7 +246,7 @@ func (x *fetching) receipt(ctx context.Context, p packageFile) (*Fetched, error)
 		return nil, err
 	}
 	return &Fetched{Package: x.pkg.Package, Path: p.Path, Files: int(x.inner.Files), Bytes: x.inner.Bytes,
-		Sender: x.inner.Sender, Description: x.inner.Description}, nil
+		Sender: x.inner.Sender, Description: x.inner.Description, Acquisition: acquired(p.Path)}, nil
 }
 
 func (x *fetching) reject(ctx context.Context, reason string) error {

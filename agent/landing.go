@@ -50,7 +50,7 @@ func (x *fetching) land() (*quarantine.Landing, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := x.fits(l); err != nil {
+	if err := x.room(l); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -63,9 +63,9 @@ func (x *fetching) state(s string) (packageFile, error) {
 	return packageFile{Package: x.pkg.Package, Request: x.request, Side: sideRecipient, State: s, Agent: x.s.ID, Path: path}, err
 }
 
-// fits checks the free space. A quota or another program may still fill the disk on
+// room checks the free space. A quota or another program may still fill the disk on
 // the way; then what has landed stays, and the files are removed.
-func (x *fetching) fits(l *quarantine.Landing) error {
+func (x *fetching) room(l *quarantine.Landing) error {
 	free, err := room.Free(x.into)
 	if err != nil {
 		return err

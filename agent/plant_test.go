@@ -58,13 +58,6 @@ func (p *planted) replace(t *testing.T, from, to string) {
 	p.inner.Index = sha256.Sum256(p.archive[p.inner.IndexOffset : p.inner.IndexOffset+p.inner.IndexSize])
 }
 
-// in returns the world for a subtest.
-func (w *world) in(t *testing.T) *world {
-	n := *w
-	n.t = t
-	return &n
-}
-
 // plant deposits and unlocks a package by the calls of the protocol alone.
 func (w *world) plant(build func(id string) *planted) string {
 	w.t.Helper()
@@ -81,9 +74,8 @@ func (w *world) plant(build func(id string) *planted) string {
 	check(t, err)
 	res, err := s.Reserve(ctx, wire.Reserve{Package: id, Request: w.request, Grant: grant.SHA256, PayloadSize: sealer.PayloadSize()})
 	check(t, err)
-	part, err := sealer.SealPart(nil, 0, plain)
+	part, sum, err := sealer.SealPart(nil, 0, plain)
 	check(t, err)
-	sum := sha256.Sum256(part)
 	check(t, s.PutPart(ctx, id, res.Epoch, 0, sum, part))
 
 	in, k := p.inner, w.key("de/agent/lab-1")
@@ -168,7 +160,7 @@ func forged(t *testing.T, id string, entries ...tar.Header) *planted {
 // splice puts entries of another tar in place of the first item of a good archive.
 func splice(t *testing.T, id string, entries func(*tar.Writer)) *planted {
 	t.Helper()
-	p := good(t, id, tree(t, map[string]string{"a": "alpha"}))
+	p := good(t, id, folder(t, map[string]string{"a": "alpha"}))
 	at := bytes.Index(p.archive, []byte(id+"/data/a"))
 	at -= at % 512
 	var b bytes.Buffer
@@ -192,7 +184,7 @@ func TestHostileSender(t *testing.T) {
 	w.grant(func(g *officer.GrantDraft) { g.MaxPackages = 100 })
 	w.accept()
 	files := func(t *testing.T) string {
-		return tree(t, map[string]string{"a": "alpha", "b": "beta", "d/c": "gamma"})
+		return folder(t, map[string]string{"a": "alpha", "b": "beta", "d/c": "gamma"})
 	}
 	header := func(h tar.Header, content string) func(*tar.Writer) {
 		return func(tw *tar.Writer) {
@@ -313,7 +305,8 @@ func TestHostileSender(t *testing.T) {
 		}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := w.in(t)
+			defer func(outer *testing.T) { w.t = outer }(w.t)
+			w.t = t
 			outer := t.TempDir()
 			into := filepath.Join(outer, "evidence")
 			check(t, os.Mkdir(into, 0o700))

@@ -2,23 +2,29 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync/atomic"
 
 	"comity.example/comity/crypto/seal"
 )
 
 // ranged is the plaintext of a payload as an io.ReaderAt that knows which parts it
-// will be asked for. They are fetched ahead and opened as for a whole package, each
+// will be asked for. They are brought ahead and opened as for a whole package, each
 // checked against its digest first, and come in order: who reads goes forward.
 type ranged struct {
-	d    *downloader
-	stop context.CancelFunc
-	part int    // that is held; -1 at first
-	held []byte // its plaintext
+	*seal.Reader
+	d     *downloader
+	stop  context.CancelFunc
+	parts []int
+	size  int64 // of all plaintext
+	at    int64 // what comes next, in the plaintext
+	done  atomic.Int64
 }
 
-// ranged begins to fetch the parts of these runs of plaintext, which ascend.
+// ranged begins to bring the parts of these runs of plaintext, which ascend.
 func (x *fetching) ranged(ctx context.Context, runs ...run) (*ranged, error) {
 	ids, err := x.a.home.Identities()
 	if err != nil {
@@ -28,35 +34,56 @@ func (x *fetching) ranged(ctx context.Context, runs ...run) (*ranged, error) {
 	if err != nil {
 		return nil, rejected("not-decryptable", "%w", err)
 	}
-	parts, err := partsOf(x.pkg.PayloadSize, runs)
-	if err != nil {
+	r := &ranged{}
+	if r.size, err = seal.PlainSize(x.pkg.PayloadSize); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	r := &ranged{d: newDownloader(x, ctx, opener, parts), stop: cancel, part: -1}
-	if err := r.d.end(); err != nil { // that the payload is whole shows in its last part alone
-		cancel()
+	if r.parts, err = partsOf(r.size, runs); err != nil {
 		return nil, err
 	}
-	r.d.workers.Go(r.d.run)
+	r.at = int64(r.parts[0]) * seal.PartPlain
+	ctx, r.stop = context.WithCancel(ctx)
+	n := x.a.home.Config.Parallel
+	r.d = &downloader{x: x, ctx: ctx, lines: x.s.lines(ctx, n)}
+	if r.Reader, err = seal.NewPartReader(opener, r.parts, n, r.bring); err != nil {
+		r.stop()
+		r.d.lines.close()
+		return nil, err
+	}
 	return r, nil
 }
 
-// close stops what is being fetched ahead.
+// bring fetches a part; nothing of it is kept.
+func (r *ranged) bring(worker, n int, sealed []byte) error {
+	if err := r.d.fetch(worker, n, sealed); err != nil {
+		return err
+	}
+	r.d.x.a.progress(Progress{Act: "fetching", Done: r.done.Add(int64(len(sealed))), Total: r.total(), Files: int(r.d.x.inner.Files)})
+	return nil
+}
+
+// total is the length of all parts that are brought: these, and the last of all.
+func (r *ranged) total() int64 {
+	payload := r.d.x.pkg.PayloadSize
+	n := seal.PartLen(payload, seal.Parts(payload)-1)
+	for _, p := range r.parts {
+		n += seal.PartLen(payload, p)
+	}
+	return n
+}
+
+// close stops what is being brought ahead.
 func (r *ranged) close() {
 	r.stop()
-	r.d.workers.Wait()
+	r.Close()
+	r.d.lines.close()
 }
 
 // run is a run of plaintext, in bytes.
 type run struct{ from, to int64 }
 
-// partsOf lists the parts that hold these runs.
-func partsOf(payload int64, runs []run) ([]int, error) {
-	plain, err := seal.PlainSize(payload)
-	if err != nil {
-		return nil, err
-	}
+// partsOf lists the parts that hold these runs, at least one byte.
+func partsOf(plain int64, runs []run) ([]int, error) {
 	var list []int
 	next := 0
 	for _, u := range runs {
@@ -67,39 +94,66 @@ func partsOf(payload int64, runs []run) ([]int, error) {
 			list, next = append(list, n), n+1
 		}
 	}
+	if len(list) == 0 {
+		return nil, errors.New("internal error: no parts to fetch")
+	}
 	return list, nil
 }
 
 // ReadAt implements io.ReaderAt, for one reader that goes forward.
 func (r *ranged) ReadAt(b []byte, off int64) (int, error) {
+	if err := r.forward(off); err != nil {
+		return 0, err
+	}
 	done := 0
 	for done < len(b) {
-		at := off + int64(done)
-		if err := r.turn(int(at / seal.PartPlain)); err != nil {
-			return done, err
-		}
-		from := at % seal.PartPlain
-		if from >= int64(len(r.held)) {
+		n := min(int64(len(b)-done), r.left())
+		if n == 0 {
 			return done, io.EOF
 		}
-		done += copy(b[done:], r.held[from:])
+		m, err := io.ReadFull(r.Reader, b[done:done+int(n)])
+		r.advance(int64(m))
+		if done += m; err != nil {
+			return done, err
+		}
 	}
 	return done, nil
 }
 
-// turn holds part n.
-func (r *ranged) turn(n int) error {
-	for r.part < n {
-		if r.d.err == nil {
-			r.d.err = r.d.turn()
-		}
-		if r.d.err != nil {
-			return r.d.err
-		}
-		r.part, r.held = r.d.parts[r.d.next-1], r.d.rest
+// forward skips to a place in the same or a later part.
+func (r *ranged) forward(off int64) error {
+	n := int(off / seal.PartPlain)
+	if off < r.at || !slices.Contains(r.parts, n) {
+		return fmt.Errorf("internal error: byte %d is not fetched, or was read", off)
 	}
-	if r.part != n {
-		return fmt.Errorf("internal error: part %d is not fetched", n)
+	for r.at < off {
+		m, err := io.CopyN(io.Discard, r.Reader, min(off-r.at, r.left()))
+		r.advance(m)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// left is how many bytes of the current part are to come.
+func (r *ranged) left() int64 {
+	if r.at >= r.size {
+		return 0
+	}
+	return min(seal.PartPlain-r.at%seal.PartPlain, r.size-r.at)
+}
+
+// advance goes on, at the end of a part to the next one that is fetched.
+func (r *ranged) advance(n int64) {
+	r.at += n
+	if r.at%seal.PartPlain != 0 || n == 0 {
+		return
+	}
+	i, _ := slices.BinarySearch(r.parts, int(r.at/seal.PartPlain))
+	if i == len(r.parts) {
+		r.at = r.size
+		return
+	}
+	r.at = int64(r.parts[i]) * seal.PartPlain
 }

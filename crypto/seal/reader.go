@@ -1,0 +1,185 @@
+package seal
+
+import (
+	"fmt"
+	"io"
+	"sync"
+)
+
+// A Reader gives out the plaintext of a payload in order, while some goroutines
+// bring the parts and open them. The last part is brought and opened before all
+// others, so that a payload with a wrong end gives nothing, not all but the end.
+//
+// What is read is authenticated, and still a beginning until io.EOF. Its memory is
+// constant in the size of the payload: one part for each goroutine and one more. One
+// goroutine reads it and ends it with Close.
+type Reader struct {
+	opener  *Opener
+	parts   []int // to give out, ascending
+	bring   func(worker, n int, sealed []byte) error
+	free    chan int           // workers
+	buffers chan []byte        // for a part each, opened in place
+	queue   chan chan openPart // in order
+	stop    chan struct{}      // closed by Close
+	work    sync.WaitGroup
+
+	// owned by the reading goroutine
+	rest   []byte // of the current part
+	buf    []byte // its buffer
+	err    error  // sticky
+	closed bool
+}
+
+// openPart is a part that was opened, or why not.
+type openPart struct {
+	buf, plain []byte
+	err        error
+}
+
+var _ io.ReadCloser = (*Reader)(nil)
+
+// NewReader returns a Reader of the whole payload. bring fills sealed with part n,
+// and returns nil only if that part has the digest that was signed. It is called
+// from several goroutines, at most one call for each worker, 0 to workers-1, at a
+// time, in order of the parts; of the last part first of all and again in its turn.
+func NewReader(o *Opener, workers int, bring func(worker, n int, sealed []byte) error) (*Reader, error) {
+	all := make([]int, Parts(o.payload))
+	for n := range all {
+		all[n] = n
+	}
+	return NewPartReader(o, all, workers, bring)
+}
+
+// NewPartReader is NewReader for some parts, in ascending order: their plaintexts
+// come one after the other. The last part of the payload is brought and opened before
+// them whether it is among them or not.
+func NewPartReader(o *Opener, parts []int, workers int, bring func(worker, n int, sealed []byte) error) (*Reader, error) {
+	if workers < 1 {
+		return nil, fmt.Errorf("opening on %d goroutines: impossible", workers)
+	}
+	last := -1
+	for _, n := range parts {
+		if n <= last || n >= Parts(o.payload) {
+			return nil, fmt.Errorf("opening part %d after %d of %d: impossible", n, last, Parts(o.payload))
+		}
+		last = n
+	}
+	r := &Reader{opener: o, parts: parts, bring: bring, stop: make(chan struct{}), free: make(chan int, workers),
+		buffers: make(chan []byte, workers+1), queue: make(chan chan openPart, workers+1)}
+	for range max(1, min(workers, len(parts))) + 1 {
+		r.buffers <- make([]byte, PartLen(o.payload, 0))
+	}
+	r.work.Go(func() { r.run(workers) })
+	return r, nil
+}
+
+// run brings the last part, then all in order, as workers and buffers are free.
+func (r *Reader) run(workers int) {
+	defer close(r.queue)
+	buf := <-r.buffers
+	if p := r.open(0, Parts(r.opener.payload)-1, buf); p.err != nil {
+		r.queue <- ready(p)
+		return
+	}
+	r.buffers <- buf
+	for i := range min(workers, len(r.parts)) {
+		r.free <- i
+	}
+	for _, n := range r.parts {
+		if !r.start(n) {
+			return
+		}
+	}
+}
+
+// start has part n opened by a free worker. It reports false after Close.
+func (r *Reader) start(n int) bool {
+	var worker int
+	select {
+	case worker = <-r.free:
+	case <-r.stop:
+		return false
+	}
+	var buf []byte
+	select {
+	case buf = <-r.buffers:
+	case <-r.stop:
+		return false
+	}
+	result := make(chan openPart, 1)
+	r.queue <- result // has room for one a buffer, so this never waits
+	r.work.Go(func() {
+		p := r.open(worker, n, buf)
+		r.free <- worker
+		result <- p
+	})
+	return true
+}
+
+// ready is a part that nobody has to wait for.
+func ready(p openPart) chan openPart {
+	result := make(chan openPart, 1)
+	result <- p
+	return result
+}
+
+// open brings part n into a buffer and opens it there.
+func (r *Reader) open(worker, n int, buf []byte) openPart {
+	sealed := buf[:PartLen(r.opener.payload, n)]
+	if err := r.bring(worker, n, sealed); err != nil {
+		return openPart{err: err}
+	}
+	plain, err := r.opener.OpenPart(sealed[:0], n, sealed)
+	return openPart{buf, plain, err}
+}
+
+// Read gives out plaintext. Its error is that of the first part in order that could
+// not be brought, or, with ErrAuth, not be opened; all before it was given out.
+func (r *Reader) Read(p []byte) (int, error) {
+	for r.err == nil && len(r.rest) == 0 { // the part of an empty payload is empty
+		r.err = r.turn()
+	}
+	if r.err != nil {
+		return 0, r.err
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// turn gives the buffer back and waits for the next part.
+func (r *Reader) turn() error {
+	if r.closed {
+		return fmt.Errorf("opening: the reader is closed")
+	}
+	if r.buf != nil {
+		r.buffers <- r.buf
+		r.buf = nil
+	}
+	result, ok := <-r.queue
+	if !ok {
+		return io.EOF
+	}
+	o := <-result
+	r.buf, r.rest = o.buf, o.plain
+	return o.err
+}
+
+// Err returns the error that ended Read, nil at the end of the payload.
+func (r *Reader) Err() error {
+	if r.err == io.EOF {
+		return nil
+	}
+	return r.err
+}
+
+// Close waits for the calls of bring that have begun; what is in flight is dropped.
+// It returns nil. Read fails after it.
+func (r *Reader) Close() error {
+	if !r.closed {
+		r.closed, r.rest = true, nil
+		close(r.stop)
+		r.work.Wait()
+	}
+	return nil
+}
