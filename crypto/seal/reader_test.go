@@ -124,3 +124,38 @@ func TestReaderClosed(t *testing.T) {
 		}
 	}
 }
+
+// TestPartReader: some parts come one after the other, whatever stands between them,
+// and the payload's end is looked at though it is not among them.
+func TestPartReader(t *testing.T) {
+	id, r := newKey(t)
+	plain := noise(4*seal.PartPlain + 7)
+	head, payload, _ := ageFile(t, plain, r)
+	o, err := seal.NewOpener(head, int64(len(payload)), id)
+	fatalIfErr(t, err)
+	bring := func(_, n int, sealed []byte) error { partIn(payload, n, sealed); return nil }
+	for _, parts := range [][]int{{0}, {1, 3}, {4}, {0, 1, 2, 3, 4}, {}} {
+		var want []byte
+		for _, n := range parts {
+			want = append(want, plain[n*seal.PartPlain:min((n+1)*seal.PartPlain, len(plain))]...)
+		}
+		rd, err := seal.NewPartReader(o, parts, 2, bring)
+		fatalIfErr(t, err)
+		if got, err := io.ReadAll(rd); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("parts %d: %d bytes of %d, %v", parts, len(got), len(want), err)
+		}
+		fatalIfErr(t, rd.Close())
+	}
+	for _, parts := range [][]int{{1, 1}, {2, 1}, {-1}, {5}} {
+		if _, err := seal.NewPartReader(o, parts, 2, bring); err == nil {
+			t.Errorf("parts %d are read", parts)
+		}
+	}
+	payload[len(payload)-1] ^= 1
+	rd, err := seal.NewPartReader(o, []int{0}, 2, bring)
+	fatalIfErr(t, err)
+	if got, err := io.ReadAll(rd); !errors.Is(err, seal.ErrAuth) || len(got) > 0 {
+		t.Errorf("a payload with a wrong end gives %d bytes, %v", len(got), err)
+	}
+	fatalIfErr(t, rd.Close())
+}
