@@ -84,7 +84,44 @@ func (d *daemon) routes() http.Handler {
 		out, err := d.cancel(in.Name)
 		answer(w, out, err)
 	})
+	m.HandleFunc("POST /v1/yield", func(w http.ResponseWriter, r *http.Request) {
+		var in yieldBody
+		err := readBody(r, &in)
+		if err == nil {
+			err = custody.CheckID(in.Request)
+		}
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
+		answer(w, yieldAnswer{d.yield(in.Request)}, nil)
+	})
 	return m
+}
+
+// yieldBody is what yield is asked with, and yieldAnswer what it answers.
+type yieldBody struct {
+	Request string `json:"request"`
+}
+
+type yieldAnswer struct {
+	Busy bool `json:"busy"`
+}
+
+// lease is for how long a request is left to a command that does not ask again.
+const lease = 5 * time.Second
+
+// yield starts nothing on a request for a while, and reports whether something of it
+// is at work. A command asks again and again until it has the request's lock, which
+// keeps the daemon out from then on.
+func (d *daemon) yield(request string) (busy bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.yields, func(_ string, until time.Time) bool { return time.Now().After(until) })
+	d.yields[request] = time.Now().Add(lease)
+	time.AfterFunc(lease+time.Millisecond, d.poke)
+	v := d.visits[request]
+	return d.sending(request) || v != nil && v.running()
 }
 
 // cancelBody is what cancel is asked with.

@@ -87,7 +87,7 @@ func (d *daemon) dispatch(ctx context.Context) {
 		if running >= d.a.home.Config.Transfers || d.paused {
 			break
 		}
-		if v.wanted && v.ready(now) && !d.sending(v.request) {
+		if v.wanted && v.ready(now) && !d.sending(v.request) && !d.yielded(v.request) {
 			v.wanted = false
 			running++
 			d.start(ctx, &v.task, func(ctx context.Context) error { return d.visit(ctx, v) }, func(err error) { d.visited(ctx, v, err) })
@@ -160,8 +160,11 @@ func (d *daemon) free(s *send) bool {
 		}
 	}
 	v := d.visits[s.entry.Request]
-	return v == nil || !v.running()
+	return (v == nil || !v.running()) && !d.yielded(s.entry.Request)
 }
+
+// yielded reports whether a request is left to a command that waits for it.
+func (d *daemon) yielded(request string) bool { return time.Now().Before(d.yields[request]) }
 
 // sending reports whether a package of a request is on its way.
 func (d *daemon) sending(request string) bool {

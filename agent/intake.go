@@ -48,6 +48,11 @@ func entryOf(it outbox.Item) *queue.Entry { return &queue.Entry{Folder: it.Reque
 func (d *daemon) take(s outbox.Settled) error {
 	e := entryOf(s.Item)
 	e.Print, e.Settled = custody.Digest(s.Print), statement.At(d.a.now())
+	if custody.CheckID(e.Folder) == nil {
+		e.Request = e.Folder
+	} else if id, err := d.a.home.resolve(e.Folder); err == nil {
+		e.Request = id // else the job asks the relay, and says what is wrong
+	}
 	opt, err := d.options(s.Item)
 	if err != nil {
 		e.Fate, e.Reason = queue.Failed, err.Error()

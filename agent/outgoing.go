@@ -76,12 +76,23 @@ func (d *daemon) deliver(ctx context.Context, s *send) (unlocked bool, err error
 	if err := x.resolve(ctx); err != nil {
 		return false, err
 	}
-	unlock, err := x.a.home.LockCase(x.now().Request)
+	request := x.now().Request
+	if d.leaves(request) {
+		return false, fmt.Errorf("a command works on this request: %w", ErrTryLater)
+	}
+	unlock, err := x.a.home.LockCase(request)
 	if err != nil {
 		return false, err
 	}
 	defer unlock()
 	return x.deliver(ctx)
+}
+
+// leaves reports whether a request is left to a command.
+func (d *daemon) leaves(request string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.yielded(request)
 }
 
 // meter returns where a transfer reports how far it is.

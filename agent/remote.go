@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"comity.example/comity/agent/internal/hatch"
 	"comity.example/comity/crypto/statement"
+	"comity.example/comity/internal/durable"
 )
 
 // ErrNoDaemon says that no daemon runs in a home.
@@ -18,6 +20,9 @@ var ErrNoDaemon = hatch.ErrNobody
 
 // maxAnswer bounds what a daemon may answer, in bytes.
 const maxAnswer = 16 << 20
+
+// awaitPause is between two looks whether the daemon is done with a request.
+const awaitPause = 200 * time.Millisecond
 
 // Daemon talks to the daemon that runs in a home, over its local socket. Its methods
 // may be called from several goroutines; they wrap ErrNoDaemon if there is none.
@@ -47,6 +52,41 @@ func (d *Daemon) Resume(ctx context.Context) error {
 func (d *Daemon) Cancel(ctx context.Context, name string) (*Work, error) {
 	var out Work
 	return &out, d.call(ctx, http.MethodPost, "cancel", statement.Encode(cancelBody{name}), &out)
+}
+
+// yield has the daemon start nothing more on a request for a while. It reports
+// whether something is at work on it.
+func (d *Daemon) yield(ctx context.Context, request string) (busy bool, err error) {
+	var out yieldAnswer
+	err = d.call(ctx, http.MethodPost, "yield", statement.Encode(yieldBody{request}), &out)
+	return out.Busy, err
+}
+
+// Await is LockCase for a command: where the daemon of this home is at work on the
+// request it tells wait so, once, and waits for its turn, which is next. Where the
+// lock is another command's it does not wait.
+func (h *Home) Await(ctx context.Context, request string, wait func()) (func(), error) {
+	for {
+		unlock, err := h.LockCase(request)
+		if !errors.Is(err, durable.ErrLocked) {
+			return unlock, err
+		}
+		busy, failed := h.Daemon().yield(ctx, request)
+		if failed != nil || !busy {
+			// Between the two the daemon may have come to its end.
+			if unlock, again := h.LockCase(request); again == nil {
+				return unlock, nil
+			}
+			return nil, err
+		}
+		if wait != nil {
+			wait()
+			wait = nil
+		}
+		if !sleep(ctx, awaitPause) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func (d *Daemon) call(ctx context.Context, method, route string, body []byte, out any) error {

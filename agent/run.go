@@ -73,6 +73,7 @@ type daemon struct {
 	sends    map[string]*send        // by id of the entry
 	waits    map[string]*queue.Entry // by package: deposited, its key is here
 	visits   map[string]*visit       // by request
+	yields   map[string]time.Time    // by request: until when it is left to a command
 	open     []outbox.Item           // not settled yet
 	strays   []string
 	away     string // why the relay cannot be reached; empty if it can
@@ -82,7 +83,7 @@ type daemon struct {
 
 func newDaemon(a *Agent, id custody.PartyID, step func(string) error) (*daemon, error) {
 	d := &daemon{a: a, id: id, began: time.Now(), wake: make(chan struct{}, 1), step: step,
-		sends: map[string]*send{}, waits: map[string]*queue.Entry{}, visits: map[string]*visit{}}
+		sends: map[string]*send{}, waits: map[string]*queue.Entry{}, visits: map[string]*visit{}, yields: map[string]time.Time{}}
 	var list []*queue.Entry
 	var err error
 	if d.queue, list, err = queue.Open(a.home.path(queueFolder)); err != nil {

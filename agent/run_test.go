@@ -409,3 +409,44 @@ func TestRunClock(t *testing.T) {
 	ahead.Store(int64(-time.Second))
 	w.moved(out, ".sent", "a", "waiting")
 }
+
+// TestRunYields: a command gets a request after the package that is on its way, and
+// before those that wait.
+func TestRunYields(t *testing.T) {
+	t.Parallel()
+	w := newCase(t)
+	out, _ := w.settings("de")
+	w.put(out, "a", true)
+	w.put(out, "b", true)
+	at, on := make(chan struct{}), make(chan struct{})
+	de := w.runTo("de", func(step string) error {
+		if step == "bound" {
+			at <- struct{}{}
+			<-on
+		}
+		return nil
+	})
+	<-at
+	waits, has := make(chan struct{}), make(chan func())
+	go func() {
+		unlock, err := w.homes["de"].Await(t.Context(), w.request, func() { close(waits) })
+		if err != nil {
+			t.Error(err)
+			unlock = func() {}
+		}
+		has <- unlock
+	}()
+	<-waits
+	on <- struct{}{}
+	unlock := <-has // and the other package is not bound, or this would stand still
+	// Another command does not wait for this one.
+	if _, err := w.homes["de"].Await(t.Context(), w.request, nil); !errors.Is(err, agent.ErrTryLater) {
+		t.Errorf("the lock of a command: %v", err)
+	}
+	unlock()
+	<-at
+	on <- struct{}{}
+	w.moved(out, ".sent", "a", "waiting")
+	w.moved(out, ".sent", "b", "waiting")
+	de.kill()
+}

@@ -65,7 +65,7 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 		if err != nil {
 			return err
 		}
-		unlock, err := h.LockCase(id)
+		unlock, err := h.Await(ctx, id, func() { a.say("the daemon moves a package of this request: waiting until it is done with that one") })
 		if err != nil {
 			return err
 		}
