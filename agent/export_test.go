@@ -72,3 +72,6 @@ func Patient(t wire.Transport) wire.Transport { return &patient{Transport: t, mo
 func (a *Agent) RunTo(ctx context.Context, id custody.PartyID, ready func(), step func(string) error) error {
 	return a.run(ctx, id, ready, step)
 }
+
+// Acquired says what the acquisition record in a folder says.
+var Acquired = acquired

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"slices"
 
+	"comity.example/comity/config"
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/acquisition"
 	"comity.example/comity/custody/bag"
 	"comity.example/comity/internal/wire"
 
@@ -23,6 +25,7 @@ type SendOptions struct {
 	Description string
 	Examiner    string
 	Handling    []string
+	Acquisition *config.Acquisition // how the exhibits came to be; nil: not said
 
 	// Begun is called with the id of the package before the relay hears of it, and
 	// its error ends the send. If nil, nobody is told.
@@ -50,6 +53,7 @@ type sending struct {
 	recipients []custody.RecipientRef
 	keys       []age.Recipient
 	inv        *bag.Inventory
+	record     *acquisition.Record // nil: none
 	res        *wire.Reservation
 	sealer     *seal.Sealer
 	plain      int64 // archive and padding
@@ -111,6 +115,9 @@ func (x *sending) prepare(ctx context.Context) (err error) {
 	if x.inv, err = bag.Scan(x.dir); err != nil {
 		return fmt.Errorf("packing %q: %w", x.dir, err)
 	}
+	if err := x.acquire(ctx); err != nil {
+		return fmt.Errorf("packing %q: %w", x.dir, err)
+	}
 	// Every id has the same length, so a plan with any id has the right size.
 	plan, err := bag.NewPlan(custody.PackageID([16]byte{}), x.inv, x.fields())
 	if err != nil {
@@ -147,7 +154,11 @@ func (x *sending) allowed() error {
 }
 
 func (x *sending) fields() []bag.Field {
-	return []bag.Field{{Label: "Source-Organization", Value: x.a.home.Authority()}, {Label: "External-Identifier", Value: x.request}}
+	list := []bag.Field{{Label: "Source-Organization", Value: x.a.home.Authority()}, {Label: "External-Identifier", Value: x.request}}
+	if x.record != nil {
+		list = append(list, x.record.Fields()...)
+	}
+	return list
 }
 
 // recipientsOf returns the keys of a grant's recipients from the directory that

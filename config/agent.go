@@ -31,6 +31,12 @@ type Agent struct {
 
 	// Inbox is what `comity agent run` fetches. If missing, nothing.
 	Inbox Inbox `yaml:"inbox"`
+
+	// Verifiers are absolute paths of programs that read forensic images before
+	// they are sent with an acquisition file; ewfverify is the one that Comity
+	// knows. Who can change such a program can do what this machine's agent can.
+	// If empty, none is run.
+	Verifiers []string `yaml:"verifiers"`
 }
 
 // LoadAgent reads an agent's settings. The name is for messages.
@@ -61,7 +67,7 @@ func LoadAgent(name string, data []byte) (*Agent, error) {
 	if c.Transfers < 1 || c.Transfers > 8 {
 		return nil, fmt.Errorf("reading %q: transfers %d is not 1 to 8", name, c.Transfers)
 	}
-	if err := errors.Join(c.Outbox.check(), c.Inbox.check()); err != nil {
+	if err := errors.Join(c.Outbox.check(), c.Inbox.check(), checkVerifiers(c.Verifiers)); err != nil {
 		return nil, fmt.Errorf("reading %q: %v", name, err)
 	}
 	return c, nil
@@ -104,5 +110,9 @@ inbox:
   authorities: []
   # How often all requests are looked at, beside the relay's own notices.
   poll: 10m
+
+# Programs that read forensic images before they are sent with an acquisition file,
+# like /usr/bin/ewfverify, the one that Comity knows. What they say is recorded.
+verifiers: []
 `, authority)
 }

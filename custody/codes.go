@@ -56,6 +56,7 @@ const (
 	CodeNotReleased       Code = "not-released"
 	CodeAlreadyReceived   Code = "already-received"
 	CodeUnknownAction     Code = "unknown-action"
+	CodeReceiptsUsedUp    Code = "receipts-used-up" // for single files of a package
 )
 
 var explanations = map[Code]string{
@@ -102,6 +103,7 @@ var explanations = map[Code]string{
 	CodeNotReleased:       "the package has not been released to this agent",
 	CodeAlreadyReceived:   "the package has been receipted or rejected already",
 	CodeUnknownAction:     "the action is unknown",
+	CodeReceiptsUsedUp:    "single files of the package were receipted as often as the rules allow: fetch the whole",
 }
 
 // Explain returns one sentence for people.

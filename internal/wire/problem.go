@@ -149,6 +149,7 @@ var problems = map[custody.Code]struct {
 	custody.CodeAlreadySealed:   {http.StatusConflict, custody.CodeAlreadySealed.Explain()},
 	custody.CodeAlreadyUnlocked: {http.StatusConflict, custody.CodeAlreadyUnlocked.Explain()},
 	custody.CodeAlreadyReceived: {http.StatusConflict, custody.CodeAlreadyReceived.Explain()},
+	custody.CodeReceiptsUsedUp:  {http.StatusConflict, custody.CodeReceiptsUsedUp.Explain()},
 	custody.CodeBadSignature:    {http.StatusUnprocessableEntity, custody.CodeBadSignature.Explain()},
 	custody.CodeBadStatement:    {http.StatusUnprocessableEntity, custody.CodeBadStatement.Explain()},
 }

@@ -20,10 +20,16 @@ relay. The key to it leaves this machine only after the other State has accepted
 the conditions: if it has not yet, run the command again without a folder later.
 
   comity send 0412 exhibits/ --final --description "disk images of 4 March"
-  comity send 0412`
+  comity send 0412
+
+Forensic images among the files are recognised, and what seems to be missing is said.
+With --acquisition the examiner's own file on how they were made goes along, sealed
+like them; hashes in it are compared first, which reads those files once more, and if
+one differs nothing is sent. config/testdata/acquisition.yaml is an example.`
 
 func (a *app) sendCommand() *cobra.Command {
 	var opt agent.SendOptions
+	var acquisition string
 	c := &cobra.Command{
 		Use: "send REQUEST [FOLDER]", Short: "send a folder, or let keys go that wait", Long: sendHelp, Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -31,6 +37,10 @@ func (a *app) sendCommand() *cobra.Command {
 				if info, err := os.Stat(args[1]); err != nil || !info.IsDir() {
 					return usagef("%q is not a folder", args[1])
 				}
+			}
+			var err error
+			if opt.Acquisition, err = acquisitionFile(acquisition); err != nil {
+				return err
 			}
 			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
 				if len(args) == 1 {
@@ -44,6 +54,7 @@ func (a *app) sendCommand() *cobra.Command {
 	f.BoolVar(&opt.Final, "final", false, "no delivery follows under this grant")
 	f.StringVar(&opt.Description, "description", "", "what the package is; sealed to the recipients")
 	f.StringVar(&opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
+	f.StringVar(&acquisition, "acquisition", "", "file on how the exhibits were made; sealed to the recipients")
 	f.StringSliceVar(&opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
 	return c
 }
@@ -56,7 +67,7 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 	}
 	a.meter = newMeter(a.stderr, isTerminal(a.stderr))
 	defer a.settle()
-	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update})
+	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update, Out: teller{a}})
 	if err != nil {
 		return err
 	}
@@ -189,16 +200,18 @@ type fetchedJSON struct {
 	Bytes       int64           `json:"bytes"`
 	Sender      custody.PartyID `json:"sender"`
 	Description string          `json:"description,omitempty"`
+	Acquisition []string        `json:"acquisition,omitempty"`
 }
 
 func (a *app) fetched(list []agent.Fetched, failed error) error {
 	data := []fetchedJSON{}
 	for _, p := range list {
-		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description})
+		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description, p.Acquisition})
 		a.say("package %s from %s: %d files, %s, all verified; receipt filed", p.Package, p.Sender, p.Files, officer.About(p.Bytes))
 		if p.Description != "" {
 			a.say("  %s", strings.ReplaceAll(p.Description, "\n", "\n  "))
 		}
+		a.acquired(p.Acquisition)
 	}
 	if a.json {
 		return a.printJSON(data)
