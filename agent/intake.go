@@ -53,7 +53,7 @@ func (d *daemon) take(s outbox.Settled) error {
 	} else if id, err := d.a.home.resolve(e.Folder); err == nil {
 		e.Request = id // else the job asks the relay, and says what is wrong
 	}
-	opt, err := d.options(s.Item)
+	opt, _, err := d.options(s.Item)
 	if err != nil {
 		e.Fate, e.Reason = queue.Failed, err.Error()
 		if e.Target, err = d.box.Free(s.Item, outbox.Failed); err != nil {
@@ -72,11 +72,22 @@ func (d *daemon) take(s outbox.Settled) error {
 	return nil
 }
 
+// maxOptions bounds NAME.yaml, in bytes.
+const maxOptions = 64 << 10
+
 // options reads what the sender says of a package.
-func (d *daemon) options(it outbox.Item) (*config.Package, error) {
-	data, err := d.box.Options(it)
+func (d *daemon) options(it outbox.Item) (*config.Package, *config.Acquisition, error) {
+	data, err := d.box.Beside(it, outbox.Options, maxOptions)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return config.LoadPackage(it.Name+".yaml", data)
+	p, err := config.LoadPackage(it.Name+outbox.Options, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if data, err = d.box.Beside(it, outbox.Acquisition, config.MaxAcquisitionFile); data == nil || err != nil {
+		return p, nil, err
+	}
+	q, err := config.LoadAcquisition(it.Name+outbox.Acquisition, data)
+	return p, q, err
 }

@@ -196,12 +196,12 @@ func (x *outgoing) finish(ctx context.Context, p *packageFile) (unlocked bool, e
 // pack sends the folder.
 func (x *outgoing) pack(ctx context.Context) (unlocked bool, err error) {
 	e := x.now()
-	opt, err := x.d.options(e.Item())
+	opt, acquisition, err := x.d.options(e.Item())
 	if err != nil {
 		return false, &refusedError{err.Error()}
 	}
 	sent, err := x.a.Send(ctx, x.s, e.Request, x.d.box.Path(e.Item()), SendOptions{
-		Final: opt.Final, Description: opt.Description, Examiner: opt.Examiner, Handling: opt.Handling,
+		Final: opt.Final, Description: opt.Description, Examiner: opt.Examiner, Handling: opt.Handling, Acquisition: acquisition,
 		// If we crash after this, the next start asks what became of that package
 		// before it sends the folder.
 		Begun: func(id string) error {

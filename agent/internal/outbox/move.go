@@ -59,7 +59,7 @@ func (b *Box) Move(it Item, place, name string, note []byte) error {
 	if _, err := os.Lstat(to); err == nil {
 		return nil
 	}
-	for _, suffix := range []string{markSuffix, optionSuffix, ""} {
+	for _, suffix := range []string{Mark, Options, Acquisition, ""} {
 		if err := durable.Rename(b.Path(it)+suffix, to+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

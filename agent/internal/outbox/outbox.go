@@ -1,6 +1,7 @@
 // Package outbox is the folder from which a daemon sends. Each folder
-// OUTBOX/REQUEST/NAME is a package; NAME.yaml beside it says more of it, NAME.ready
-// that it is complete. What is dealt with moves to OUTBOX/REQUEST/.sent or .failed,
+// OUTBOX/REQUEST/NAME is a package; NAME.yaml beside it says more of it,
+// NAME.acquisition.yaml how its exhibits came to be, NAME.ready that it is complete.
+// What is dealt with moves to OUTBOX/REQUEST/.sent or .failed,
 // with a note.
 //
 // It deletes nothing that a user put there, follows no link, looks at no name that
@@ -18,15 +19,15 @@ import (
 	"unicode/utf8"
 )
 
+// What may stand beside a package's folder: its name and one of these.
 const (
-	markSuffix   = ".ready"
-	optionSuffix = ".yaml"
-
-	// maxItems bounds what is looked at in one folder.
-	maxItems = 10_000
-	// maxOptions bounds NAME.yaml, in bytes.
-	maxOptions = 64 << 10
+	Mark        = ".ready"
+	Options     = ".yaml"
+	Acquisition = ".acquisition.yaml"
 )
+
+// maxItems bounds what is looked at in one folder.
+const maxItems = 10_000
 
 // Item is a package's folder.
 type Item struct {
@@ -118,7 +119,7 @@ func (b *Box) request(name string) (items []Found, strays []string, err error) {
 		switch {
 		case strings.HasPrefix(f.Name(), "."):
 		case f.IsDir() && plain(f.Name()):
-			items = append(items, Found{Item{name, f.Name()}, files[f.Name()+markSuffix]})
+			items = append(items, Found{Item{name, f.Name()}, files[f.Name()+Mark]})
 		case !files[f.Name()] || !beside(f.Name(), folders):
 			strays = append(strays, fmt.Sprintf("%q is not the folder of a package", filepath.Join(name, f.Name())))
 		}
@@ -129,7 +130,7 @@ func (b *Box) request(name string) (items []Found, strays []string, err error) {
 // beside reports whether a file belongs to one of the folders. One that comes
 // before its folder is shown as a stray until then.
 func beside(file string, folders map[string]bool) bool {
-	for _, suffix := range []string{markSuffix, optionSuffix} {
+	for _, suffix := range []string{Mark, Options, Acquisition} {
 		if name, ok := strings.CutSuffix(file, suffix); ok && folders[name] {
 			return true
 		}
@@ -154,9 +155,10 @@ func read(dir string) ([]fs.DirEntry, error) {
 	return list, err
 }
 
-// Options reads NAME.yaml; nil if there is none.
-func (b *Box) Options(it Item) ([]byte, error) {
-	f, err := os.Open(b.Path(it) + optionSuffix)
+// Beside reads a file of at most so many bytes beside an item; nil if there is none.
+func (b *Box) Beside(it Item, suffix string, most int64) ([]byte, error) {
+	name := it.Name + suffix
+	f, err := os.Open(b.Path(it) + suffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -165,11 +167,14 @@ func (b *Box) Options(it Item) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading %q: it is not a file", it.Name+optionSuffix)
+		return nil, fmt.Errorf("reading %q: it is not a file", name)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxOptions+1))
-	if err == nil && len(data) > maxOptions {
-		err = fmt.Errorf("reading %q: more than %d bytes", it.Name+optionSuffix, maxOptions)
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("reading %q: more than %d bytes", name, most)
+	}
+	if data == nil {
+		data = []byte{} // it is there, and empty
 	}
 	return data, err
 }

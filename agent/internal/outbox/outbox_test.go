@@ -145,12 +145,12 @@ func TestWatch(t *testing.T) {
 // TestMove: an item moves with what lies beside it; a move that was cut short is
 // done by a second call, and a new folder of the old name stays.
 func TestMove(t *testing.T) {
-	b, dir := newBox(t, "r/n/a", "r/n.ready", "r/n.yaml")
+	b, dir := newBox(t, "r/n/a", "r/n.ready", "r/n.yaml", "r/n.acquisition.yaml")
 	it := outbox.Item{Request: "r", Name: "n"}
 	name, err := b.Free(it, outbox.Sent)
 	check(t, err)
 	check(t, b.Move(it, outbox.Sent, name, []byte("note")))
-	for _, f := range []string{"n/a", "n.ready", "n.yaml", "n.json"} {
+	for _, f := range []string{"n/a", "n.ready", "n.yaml", "n.acquisition.yaml", "n.json"} {
 		if _, err := os.Stat(filepath.Join(dir, "r", ".sent", filepath.FromSlash(f))); err != nil {
 			t.Error(err)
 		}
@@ -177,17 +177,20 @@ func TestMove(t *testing.T) {
 	}
 }
 
-func TestOptions(t *testing.T) {
+func TestBeside(t *testing.T) {
 	b, dir := newBox(t, "r/n/a", "r/n.yaml")
 	it := outbox.Item{Request: "r", Name: "n"}
-	if data, err := b.Options(it); err != nil || string(data) != "r/n.yaml" {
-		t.Errorf("Options = %q, %v", data, err)
+	if data, err := b.Beside(it, outbox.Options, 8); err != nil || string(data) != "r/n.yaml" {
+		t.Errorf("Beside = %q, %v", data, err)
 	}
-	write(t, filepath.Join(dir, "r", "n.yaml"), strings.Repeat("#", 65<<10))
-	if _, err := b.Options(it); err == nil {
+	if _, err := b.Beside(it, outbox.Options, 7); err == nil {
 		t.Error("a large file was read")
 	}
-	if data, err := b.Options(outbox.Item{Request: "r", Name: "m"}); err != nil || data != nil {
-		t.Errorf("Options of nothing = %q, %v", data, err)
+	write(t, filepath.Join(dir, "r", "n.acquisition.yaml"), "")
+	if data, err := b.Beside(it, outbox.Acquisition, 7); err != nil || data == nil || len(data) != 0 {
+		t.Errorf("Beside of an empty file = %q, %v", data, err)
+	}
+	if data, err := b.Beside(outbox.Item{Request: "r", Name: "m"}, outbox.Options, 7); err != nil || data != nil {
+		t.Errorf("Beside of nothing = %q, %v", data, err)
 	}
 }

@@ -25,8 +25,8 @@ state folder:
   cp -r exhibits /srv/evidence/out/0412/disk-1    starts when it has settled, or:
   touch /srv/evidence/out/0412/disk-1.ready       starts at once
 
-disk-1.yaml beside it may say description, examiner, handling, final, priority. What
-was sent moves to 0412/.sent, what is refused for good to 0412/.failed, each with a
+disk-1.yaml beside it may say description, examiner, handling, final, priority;
+disk-1.acquisition.yaml is what comity send --acquisition takes. What was sent moves to 0412/.sent, what is refused for good to 0412/.failed, each with a
 note NAME.json; nothing is deleted. What comes stands in IN/REQUEST-ID/PACKAGE-ID. A
 daemon that was killed goes on where it stopped when it is started again.
 
