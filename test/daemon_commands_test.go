@@ -46,7 +46,7 @@ func TestDaemonCommands(t *testing.T) {
 	watch.says("sending NL-2026-0412/disk-2: queued")
 	w.comity(0, "resumed", "de", "resume")
 	watch.says("sending disk-2: sent, package ")
-	w.comity(0, "2 files", "nl", "fetch", "0412", "--into", "evidence")
+	w.comity(0, "1 files, 8 bytes, all verified", "nl", "fetch", "0412", "--into", "evidence")
 
 	de.terminate()
 	watch.end("no daemon runs in ")
