@@ -36,6 +36,12 @@ func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]strin
 			continue
 		}
 		err := a.unlock(ctx, s, p)
+		if err == nil || errors.Is(err, errWaits) {
+			// Another send of the same folder is another package from now on.
+			if err := a.home.dropBegun(p.Request, p.Package); err != nil {
+				failed = append(failed, err)
+			}
+		}
 		if err == nil {
 			done = append(done, p.Package)
 		} else if !errors.Is(err, errWaits) {
@@ -54,6 +60,10 @@ var errWaits = errors.New("not accepted yet")
 // unlock brings one package from sealed to unlocked, from wherever an earlier
 // process stopped.
 func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
+	// We may have crashed between keeping the seal and this.
+	if err := a.home.dropKey(p.Request, p.Package); err != nil {
+		return err
+	}
 	if p.State == stateUnlocked {
 		return a.dropHead(p) // we may have crashed before that
 	}

@@ -38,6 +38,7 @@ type world struct {
 	homes   map[string]*agent.Home
 	request string
 	reads   counter
+	writes  counter
 }
 
 func check(t testing.TB, err error) {
@@ -132,7 +133,7 @@ func (w *world) start() {
 	}))
 	store, err := dir.New(filepath.Join(w.folder, "store"))
 	check(w.t, err)
-	cfg.Store = counted{store, &w.reads}
+	cfg.Store = counted{store, &w.reads, &w.writes}
 	g, err := gateway.New(w.t.Context(), &cfg)
 	check(w.t, err)
 	check(w.t, g.Listen())

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"sync"
 
@@ -138,8 +139,9 @@ func (s *Sealer) SealPart(dst []byte, n int, plain []byte) (ct []byte, sum [32]b
 	if err != nil {
 		return nil, sum, fmt.Errorf("sealing part %d: %w", n, err)
 	}
-	ct = s.sealChunks(aead, slices.Grow(dst, int(size)), n, plain)
-	sum = sha256.Sum256(ct[len(dst):])
+	h := sha256.New()
+	ct = s.sealChunks(aead, h, slices.Grow(dst, int(size)), int64(n)*PartChunks, plain)
+	h.Sum(sum[:0])
 	if err := s.guard(n, sum); err != nil {
 		clear(ct[len(dst):])
 		return nil, [32]byte{}, fmt.Errorf("sealing part %d: %w", n, err)
@@ -176,15 +178,18 @@ func (s *Sealer) guard(n int, sum [32]byte) error {
 	return nil
 }
 
-// sealChunks appends the chunks of part n to dst.
-func (s *Sealer) sealChunks(aead cipher.AEAD, dst []byte, n int, plain []byte) []byte {
+// sealChunks appends chunks to dst, beginning with chunk i, and hashes each while it
+// is in the processor's cache.
+func (s *Sealer) sealChunks(aead cipher.AEAD, h hash.Hash, dst []byte, i int64, plain []byte) []byte {
 	last := chunks(s.plain) - 1
 	var nonce [chacha20poly1305.NonceSize]byte // outside the loop: one allocation for all
-	for i := int64(n) * PartChunks; ; i++ {
+	for ; ; i++ {
 		chunk := plain[:min(ChunkSize, len(plain))]
 		plain = plain[len(chunk):]
 		nonce = chunkNonce(i, i == last)
+		at := len(dst)
 		dst = aead.Seal(dst, nonce[:], chunk, nil)
+		h.Write(dst[at:])
 		if len(plain) == 0 {
 			return dst
 		}

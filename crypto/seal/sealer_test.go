@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,30 @@ func TestIdenticalToAge(t *testing.T) {
 		}
 		if got := sealAll(t, s, plain); !bytes.Equal(got, want) {
 			t.Errorf("size %d: payload differs from age's", size)
+		}
+	}
+}
+
+// TestRandomRanges seals 10,000 random ranges of chunks: each has the bytes that age
+// wrote there.
+func TestRandomRanges(t *testing.T) {
+	_, r := newKey(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var buf []byte
+	for _, size := range []int{1, seal.ChunkSize, 7*seal.ChunkSize - 3, seal.PartPlain, 2*seal.PartPlain + 3*seal.ChunkSize + 1} {
+		plain := noise(size)
+		head, want, key := ageFile(t, plain, r)
+		s, err := seal.NewSealerFromKey(head, key, int64(size))
+		fatalIfErr(t, err)
+		chunks := (size + seal.ChunkSize - 1) / seal.ChunkSize
+		for range 2000 {
+			from := rnd.IntN(chunks)
+			to := from + 1 + rnd.IntN(min(8, chunks-from))
+			buf, err = s.SealChunks(buf[:0], int64(from), plain[from*seal.ChunkSize:min(to*seal.ChunkSize, size)])
+			fatalIfErr(t, err)
+			if !bytes.Equal(buf, want[from*seal.EncChunkSize:min(to*seal.EncChunkSize, len(want))]) {
+				t.Fatalf("size %d: chunks %d to %d differ from age's", size, from, to)
+			}
 		}
 	}
 }

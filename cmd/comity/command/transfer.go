@@ -22,6 +22,10 @@ the conditions: if it has not yet, run the command again without a folder later.
   comity send 0412 exhibits/ --final --description "disk images of 4 March"
   comity send 0412
 
+A send that was interrupted goes on where it stopped when the same command is run
+again: what the relay has is neither read nor sent twice. If a file has changed in
+between, or the state of this machine was copied, nothing more of that package leaves.
+
 Forensic images among the files are recognised, and what seems to be missing is said.
 With --acquisition the examiner's own file on how they were made goes along, sealed
 like them; hashes in it are compared first, which reads those files once more, and if
@@ -168,6 +172,10 @@ below data/. A package that does not verify is never shown: it is removed, with 
 code 4. If its bytes are those that the sender signed it is rejected for good; if the
 relay gave out others, fetch it again. The receipt is signed when all is in place.
 
+A fetch that stopped goes on when it is run again: what has arrived is kept as
+ciphertext in a hidden file in the folder, until the package is there, rejected or
+revoked. The disk needs room for that and for the files, about twice the package.
+
   comity fetch 0412 --into evidence/`
 
 func (a *app) fetchCommand() *cobra.Command {
@@ -183,6 +191,10 @@ func (a *app) fetchCommand() *cobra.Command {
 				a.settle()
 				if errors.Is(err, agent.ErrTryLater) && wire.CodeOf(err) == "" {
 					err = hintf(err, "comity status %s says who acts next", args[0])
+				}
+				var full *agent.SpaceError
+				if errors.As(err, &full) {
+					err = hintf(err, "free some space, or fetch into another disk: comity fetch %s --into FOLDER", args[0])
 				}
 				return errors.Join(err, a.fetched(list, err))
 			})
