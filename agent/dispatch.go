@@ -20,8 +20,9 @@ const (
 	// labs do not come at once when a relay is back.
 	leastWait = 2 * time.Second
 	mostWait  = 10 * time.Minute
-	// doubts is how often something is tried that nobody knows to pass.
-	doubts = 5
+	// doubts is how often something is tried that nobody knows to pass: for about a
+	// quarter of an hour.
+	doubts = 10
 )
 
 // task is work that is tried until it is done. It is guarded by the daemon's mutex.
@@ -67,17 +68,58 @@ func (d *daemon) dispatch(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	d.dispatchSends(ctx)
+	d.dispatchVisits(ctx)
+}
+
+func (d *daemon) dispatchSends(ctx context.Context) {
+	if d.box == nil { // the settings have changed since
+		return
+	}
 	now := time.Now()
+	running, busy, others := d.folders()
 	for _, s := range d.order() {
-		if d.count() >= d.a.home.Config.Transfers {
-			break
+		if running >= d.a.home.Config.Transfers {
+			return
 		}
+		e := &s.entry
 		// A cancelled one goes on in a pause, too: it moves nothing but its folder.
-		if (!d.paused || s.entry.Cancelled) && s.ready(now) && d.free(s) {
-			d.start(ctx, &s.task, func(ctx context.Context) error { return d.send(ctx, s) }, func(err error) { d.sent(ctx, s, err) })
+		if d.paused && !e.Cancelled || !s.ready(now) || busy[e.Folder] || d.yielded(e.Request) {
+			continue
+		}
+		if v := d.visits[e.Request]; v != nil && v.running() {
+			continue
+		}
+		if e.Final && sendable(e) && others[e.Folder] > 0 { // nothing may follow it
+			continue
+		}
+		running++
+		busy[e.Folder] = true
+		d.start(ctx, &s.task, func(ctx context.Context) error { return d.send(ctx, s) }, func(err error) { d.sent(ctx, s, err) })
+	}
+}
+
+// folders counts the entries at work, says in which folders they are, and how many
+// that are not final wait in each.
+func (d *daemon) folders() (running int, busy map[string]bool, others map[string]int) {
+	busy, others = map[string]bool{}, map[string]int{}
+	for _, s := range d.sends {
+		if s.running() {
+			running++
+			busy[s.entry.Folder] = true
+		}
+		if !s.entry.Final && sendable(&s.entry) {
+			others[s.entry.Folder]++
 		}
 	}
-	running := 0
+	return running, busy, others
+}
+
+// sendable reports whether an entry is still to be sent.
+func sendable(e *queue.Entry) bool { return e.Fate == queue.None && !e.Cancelled }
+
+func (d *daemon) dispatchVisits(ctx context.Context) {
+	now, running := time.Now(), 0
 	for _, v := range d.visits {
 		if v.running() {
 			running++
@@ -85,7 +127,7 @@ func (d *daemon) dispatch(ctx context.Context) {
 	}
 	for _, v := range d.visits {
 		if running >= d.a.home.Config.Transfers || d.paused {
-			break
+			return
 		}
 		if v.wanted && v.ready(now) && !d.sending(v.request) && !d.yielded(v.request) {
 			v.wanted = false
@@ -137,32 +179,6 @@ func (d *daemon) order() []*send {
 	return list
 }
 
-// count counts the entries at work.
-func (d *daemon) count() int {
-	n := 0
-	for _, s := range d.sends {
-		if s.running() {
-			n++
-		}
-	}
-	return n
-}
-
-// free reports whether nothing of the entry's request is at work, and, if no
-// delivery may follow it, nothing else waits to be sent.
-func (d *daemon) free(s *send) bool {
-	for _, o := range d.sends {
-		if o == s || o.entry.Folder != s.entry.Folder {
-			continue
-		}
-		if o.running() || s.entry.Final && s.entry.Fate == queue.None && !s.entry.Cancelled && !o.entry.Final {
-			return false
-		}
-	}
-	v := d.visits[s.entry.Request]
-	return (v == nil || !v.running()) && !d.yielded(s.entry.Request)
-}
-
 // yielded reports whether a request is left to a command that waits for it.
 func (d *daemon) yielded(request string) bool { return time.Now().Before(d.yields[request]) }
 
@@ -198,9 +214,10 @@ func judge(err error) verdict {
 	return doubtful
 }
 
-// neverCodes are the answers after which a package is not tried again.
-var neverCodes = []custody.Code{custody.CodeGrantRevoked, custody.CodeGrantExpired, custody.CodeGrantFinal, custody.CodeGrantUsedUp,
-	custody.CodePackagesUsedUp, custody.CodeSenderNotGranted, custody.CodeNotRequested, custody.CodeRequestExpired, wire.CodePackageSize}
+// neverCodes are the answers after which a package is not tried again. A grant that
+// is used up is none: what others have only reserved may come back.
+var neverCodes = []custody.Code{custody.CodeGrantRevoked, custody.CodeGrantExpired, custody.CodeGrantFinal,
+	custody.CodeSenderNotGranted, custody.CodeNotRequested, custody.CodeRequestExpired, wire.CodePackageSize}
 
 // waitCodes are the answers that change when an office, an operator or the other
 // State has done its part.

@@ -82,6 +82,9 @@ func (d *daemon) options(it outbox.Item) (*config.Package, *config.Acquisition, 
 		return nil, nil, err
 	}
 	p, err := config.LoadPackage(it.Name+outbox.Options, data)
+	if err == nil {
+		err = custody.CheckInnerText(p.Description, p.Examiner, p.Handling)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

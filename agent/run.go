@@ -20,6 +20,7 @@ const (
 	queueFolder = "queue"
 	daemonLock  = "agent.lock"
 	socketName  = "agent.sock"
+	outboxLock  = ".comity-lock" // in the outbox
 )
 
 // Run is the daemon: it sends what settles in the outbox, fetches into the inbox
@@ -37,10 +38,7 @@ func (a *Agent) Run(ctx context.Context, id custody.PartyID, ready func()) error
 }
 
 func (a *Agent) run(ctx context.Context, id custody.PartyID, ready func(), step func(string) error) error {
-	l, err := durable.LockFile(a.home.path(daemonLock))
-	if errors.Is(err, durable.ErrLocked) {
-		return fmt.Errorf("%w: another comity agent run works in this home: %w", err, ErrTryLater)
-	}
+	l, err := lockOut(a.home.path(daemonLock), "works in this home")
 	if err != nil {
 		return err
 	}
@@ -49,11 +47,27 @@ func (a *Agent) run(ctx context.Context, id custody.PartyID, ready func(), step 
 	if err != nil {
 		return err
 	}
+	if d.box != nil { // two homes may name one folder, and each would send all of it
+		l, err := lockOut(filepath.Join(d.box.Dir(), outboxLock), "watches this outbox")
+		if err != nil {
+			return err
+		}
+		defer l.Unlock()
+	}
 	h, err := hatch.Open(a.home.path(socketName), d.routes(), a.log)
 	if err != nil {
 		return err
 	}
 	return d.serve(ctx, h, ready)
+}
+
+// lockOut keeps other daemons away.
+func lockOut(path, does string) (*durable.Lock, error) {
+	l, err := durable.LockFile(path)
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, fmt.Errorf("%w: another comity agent run %s: %w", err, does, ErrTryLater)
+	}
+	return l, err
 }
 
 // daemon is one run.

@@ -304,6 +304,8 @@ func TestRunRefuses(t *testing.T) {
 	folder := filepath.Join(out, w.request)
 	w.put(out, "bad options", true)
 	check(t, os.WriteFile(filepath.Join(folder, "bad options.yaml"), []byte("recipient: me\n"), 0o600))
+	w.put(out, "bad words", true)
+	check(t, os.WriteFile(filepath.Join(folder, "bad words.yaml"), []byte("handling: [two words]\n"), 0o600))
 	w.put(out, "with a link", true)
 	check(t, os.Symlink("file", filepath.Join(folder, "with a link", "link")))
 	w.putIn(filepath.Join(out, "no such request"), "lost", true)
@@ -311,7 +313,8 @@ func TestRunRefuses(t *testing.T) {
 	w.put(out, "good", true)
 	check(t, os.WriteFile(filepath.Join(folder, "good.yaml"), []byte("description: words\npriority: 5\n"), 0o600))
 	de := w.run("de")
-	for name, reason := range map[string]string{"bad options": "field recipient not found", "with a link": "symbolic link"} {
+	for name, reason := range map[string]string{"bad options": "field recipient not found", "with a link": "symbolic link",
+		"bad words": "two words"} {
 		if s := w.moved(out, ".failed", name, "failed"); !strings.Contains(s.Reason, reason) {
 			t.Errorf("the reason of %q is %q", name, s.Reason)
 		}
@@ -340,6 +343,14 @@ func TestRunRefuses(t *testing.T) {
 	}
 	if err := w.agent("de").Run(t.Context(), "de/agent/lab-1", nil); !errors.Is(err, agent.ErrTryLater) || !strings.Contains(err.Error(), "another comity agent run works in this home") {
 		t.Errorf("a second daemon: %v", err)
+	}
+	other, err := agent.CreateHome(filepath.Join(t.TempDir(), "nl"), "nl")
+	check(t, err)
+	other.Config.Outbox.Folder = out
+	a, err := agent.New(&agent.Config{Home: other})
+	check(t, err)
+	if err := a.Run(t.Context(), "nl/agent/lab-1", nil); !errors.Is(err, agent.ErrTryLater) || !strings.Contains(err.Error(), "another comity agent run watches this outbox") {
+		t.Errorf("a daemon of another home on the same outbox: %v", err)
 	}
 }
 
