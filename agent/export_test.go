@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"comity.example/comity/config"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
@@ -75,3 +76,14 @@ func (a *Agent) RunTo(ctx context.Context, id custody.PartyID, ready func(), ste
 
 // Acquired says what the acquisition record in a folder says.
 var Acquired = acquired
+
+// Receives says whether an inbox with a rule is for packages of a case.
+func (h *Home) Receives(rule config.Inbox, request string, c *custody.Case) bool {
+	cfg := *h.Config
+	cfg.Inbox = rule
+	d := &daemon{a: &Agent{home: &Home{dir: h.dir, Config: &cfg, Trust: h.Trust}}, inbox: rule.Folder}
+	return d.receives(h, request, c)
+}
+
+// Backoff is the pause after so many tries.
+var Backoff = backoff
