@@ -192,17 +192,40 @@ func (d *daemon) connect(ctx context.Context, progress func(Progress)) (*Agent, 
 	return a, s, err
 }
 
-// watch looks through the outbox until ctx ends. A look that takes long makes the
-// pauses longer, so that a folder of a million files does not keep the disk busy.
+// hintPause is the least time between two looks, however much happens in the outbox.
+const hintPause = 100 * time.Millisecond
+
+// watch looks through the outbox until ctx ends, now and then, and when something may
+// have come. A look that takes long makes the pauses longer, so that a folder of a
+// million files does not keep the disk busy.
 func (d *daemon) watch(ctx context.Context) {
+	hints := make(chan struct{}, 1)
+	d.jobs.Go(func() {
+		err := d.box.Hints(ctx, func() {
+			select {
+			case hints <- struct{}{}:
+			default:
+			}
+		})
+		if err != nil {
+			d.a.log.Warn("the system tells nothing of the outbox: it is looked through as often as the settings say", "error", err)
+		}
+	})
 	w := outbox.NewWatch(d.a.home.Config.Outbox.Settle)
 	for {
 		at := time.Since(d.began) // of the monotonic clock: one that is set wrong changes nothing
 		d.look(w, at)
-		took := time.Since(d.began) - at
-		if !sleep(ctx, max(d.a.home.Config.Outbox.Rescan, 4*took)) {
+		least := max(hintPause, 4*(time.Since(d.began)-at))
+		if !sleep(ctx, least) {
 			return
 		}
+		t := time.NewTimer(max(0, d.a.home.Config.Outbox.Rescan-least))
+		select {
+		case <-ctx.Done():
+		case <-hints:
+		case <-t.C:
+		}
+		t.Stop()
 	}
 }
 
