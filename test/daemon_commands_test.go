@@ -2,6 +2,7 @@ package test_test
 
 import (
 	"bufio"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,9 @@ func TestDaemonCommands(t *testing.T) {
 	w := &daemonWorld{crashWorld: newCrashWorld(t, nil), want: map[string][]byte{}}
 	w.serve()
 	w.set("de", `folder: ""`, "folder: out")
+	ready := w.manager()
 	de := w.daemon("de")
+	ready()
 	watch := w.watch("de")
 	watch.says("daemon of de/agent/lab-1, process ")
 	w.comity(5, "another comity agent run works in this home", "de", "agent", "run")
@@ -51,6 +54,30 @@ func TestDaemonCommands(t *testing.T) {
 	de.terminate()
 	watch.end("no daemon runs in ")
 	w.comity(1, "hint: start it: comity agent run", "de", "pause")
+}
+
+// manager plays the service manager of the daemons that are started from now on. The
+// function that it returns waits until one says that it is ready.
+func (w *daemonWorld) manager() (ready func()) {
+	w.t.Helper()
+	if runtime.GOOS == "windows" {
+		return func() {}
+	}
+	path := filepath.Join(w.dir, "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { l.Close() })
+	w.env = append(w.env, "NOTIFY_SOCKET="+path)
+	return func() {
+		w.t.Helper()
+		l.SetReadDeadline(time.Now().Add(patience))
+		b := make([]byte, 64)
+		if n, err := l.Read(b); err != nil || string(b[:n]) != "READY=1" {
+			w.t.Fatalf("the service manager is told %q, %v", b[:n], err)
+		}
+	}
 }
 
 // terminate asks the daemon to stop, as a service manager does, and wants it to end
@@ -90,14 +117,6 @@ func (w *daemonWorld) watch(home string) *watcher {
 		w.t.Fatal(err)
 	}
 	v.cmd.Stderr = v.cmd.Stdout
-	// The daemon may not be there yet, and then a watcher has nothing to show.
-	for end := time.Now().Add(patience); ; <-time.After(50 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(w.dir, home, "agent.sock")); err == nil {
-			break
-		} else if time.Now().After(end) {
-			w.t.Fatal(err)
-		}
-	}
 	if err := v.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
