@@ -9,7 +9,11 @@ import (
 	"time"
 
 	"comity.example/comity/agent"
+	"comity.example/comity/agent/internal/outbox"
+	"comity.example/comity/agent/internal/queue"
 	"comity.example/comity/config"
+	"comity.example/comity/crypto/seal"
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 )
 
@@ -84,5 +88,41 @@ func TestBackoff(t *testing.T) {
 	}
 	if len(seen) < 2 {
 		t.Error("the pauses are all the same")
+	}
+}
+
+// TestRunContinues: a package on whose way an earlier process died goes on; if its
+// sender says other words of it since, it is given up and another one is sent.
+func TestRunContinues(t *testing.T) {
+	long(t)
+	t.Parallel()
+	w := newCase(t)
+	out, _ := w.settings("de")
+	begun := map[string]string{}
+	for _, name := range []string{"same", "reworded"} {
+		folder := filepath.Join(out, w.request, name)
+		check(t, os.MkdirAll(folder, 0o700))
+		check(t, os.WriteFile(filepath.Join(folder, "file"), make([]byte, seal.PartPlain+777), 0o600))
+		begun[name] = w.begin(folder, 1, agent.SendOptions{Description: "same"})
+		check(t, os.WriteFile(folder+".yaml", []byte("description: "+name+"\n"), 0o600))
+		print, _, err := outbox.Fingerprint(folder)
+		check(t, err)
+		q, _, err := queue.Open(filepath.Join(w.homes["de"].Dir(), "queue"))
+		check(t, err)
+		check(t, q.Put(&queue.Entry{Folder: w.request, Name: name, Print: custody.Digest(print), Settled: statement.At(time.Now()),
+			Request: w.request, Package: begun[name]}))
+	}
+	w.run("de")
+	if s := w.moved(out, ".sent", "same", "waiting"); s.Package != begun["same"] {
+		t.Error("a package was begun anew without need")
+	}
+	if s := w.moved(out, ".sent", "reworded", "waiting"); s.Package == begun["reworded"] {
+		t.Error("a package went on with other words than its sender's")
+	}
+	if _, err := os.Stat(w.homes["de"].PackageDir(w.request, begun["reworded"])); !os.IsNotExist(err) {
+		t.Errorf("the old package is still here: %v", err)
+	}
+	if n := len(w.kase().Packages); n != 2 {
+		t.Errorf("the log holds %d packages, want 2", n)
 	}
 }

@@ -202,14 +202,7 @@ func (x *outgoing) pack(ctx context.Context) (unlocked bool, err error) {
 	}
 	sent, err := x.a.Send(ctx, x.s, e.Request, x.d.box.Path(e.Item()), SendOptions{
 		Final: opt.Final, Description: opt.Description, Examiner: opt.Examiner, Handling: opt.Handling, Acquisition: acquisition,
-		// If we crash after this, the next start asks what became of that package
-		// before it sends the folder.
-		Begun: func(id string) error {
-			if err := x.put(func(e *queue.Entry) { e.Package = id }); err != nil {
-				return err
-			}
-			return x.d.step("bound")
-		},
+		Begun: func(id string) error { return x.bind(ctx, id) },
 	})
 	if sent == nil {
 		return false, err
@@ -218,6 +211,30 @@ func (x *outgoing) pack(ctx context.Context) (unlocked bool, err error) {
 		x.d.a.log.Warn("a package is deposited, its key is still here", "package", sent.Package, "code", codeOf(err))
 	}
 	return sent.Unlocked, x.unchanged()
+}
+
+// bind keeps which package the folder becomes. One that it was to become before, and
+// that is not continued because its sender says other words of it now, is given up: no
+// other send would ever ask for it.
+func (x *outgoing) bind(ctx context.Context, id string) error {
+	if e := x.now(); e.Package != "" && e.Package != id {
+		p, err := x.a.home.loadPackage(e.Request, e.Package)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			if err := x.a.giveUp(ctx, x.s, *p); err != nil {
+				return err
+			}
+		}
+	}
+	// If we crash before this is kept, the next send gives the package up or goes on
+	// with it. If we crash after, the next start asks what became of it before it sends
+	// the folder.
+	if err := x.put(func(e *queue.Entry) { e.Package = id }); err != nil {
+		return err
+	}
+	return x.d.step("bound")
 }
 
 // unchanged refuses to call a folder sent that is not what was sent.
