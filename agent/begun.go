@@ -85,6 +85,18 @@ func (x *sending) keepBegun() (err error) {
 	return nil
 }
 
+// letGo closes the journal and overwrites the key: what is open cannot be removed on
+// every system.
+func (x *sending) letGo() {
+	if x.sealer != nil {
+		x.sealer.Destroy()
+	}
+	if x.journal != nil {
+		x.journal.Close() // every record in it is durable
+		x.journal = nil
+	}
+}
+
 // loadBegun reads what keepBegun has kept; nil if it is not complete.
 func (h *Home) loadBegun(p packageFile) (*begun, error) {
 	data, err := h.packageData(p.Request, p.Package, fileBegun)

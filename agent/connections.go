@@ -18,14 +18,14 @@ func (s *Session) lines(ctx context.Context, n int) *lines {
 }
 
 // at returns the line of a worker, who is the only one to call it with that number.
-// A relay that lets no more connections in is used over the first.
+// A relay that lets no more connections in is used over the first from then on.
 func (l *lines) at(worker int) *Session {
 	if l.list[worker] == nil {
 		first := l.list[0]
 		s, err := first.agent.Connect(l.ctx, first.ID)
 		if err != nil {
 			first.agent.log.Warn("another connection failed; the first has to do", "error", err)
-			return first
+			s = first
 		}
 		l.list[worker] = s
 	}
@@ -35,7 +35,7 @@ func (l *lines) at(worker int) *Session {
 // close ends the lines that at has opened. No worker may use them any more.
 func (l *lines) close() {
 	for _, s := range l.list[1:] {
-		if s != nil {
+		if s != nil && s != l.list[0] {
 			s.Close()
 		}
 	}

@@ -61,6 +61,7 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 	if err := x.a.home.savePackage(p, files); err != nil {
 		return nil, err
 	}
+	x.letGo()
 	return &p, x.a.home.dropKey(x.request, x.res.Package)
 }
 
@@ -244,7 +245,7 @@ func (a *Agent) giveUp(ctx context.Context, s *Session, p packageFile) error {
 // abandon gives a package up after a failure. Its key is destroyed in any case; the
 // room comes back as far as that is possible.
 func (x *sending) abandon() {
-	x.sealer.Destroy()
+	x.letGo()
 	ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
 	defer cancel()
 	err := x.a.home.dropBegun(x.request, x.res.Package)

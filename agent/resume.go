@@ -56,8 +56,8 @@ func (x *sending) findOld(ctx context.Context) error {
 // giveUpOld gives the old package up. Its key is destroyed even if the relay cannot be
 // asked; the room comes back then with the next send.
 func (x *sending) giveUpOld(ctx context.Context) error {
-	x.close()
-	x.journal, x.sealer = nil, nil
+	x.letGo()
+	x.sealer = nil
 	if err := x.a.home.dropBegun(x.request, x.old.Package); err != nil {
 		return err
 	}

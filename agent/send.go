@@ -85,7 +85,7 @@ type sending struct {
 // the next send begins a new one.
 func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt SendOptions) (*Sent, error) {
 	x := &sending{a: a, s: s, request: request, dir: dir, opt: opt}
-	defer x.close()
+	defer x.letGo()
 	if err := x.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -120,16 +120,6 @@ func (x *sending) unlock(ctx context.Context, sent *Sent) (*Sent, error) {
 		err = nil
 	}
 	return sent, err
-}
-
-// close lets go of what a send holds, however far it came.
-func (x *sending) close() {
-	if x.sealer != nil {
-		x.sealer.Destroy()
-	}
-	if x.journal != nil {
-		x.journal.Close()
-	}
 }
 
 // stopped decides what becomes of a package whose parts did not all arrive. It waits

@@ -42,7 +42,10 @@ type plainPart struct {
 	plain []byte // from the free list
 }
 
-var _ io.Writer = (*Pipe)(nil)
+var _ interface {
+	io.Writer
+	io.ReaderFrom
+} = (*Pipe)(nil)
 
 // NewPipe returns a Pipe for the plaintext from the beginning of part from on. take
 // is called from several goroutines, at most one call for each worker, 0 to
@@ -105,7 +108,7 @@ func (p *Pipe) failed() error {
 func (p *Pipe) Write(b []byte) (int, error) {
 	total := len(b)
 	if int64(total) > p.sealer.plain-p.written {
-		return 0, fmt.Errorf("sealing: more plaintext than %d bytes", p.sealer.plain)
+		return 0, p.long()
 	}
 	for len(b) > 0 {
 		if err := p.room(); err != nil {
@@ -122,6 +125,42 @@ func (p *Pipe) Write(b []byte) (int, error) {
 		}
 	}
 	return total, nil
+}
+
+// ReadFrom takes plaintext to the end of r, which reads into the parts themselves: one
+// copy less than Write. Its error is r's, or one that Write has.
+func (p *Pipe) ReadFrom(r io.Reader) (total int64, err error) {
+	for {
+		if err := p.room(); err != nil {
+			return total, err
+		}
+		space := p.buf[len(p.buf):min(int64(cap(p.buf)), int64(len(p.buf))+p.sealer.plain-p.written)]
+		var probe [1]byte
+		if len(space) == 0 {
+			space = probe[:] // only the end may follow
+		}
+		n, err := r.Read(space)
+		if n > 0 && &space[0] == &probe[0] {
+			return total, p.long()
+		}
+		p.buf = p.buf[:len(p.buf)+n]
+		p.written, total = p.written+int64(n), total+int64(n)
+		if n > 0 && len(p.buf) == cap(p.buf) {
+			if err := p.flush(); err != nil {
+				return total, err
+			}
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+func (p *Pipe) long() error {
+	return fmt.Errorf("sealing: more plaintext than %d bytes", p.sealer.plain)
 }
 
 // room makes sure that there is a buffer to fill.

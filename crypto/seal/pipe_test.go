@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"comity.example/comity/crypto/seal"
 )
@@ -45,9 +46,13 @@ func pipe(t *testing.T, s *seal.Sealer, plain []byte, from, workers int) []byte 
 		return nil
 	})
 	fatalIfErr(t, err)
-	for len(plain) > 0 {
+	for i := 0; len(plain) > 0; i++ {
 		n := min(len(plain), 1<<20+77)
-		_, err := p.Write(plain[:n])
+		if i%2 == 0 {
+			_, err = p.Write(plain[:n])
+		} else {
+			_, err = p.ReadFrom(iotest.DataErrReader(bytes.NewReader(plain[:n])))
+		}
 		fatalIfErr(t, err)
 		plain = plain[n:]
 	}
@@ -88,6 +93,16 @@ func TestPipeFails(t *testing.T) {
 	p = begin(nil)
 	if _, err := p.Write(append(plain, 0)); err == nil {
 		t.Error("Write of a long plaintext succeeded")
+	}
+	p.Abort(source)
+	p = begin(nil)
+	if _, err := p.ReadFrom(bytes.NewReader(append(plain, 0))); err == nil {
+		t.Error("ReadFrom of a long plaintext succeeded")
+	}
+	p.Abort(source)
+	p = begin(nil)
+	if _, err := p.ReadFrom(iotest.ErrReader(source)); !errors.Is(err, source) {
+		t.Errorf("ReadFrom of a broken source = %v", err)
 	}
 	p.Abort(source)
 	if err := p.Close(); err == nil {

@@ -24,13 +24,14 @@ type Mark struct {
 // WriteFrom is Write for an archive that takes several runs. It writes what lies
 // behind from, the zero Mark being the beginning; from.Sums must be of all files
 // before it. It calls note at every multiple of every bytes, before the bytes that
-// lie before the mark are written to w, and once for the multiple behind the end.
+// lie before the mark are written to w, and once for the multiple behind the end. If a
+// source changes between two marks, w gets no byte that completes what lies between.
 // note must not change Sums. If every is 0, note is not called.
 func (p *Plan) WriteFrom(w io.Writer, src *os.Root, from Mark, every int64, note func(Mark)) (*Summary, error) {
 	if err := p.check(&from); err != nil {
 		return nil, fmt.Errorf("writing bag %q: %v", p.id, err)
 	}
-	o := &output{buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
+	o := &output{w: w, buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
 	defer o.folders.close()
 	o.marks = marks{from: from, every: every, noted: note, next: from.At + every, known: len(from.Sums),
 		sums: append(make([][32]byte, 0, p.tally.files), from.Sums...)}

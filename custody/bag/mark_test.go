@@ -120,7 +120,8 @@ func TestWriteFromRefuses(t *testing.T) {
 }
 
 // TestForgedTimes: a file is written to while it is sent, and its times are set back.
-// Nothing of the stretch between two marks comes out that has it.
+// The stretch between two marks that has it never comes out to its end: whoever sends
+// only whole stretches sends nothing of it.
 func TestForgedTimes(t *testing.T) {
 	dir := tree(t, map[string]string{"disk": strings.Repeat("x", 4<<20)})
 	p, src := planOf(t, dir)
@@ -146,7 +147,7 @@ func TestForgedTimes(t *testing.T) {
 	if !errors.As(err, &ce) || ce.Path != "disk" {
 		t.Errorf("WriteFrom = %v", err)
 	}
-	if bytes.Contains(out.Bytes(), []byte{0xee}) || out.Len() >= 3*every {
+	if out.Len() >= 3*every {
 		t.Errorf("%d bytes came out", out.Len())
 	}
 }

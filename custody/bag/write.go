@@ -75,7 +75,8 @@ func (s *Summary) writeIndex(w io.Writer) error {
 
 const (
 	writeBuffer = 1 << 20
-	readMin     = 64 << 10 // smaller free space is flushed, not filled
+	readMin     = 64 << 10  // smaller free space is flushed, not filled
+	readMost    = 256 << 10 // what is hashed while it is in the processor's cache
 )
 
 // Write writes the archive to w, reading every file below src once, and
@@ -93,6 +94,7 @@ func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
 // output is the archive while it is written. Errors of the writer stay in
 // buf and come out at the next flush.
 type output struct {
+	w       io.Writer
 	buf     *bufio.Writer
 	folders folders
 	header  []byte // reused
@@ -224,41 +226,75 @@ func (o *output) file(e entry, it *Item, f *os.File) error {
 	return nil
 }
 
-// copy writes exactly it.Size bytes of f, or what an earlier run has left of them.
-// It reads straight into the buffer's free space, so nothing is held per file.
+// copy writes exactly it.Size bytes of f, or what an earlier run has left of them,
+// and holds nothing per file: it reads straight into the buffers of a writer that
+// reads itself, and else into the free space of its own.
 func (o *output) copy(it *Item, f *os.File) (sum [32]byte, err error) {
 	left, err := o.begin(it, f)
 	if err != nil {
 		return sum, err
 	}
-	for left > 0 {
+	c := &content{o: o, it: it, f: f, left: left}
+	if w, ok := o.w.(io.ReaderFrom); ok && left >= readMin {
+		if err := o.flush(); err != nil {
+			return sum, err
+		}
+		if _, err := w.ReadFrom(c); err != nil && c.err == nil {
+			return sum, fmt.Errorf("writing the archive: %w", err)
+		}
+	}
+	for c.left > 0 && c.err == nil {
 		if o.buf.Available() < readMin {
 			if err := o.flush(); err != nil {
 				return sum, err
 			}
 		}
 		free := o.buf.AvailableBuffer()
-		free = free[:min(int64(cap(free)), left, o.room(o.n))]
-		n, err := f.Read(free)
-		o.hash.Write(free[:n])
-		left -= int64(n)
-		if errors.Is(err, io.EOF) && left > 0 {
-			return sum, &ChangedError{Path: it.Path, What: "has become shorter"}
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return sum, fmt.Errorf("reading %q: %w", it.Path, err)
-		}
-		if int64(n) == o.room(o.n) {
-			// Nothing of what lies before the mark has left if the file has changed
-			// since the mark before.
-			if err := unchanged(it, f); err != nil {
-				return sum, err
-			}
-		}
-		o.write(free[:n])
+		n, _ := c.Read(free[:cap(free)])
+		o.buf.Write(free[:n])
 	}
 	o.hash.Sum(sum[:0])
-	return sum, nil
+	return sum, c.err
+}
+
+// content is what is left of a file. What is read from it is hashed and counted, and
+// marks in it are noted.
+type content struct {
+	o    *output
+	it   *Item
+	f    *os.File
+	left int64
+	err  error // of the file, not io.EOF
+}
+
+// Read implements io.Reader.
+func (c *content) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	room := c.o.room(c.o.n)
+	n, err := c.f.Read(p[:min(int64(len(p)), c.left, room, readMost)])
+	c.left -= int64(n)
+	switch {
+	case errors.Is(err, io.EOF) && c.left > 0:
+		c.err = &ChangedError{Path: c.it.Path, What: "has become shorter"}
+	case err != nil && !errors.Is(err, io.EOF):
+		c.err = fmt.Errorf("reading %q: %w", c.it.Path, err)
+	case int64(n) == room:
+		// Nothing of what lies before the mark has left if the file has changed since
+		// the mark before.
+		c.err = unchanged(c.it, c.f)
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	c.o.hash.Write(p[:n])
+	c.o.pass(c.o.n, int64(n))
+	c.o.n += int64(n)
+	return n, nil
 }
 
 // begin moves to where an earlier run stopped in a file, and returns how many bytes
