@@ -19,6 +19,7 @@ import (
 
 // TestRunOrder: of what waits the highest priority goes first, and what is final last.
 func TestRunOrder(t *testing.T) {
+	long(t)
 	t.Parallel()
 	w := newCase(t)
 	out, _ := w.settings("de")
