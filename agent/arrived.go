@@ -15,7 +15,7 @@ import (
 )
 
 // arrived checks a folder against the manifests that were kept when its package
-// verified: every file is there with the same bytes, and no other. It reads all of
+// verified, and its index against the inner statement: every file is there with the same bytes, and no other. It reads all of
 // it, which may take as long as unpacking did.
 func (x *fetching) arrived(ctx context.Context, path string) error {
 	manifest, err := x.a.home.packageData(x.request, x.pkg.Package, fileManifest)
@@ -26,7 +26,7 @@ func (x *fetching) arrived(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	want := map[string][32]byte{fileTagManifest: sha256.Sum256(tags)}
+	want := map[string][32]byte{fileTagManifest: sha256.Sum256(tags), fileIndex: x.inner.Index}
 	for _, m := range [][]byte{manifest, tags} { // the second lists the first
 		lines, err := bag.ParseManifest(m)
 		if err != nil {

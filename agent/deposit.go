@@ -40,6 +40,7 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 			Package: x.res.Package, Request: snap.Case(x.request).RequestSHA256, Sender: x.s.ID,
 			HeadSHA256: custody.HashOf(head), PayloadRoot: x.root, PayloadSize: x.sealer.PayloadSize(), ArchiveSize: x.archive,
 			TagManifest: x.summary.TagManifestSHA256, Files: int64(x.summary.Files), Bytes: x.summary.Bytes,
+			IndexOffset: x.summary.Index.Offset, IndexSize: x.summary.Index.Size, Index: x.summary.Index.SHA256,
 			Description: x.opt.Description, Handling: append([]string{}, x.opt.Handling...), Examiner: x.opt.Examiner,
 		},
 	}
@@ -50,7 +51,10 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 	if !d.Allowed() {
 		return nil, wire.Refusal(d)
 	}
-	files[fileHead], files[fileManifest], files[fileTagManifest] = head, x.summary.Manifest, x.summary.TagManifest
+	if err := x.a.home.saveManifest(x.request, x.res.Package, x.summary.WriteManifest); err != nil {
+		return nil, err
+	}
+	files[fileHead], files[fileTagManifest] = head, x.summary.TagManifest
 	p := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateSealed, Agent: x.s.ID, Epoch: x.res.Epoch, Inner: w.innerSHA256}
 	return &p, x.a.home.savePackage(p, files)
 }

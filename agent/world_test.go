@@ -37,6 +37,7 @@ type world struct {
 	fp      custody.Digest
 	homes   map[string]*agent.Home
 	request string
+	reads   counter
 }
 
 func check(t testing.TB, err error) {
@@ -131,7 +132,7 @@ func (w *world) start() {
 	}))
 	store, err := dir.New(filepath.Join(w.folder, "store"))
 	check(w.t, err)
-	cfg.Store = store
+	cfg.Store = counted{store, &w.reads}
 	g, err := gateway.New(w.t.Context(), &cfg)
 	check(w.t, err)
 	check(w.t, g.Listen())

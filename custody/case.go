@@ -68,9 +68,10 @@ type ReleaseState struct {
 	By        PartyID // agent
 	Recipient PartyID
 	Time      Time
-	Receipt   *Receipt
+	Singles   []SingleReceipt // for single files, oldest first
+	Receipt   *Receipt        // for the whole
 	Rejection *Rejection
-	Closed    Time // of the receipt or rejection
+	Closed    Time // of the receipt for the whole, or of the rejection
 }
 
 func newCase(b *Request, s *Statement) *Case {
@@ -290,7 +291,7 @@ func (c *Case) applyPackage(e *Entry, s *Statement) error {
 	}
 	switch b := s.Body.(type) {
 	case *Receipt:
-		r.Receipt, r.Closed = b, e.Time
+		r.receive(b, e.Time)
 	case *Rejection:
 		r.Rejection, r.Closed = b, e.Time
 	}

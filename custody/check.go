@@ -264,8 +264,8 @@ func (b *Release) check() error {
 }
 
 func (b *Receipt) check() error {
-	if b.Scope != ScopeWhole {
-		return bad("scope %q is unknown", b.Scope)
+	if err := b.checkScope(); err != nil {
+		return err
 	}
 	return packageRefs(b.Package, b.Request, b.Seal, b.InnerStatement)
 }

@@ -27,7 +27,7 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 	case *Release:
 		return decideRelease(v, p, b, m, now)
 	case *Receipt:
-		return decideClose(p, b.Seal, m)
+		return decideReceipt(p, b, m)
 	case *Rejection:
 		return decideClose(p, b.Seal, m)
 	case *Recall:

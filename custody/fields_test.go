@@ -127,6 +127,10 @@ func TestPackageFields(t *testing.T) {
 	refused("an agent as recipient", custody.KindRelease, edit(func(b *custody.Release) { b.Recipient = "fr/agent/lab-1" }))
 	refused("no package", custody.KindRelease, edit(func(b *custody.Release) { b.Package = "" }))
 	refused("another scope", custody.KindReceipt, edit(func(b *custody.Receipt) { b.Scope = "part" }))
+	refused("the whole and single files", custody.KindReceipt, edit(func(b *custody.Receipt) { b.Exhibits = []int64{1} }))
+	for name, lines := range map[string][]int64{"none": {}, "line 0": {0}, "negative": {-1}, "out of order": {2, 1}, "twice": {1, 1}, "huge": {1<<40 + 1}, "too many": make([]int64, custody.MaxExhibits+1)} {
+		refused("single files, "+name, custody.KindReceipt, single(lines...))
+	}
 	refused("no inner statement", custody.KindReceipt, edit(func(b *custody.Receipt) { b.InnerStatement = custody.Digest{} }))
 	refused("an unknown reason", custody.KindRejection, edit(func(b *custody.Rejection) { b.Reason = "late" }))
 	refused("an unknown reason", custody.KindRecall, edit(func(b *custody.Recall) { b.Reason = "mood" }))

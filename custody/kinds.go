@@ -257,18 +257,17 @@ type Release struct {
 	Recipient  PartyID `json:"recipient"`
 }
 
-// Receipt says that a package arrived and that everything in it verified.
+// Receipt says that a package, or single files of it, arrived and that everything in
+// them verified.
 type Receipt struct {
 	Header
-	Request        Digest `json:"request_sha256"`
-	Package        string `json:"package"`
-	Seal           Digest `json:"seal_sha256"`
-	InnerStatement Digest `json:"inner_statement_sha256"` // payload hash: commits to the files' hashes, tells nothing
-	Scope          string `json:"scope"`
+	Request        Digest  `json:"request_sha256"`
+	Package        string  `json:"package"`
+	Seal           Digest  `json:"seal_sha256"`
+	InnerStatement Digest  `json:"inner_statement_sha256"` // payload hash: commits to the files' hashes, tells nothing
+	Scope          string  `json:"scope"`                  // whole or exhibits
+	Exhibits       []int64 `json:"exhibits,omitempty"`     // lines of the manifest, from 1, in order
 }
-
-// ScopeWhole is the scope of a receipt for a whole package.
-const ScopeWhole = "whole"
 
 // Rejection says that a package arrived and did not verify.
 type Rejection struct {

@@ -311,6 +311,12 @@ var moreRefusals = []refusal{
 	{"reading by the sender", custody.CodeNotReleased, released, read("nl/agent/lab-1")},
 	{"rejection after receipt", custody.CodeAlreadyReceived, path, wrong(custody.KindRejection)},
 	{"receipt after rejection", custody.CodeAlreadyReceived, then(released, custody.KindRejection), wrong(custody.KindReceipt)},
+	{"more receipts for single files than allowed", custody.CodeReceiptsUsedUp, released, func(s *story) custody.Decision {
+		for i := range custody.MaxExhibitReceipts {
+			s.try(s.make(custody.KindReceipt, single(int64(i+1))))
+		}
+		return s.try(s.make(custody.KindReceipt, single(1)))
+	}},
 	{"an unknown act", custody.CodeUnknownAction, requested, func(s *story) custody.Decision { return s.act("peek", "nl/agent/lab-1", custody.Action{}) }},
 	{"reserving in an authority's record", custody.CodeUnknownAction, nil, func(s *story) custody.Decision {
 		return custody.Decide(s.record("authority/nl"), s.view, custody.Action{Act: custody.ActReserve, Via: "nl/agent/lab-1"}, s.time())

@@ -2,6 +2,7 @@ package officer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,9 @@ func Say(st *custody.Statement) (what string, codes []string) {
 	case *custody.Release:
 		return fmt.Sprintf("%s takes package %s for %s", by, b.Package[:8], b.Recipient), nil
 	case *custody.Receipt:
+		if b.Scope == custody.ScopeExhibits {
+			return fmt.Sprintf("%s has single files of package %s, verified: %s of its manifest", by, b.Package[:8], custody.Lines(b.Exhibits)), nil
+		}
 		return fmt.Sprintf("%s has package %s; everything in it verified", by, b.Package[:8]), nil
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s", by, b.Package[:8]), []string{b.Reason}
@@ -154,7 +158,11 @@ func unfinished(c *custody.Case, name string) []Step {
 func open(c *custody.Case, p *custody.PackageState, name string) []Step {
 	var list []Step
 	for _, r := range p.Releases {
-		if r.Closed.IsZero() {
+		switch {
+		case !r.Closed.IsZero():
+		case len(r.Singles) > 0:
+			list = append(list, Step{c.From, fmt.Sprintf("has single files of package %s and may fetch all of it, as %s: comity fetch %s --into FOLDER", p.Package[:8], r.By, name)})
+		default:
 			list = append(list, Step{c.From, fmt.Sprintf("finishes fetching package %s, as %s: comity fetch %s --into FOLDER", p.Package[:8], r.By, name)})
 		}
 	}
@@ -201,6 +209,7 @@ type TakeInfo struct {
 	Recipient custody.PartyID `json:"recipient"`
 	Released  custody.Time    `json:"released"`
 	Closed    custody.Time    `json:"closed,omitzero"`
+	Exhibits  []int64         `json:"exhibits,omitempty"` // receipted one by one, by their lines in the manifest
 	Rejected  string          `json:"rejected,omitempty"` // the reason
 }
 
@@ -212,6 +221,11 @@ func Packages(c *custody.Case) []PackageInfo {
 			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}}
 		for _, r := range p.Releases {
 			t := TakeInfo{By: r.By, Recipient: r.Recipient, Released: r.Time, Closed: r.Closed}
+			for _, s := range r.Singles {
+				t.Exhibits = append(t.Exhibits, s.Exhibits...)
+			}
+			slices.Sort(t.Exhibits)
+			t.Exhibits = slices.Compact(t.Exhibits)
 			if r.Rejection != nil {
 				t.Rejected = r.Rejection.Reason
 			}

@@ -9,7 +9,10 @@ var (
 	Compare    = compare
 )
 
-const BagitText = bagitText
+const (
+	BagitText = bagitText
+	IndexHead = indexHead
+)
 
 // Header is the canonical header of a file, or of a folder if name ends
 // with a slash.
@@ -32,3 +35,6 @@ func Extended(records string) []byte {
 	b = append(b, records...)
 	return append(b, make([]byte, padding(int64(len(records))))...)
 }
+
+// AppendExhibit adds a line of an index.
+func AppendExhibit(b []byte, x Exhibit) []byte { return x.append(b) }

@@ -72,10 +72,10 @@ func TestLimitsAgree(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			items := many(tt.fits+1, tt.size)
-			if _, err := bag.NewPlan(id, &bag.Inventory{Items: items[:tt.fits]}, nil); err != nil {
+			if _, err := bag.NewPlan(id, inventory(items[:tt.fits]...), nil); err != nil {
 				t.Errorf("what just fits is not planned: %v", err)
 			}
-			_, err := bag.NewPlan(id, &bag.Inventory{Items: items}, nil)
+			_, err := bag.NewPlan(id, inventory(items...), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "several packages") || len(err.Error()) > 4*long {
 				t.Errorf("NewPlan of one more: %v, want %q", err, tt.want)
 			}
@@ -103,7 +103,7 @@ func TestLongestHeader(t *testing.T) {
 		items = append(items, bag.Item{Path: strings.TrimSuffix(strings.Repeat("d/", i+1), "/"), Dir: true, ModTime: mtime})
 	}
 	items = append(items, bag.Item{Path: path, Size: 1 << 50, ModTime: mtime})
-	_, err := bag.NewPlan(id, &bag.Inventory{Items: items}, nil)
+	_, err := bag.NewPlan(id, inventory(items...), nil)
 	fatalIfErr(t, err)
 	var forged []part
 	for _, it := range items[:len(items)-1] {

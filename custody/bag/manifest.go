@@ -23,7 +23,12 @@ const sumLen = 2*sha256.Size + len("  ") + len("\n")
 func (l Line) append(b []byte) []byte {
 	b = hex.AppendEncode(b, l.Sum[:])
 	b = append(b, "  "...)
-	for _, c := range []byte(l.Path) {
+	return append(appendPath(b, l.Path), '\n')
+}
+
+// appendPath adds a path with the escapes of a manifest.
+func appendPath(b []byte, path string) []byte {
+	for _, c := range []byte(path) {
 		switch c {
 		case '%', '\r', '\n':
 			b = fmt.Appendf(b, "%%%02X", c)
@@ -31,7 +36,7 @@ func (l Line) append(b []byte) []byte {
 			b = append(b, c)
 		}
 	}
-	return append(b, '\n')
+	return b
 }
 
 // lineSize is the length of the line of path.
@@ -100,13 +105,14 @@ func unescape(path string) string {
 	return strings.NewReplacer("%25", "%", "%0D", "\r", "%0A", "\n").Replace(path)
 }
 
-// tagManifest is tagmanifest-sha256.txt for these files.
-func tagManifest(files map[string][]byte) []byte {
-	var b []byte
-	for _, name := range sortedNames(files) {
-		b = Line{Sum: sha256.Sum256(files[name]), Path: name}.append(b)
-	}
-	return b
+// tagManifestSize is the length of a tag manifest, in bytes.
+const tagManifestSize = int64(3*sumLen + len(bagitName) + len(infoName) + len(manifestName))
+
+// tagManifest is tagmanifest-sha256.txt of a bag with these tag files.
+func tagManifest(info, manifest [32]byte) []byte {
+	b := Line{Sum: info, Path: infoName}.append(nil)
+	b = Line{Sum: sha256.Sum256([]byte(bagitText)), Path: bagitName}.append(b)
+	return Line{Sum: manifest, Path: manifestName}.append(b)
 }
 
 // VerifyTagManifest checks that manifest is the tag manifest of exactly

@@ -26,9 +26,51 @@ func (e *ChangedError) Error() string {
 type Summary struct {
 	Files             int    // files below data/
 	Bytes             int64  // sum of their sizes
-	Manifest          []byte // manifest-sha256.txt
 	TagManifest       []byte // tagmanifest-sha256.txt
 	TagManifestSHA256 [32]byte
+	Index             IndexRef
+
+	plan *Plan
+	sums [][32]byte // of the files, in their order
+}
+
+// WriteManifest writes manifest-sha256.txt. It is made anew each time: of a million
+// files only the hashes are held.
+func (s *Summary) WriteManifest(w io.Writer) error {
+	var line []byte
+	next := 0
+	for it := range s.plan.inv.Items() {
+		if it.Dir {
+			continue
+		}
+		line = Line{Sum: s.sums[next], Path: dataName + it.Path}.append(line[:0])
+		next++
+		if _, err := w.Write(line); err != nil {
+			return fmt.Errorf("writing the manifest: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeIndex writes index.txt.
+func (s *Summary) writeIndex(w io.Writer) error {
+	l := layout{id: s.plan.id, off: s.plan.first}
+	line := []byte(indexHead)
+	next := 0
+	for it := range s.plan.inv.Items() {
+		x := Exhibit{Item: it, Offset: l.item(it)}
+		if !it.Dir {
+			x.Sum = s.sums[next]
+			next++
+		}
+		line = x.append(line)
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		line = line[:0]
+	}
+	_, err := w.Write(line) // of an empty bag, which has the first line only
+	return err
 }
 
 const (
@@ -47,26 +89,20 @@ const (
 func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
 	o := &output{buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
 	defer o.folders.close()
-	s := &Summary{Files: p.tally.files, Bytes: p.tally.bytes, Manifest: make([]byte, 0, p.tally.manifest)}
+	s := &Summary{Files: p.tally.files, Bytes: p.tally.bytes, plan: p, sums: make([][32]byte, 0, p.tally.files)}
 	o.head(p)
-	for i := range p.inv.Items {
-		it := &p.inv.Items[i]
-		sum, err := o.item(p.entry(it), it)
+	for it := range p.inv.Items() {
+		sum, err := o.item(it.entry(p.id), &it)
 		if err != nil {
 			return nil, err
 		}
 		if !it.Dir {
-			s.Manifest = Line{Sum: sum, Path: dataName + it.Path}.append(s.Manifest)
+			s.sums = append(s.sums, sum)
 		}
 	}
-	s.TagManifest = tagManifest(map[string][]byte{
-		bagitName: []byte(bagitText), infoName: p.info, manifestName: s.Manifest,
-	})
-	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
-	tail := p.tail()
-	o.bytes(tail[0], s.Manifest)
-	o.bytes(tail[1], s.TagManifest)
-	o.zeros(2 * blockSize)
+	if err := o.tail(s); err != nil {
+		return nil, err
+	}
 	if err := o.flush(); err != nil {
 		return nil, err
 	}
@@ -85,9 +121,13 @@ type output struct {
 	n       int64  // bytes so far
 }
 
-func (o *output) write(b []byte) {
-	n, _ := o.buf.Write(b)
+func (o *output) write(b []byte) { o.Write(b) }
+
+// Write implements io.Writer, for what is made while it is written.
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.buf.Write(b)
 	o.n += int64(n)
+	return n, err
 }
 
 func (o *output) flush() error {
@@ -117,6 +157,34 @@ func (o *output) head(p *Plan) {
 	o.bytes(head[1], []byte(bagitText))
 	o.bytes(head[2], p.info)
 	o.entry(head[3])
+}
+
+// tail writes what stands after the items, each list while it is made.
+func (o *output) tail(s *Summary) error {
+	p := s.plan
+	manifest, err := o.made(tagEntry(p.id, manifestName, p.tally.manifest), s.WriteManifest)
+	if err != nil {
+		return err
+	}
+	s.TagManifest = tagManifest(sha256.Sum256(p.info), manifest)
+	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
+	o.bytes(tagEntry(p.id, tagManifestName, int64(len(s.TagManifest))), s.TagManifest)
+	s.Index = p.index
+	s.Index.SHA256, err = o.made(tagEntry(p.id, indexName, p.index.Size), s.writeIndex)
+	o.zeros(2 * blockSize)
+	return err
+}
+
+// made writes a tag file whose content a function makes, and returns its SHA-256.
+func (o *output) made(e entry, content func(io.Writer) error) (sum [32]byte, err error) {
+	h := sha256.New()
+	o.entry(e)
+	if err := content(io.MultiWriter(o, h)); err != nil {
+		return sum, err
+	}
+	o.zeros(padding(e.size))
+	h.Sum(sum[:0])
+	return sum, nil
 }
 
 // item writes one item and returns the SHA-256 of a file.

@@ -52,15 +52,22 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	}
 	// A receipt that names another statement fails nothing. Whoever signed it
 	// answers for it, and must not be able to void what others signed.
+	var received []int64
 	for _, r := range p.Releases {
 		if r.Receipt != nil && r.Receipt.InnerStatement == sum {
 			c.passed("receipt of package %q by %q", p.Package, r.By)
 		}
+		if single := r.Exhibits(sum); len(single) > 0 {
+			c.passed("receipt of single files of package %q by %q", p.Package, r.By)
+			received = append(received, single...)
+		}
 	}
+	slices.Sort(received)
 	stands, why := standing(p, sum)
+	rest, restWhy := unreceipted(p)
 	c.verdict.opened[p.Package] = &Opened{
 		Inner: sum, Standing: stands, Why: why, Files: in.Files, Bytes: in.Bytes, TagManifest: in.TagManifest,
-		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, lines: lines,
+		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, Received: slices.Compact(received), lines: lines, rest: rest, restWhy: restWhy,
 	}
 	return nil
 }

@@ -110,13 +110,39 @@ func (p *Package) text(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "    contents       %d files of %d bytes in all, by the sender's signed word\n", o.Files, o.Bytes)
 		fmt.Fprintf(b, "    standing       %s: %s\n", o.Standing, o.Why)
+		o.received(b)
 		fmt.Fprintf(b, "    described as   %q, examiner %q, handling %q\n", o.Description, o.Examiner, o.Handling)
+	}
+}
+
+// maxReceived is how many single files the text names; the JSON form has all lines.
+const maxReceived = 20
+
+// received names the single files that receipts name.
+func (o *Opened) received(b *strings.Builder) {
+	for i, n := range o.Received {
+		if i == maxReceived {
+			fmt.Fprintf(b, "    received       and %d more\n", len(o.Received)-i)
+			return
+		}
+		if n > int64(len(o.lines)) {
+			fmt.Fprintf(b, "    doubtful       a receipt names line %d of a manifest of %d\n", n, len(o.lines))
+			continue
+		}
+		l := o.lines[n-1]
+		fmt.Fprintf(b, "    received       %q, SHA-256 %x\n", l.Path, l.Sum)
 	}
 }
 
 func (t *Taking) text(b *strings.Builder) {
 	fmt.Fprintf(b, "    signed for     %s by %s for %s\n", t.Time, t.By, t.Recipient)
+	for _, s := range t.Singles {
+		fmt.Fprintf(b, "    receipted      %s: by its signed word single files arrived and verified there, %s of the manifest; this says nothing of the others\n",
+			s.Time, custody.Lines(s.Exhibits))
+	}
 	switch t.Outcome {
+	case "exhibits":
+		fmt.Fprintf(b, "    receipted      the whole: %s\n", notInRecord)
 	case "receipted":
 		fmt.Fprintf(b, "    receipted      %s: by its signed word everything in it arrived and verified there\n", t.Closed)
 	case "rejected":
@@ -149,6 +175,9 @@ func sentence(s *custody.Statement) string {
 	case *custody.Release:
 		return fmt.Sprintf("%s signs that it takes package %s for %s", b.By, b.Package, b.Recipient)
 	case *custody.Receipt:
+		if b.Scope == custody.ScopeExhibits {
+			return fmt.Sprintf("%s receipts single files of package %s, %s of its manifest: it says that these arrived and verified", b.By, b.Package, custody.Lines(b.Exhibits))
+		}
 		return fmt.Sprintf("%s receipts package %s (%s): it says that everything in it arrived and verified", b.By, b.Package, b.Scope)
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s: it says that %s", b.By, b.Package, reasonSays(b.Reason))

@@ -101,10 +101,18 @@ type Taking struct {
 	By        custody.PartyID `json:"by"`
 	Recipient custody.PartyID `json:"recipient"`
 	Time      custody.Time    `json:"time"`
-	Outcome   string          `json:"outcome"` // receipted, rejected or none
+	Outcome   string          `json:"outcome"`           // receipted, rejected, exhibits or none
+	Singles   []Single        `json:"singles,omitempty"` // receipts for single files
 	Reason    string          `json:"reason,omitempty"`
 	Inner     custody.Digest  `json:"inner_statement_sha256,omitzero"` // that the receipt names
 	Closed    custody.Time    `json:"closed,omitzero"`
+}
+
+// Single is a receipt for single files of a package.
+type Single struct {
+	Time     custody.Time   `json:"time"`
+	Inner    custody.Digest `json:"inner_statement_sha256"`
+	Exhibits []int64        `json:"exhibits"` // by their lines in the manifest
 }
 
 // Opened is what the sender signed of a package, as the maker of the dossier shows
@@ -119,8 +127,11 @@ type Opened struct {
 	Description string         `json:"description"`
 	Handling    []string       `json:"handling"`
 	Examiner    string         `json:"examiner"`
-	Issued      custody.Time   `json:"issued"` // the sender's clock
+	Issued      custody.Time   `json:"issued"`             // the sender's clock
+	Received    []int64        `json:"received,omitempty"` // lines of the manifest that receipts for single files name
 	lines       []bag.Line
+	rest        Standing // of the files that no receipt names, if one names others
+	restWhy     string
 }
 
 // Exhibit is a file that a manifest lists by the sender's signed word.
@@ -224,6 +235,11 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 			t.Outcome, t.Inner = "receipted", r.Receipt.InnerStatement
 		case r.Rejection != nil:
 			t.Outcome, t.Reason = "rejected", r.Rejection.Reason
+		case len(r.Singles) > 0:
+			t.Outcome = "exhibits"
+		}
+		for _, s := range r.Singles {
+			t.Singles = append(t.Singles, Single{s.Time, s.InnerStatement, s.Exhibits})
 		}
 		x.Taken = append(x.Taken, t)
 	}
@@ -237,8 +253,9 @@ func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
 	m := map[custody.Digest][]Exhibit{}
 	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
 		o := v.opened[id]
-		for _, l := range o.lines {
-			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, o.Standing, o.Why})
+		for i, l := range o.lines {
+			stands, why := o.stands(int64(i + 1))
+			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why})
 		}
 	}
 	return m

@@ -152,6 +152,7 @@ var problems = map[custody.Code]struct {
 	custody.CodeAlreadyReceived:   {http.StatusConflict, custody.CodeAlreadyReceived.Explain()},
 	custody.CodeBadSignature:      {http.StatusUnprocessableEntity, custody.CodeBadSignature.Explain()},
 	custody.CodeBadStatement:      {http.StatusUnprocessableEntity, custody.CodeBadStatement.Explain()},
+	custody.CodeReceiptsUsedUp:    {http.StatusConflict, custody.CodeReceiptsUsedUp.Explain()},
 }
 
 func status(code custody.Code) (int, string) {

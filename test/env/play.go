@@ -102,6 +102,18 @@ func (s *Story) Receipt(p *Package) error {
 	})
 }
 
+// ReceiptExhibits says that single files of a released package arrived.
+func (s *Story) ReceiptExhibits(p *Package, lines ...int64) error {
+	_, sum, _, err := custody.ParseInner(p.Contents.Inner)
+	if err != nil {
+		return err
+	}
+	return s.agent(s.From, s.From.Lab, &custody.Receipt{
+		Header: s.header(string(s.From.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, InnerStatement: sum, Scope: custody.ScopeExhibits, Exhibits: lines,
+	})
+}
+
 // Reject says that a released package did not verify.
 func (s *Story) Reject(p *Package, reason string) error {
 	return s.agent(s.From, s.From.Lab, &custody.Rejection{

@@ -137,6 +137,8 @@ func packageState(p officer.PackageInfo) string {
 		switch {
 		case t.Rejected != "":
 			list = append(list, string(t.By)+" rejected it: "+t.Rejected)
+		case t.Closed.IsZero() && len(t.Exhibits) > 0:
+			list = append(list, string(t.By)+" has single files of it, verified: "+custody.Lines(t.Exhibits)+" of its manifest")
 		case t.Closed.IsZero():
 			list = append(list, string(t.By)+" is fetching it")
 		default:

@@ -1,4 +1,4 @@
-package dir
+package room
 
 import "golang.org/x/sys/windows"
 

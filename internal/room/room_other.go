@@ -1,6 +1,6 @@
 //go:build !windows
 
-package dir
+package room
 
 import "golang.org/x/sys/unix"
 
