@@ -34,7 +34,7 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 		seal: custody.Seal{
 			Request: snap.Case(x.request).RequestSHA256, Grant: x.grant.SHA256, Package: x.res.Package,
 			HeadSHA256: custody.HashOf(head), PayloadSize: x.sealer.PayloadSize(), Parts: int64(x.sealer.Parts()),
-			PayloadRoot: x.root, Final: x.opt.Final,
+			PayloadRoot: x.root, Final: x.opt.Final, Supersedes: x.opt.Supersedes,
 		},
 		inner: custody.Inner{
 			Package: x.res.Package, Request: snap.Case(x.request).RequestSHA256, Sender: x.s.ID,
@@ -194,9 +194,10 @@ func (a *Agent) reseal(snap *Snapshot, s *Session, p *packageFile) (map[string][
 }
 
 // lost reports whether a package that was not deposited yet never can be, by what
-// the rules say on the verified record alone. No deposit is ever taken back, so a
-// grant that the record uses up stays used up; what others have only reserved is
-// not in the record.
+// the rules say on the verified record alone. A recall gives nothing back, so a grant
+// that the record uses up stays used up; what others have only reserved is not in the
+// record. A final delivery can be recalled, and then others may follow: but nobody
+// waits for that, and a package is sent again where it happens.
 func lost(c custody.Code) bool {
 	switch c {
 	case custody.CodeGrantRevoked, custody.CodeGrantExpired, custody.CodeGrantFinal, custody.CodeGrantUsedUp, custody.CodePackagesUsedUp,

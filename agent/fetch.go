@@ -31,6 +31,12 @@ type Fetched struct {
 // every byte is the one that its sender signed; else the relay has changed it, and
 // it can be fetched again. One package does not keep the others back.
 //
+// A package that its sender recalled is not fetched, and what has arrived of it is
+// removed, also when the recall comes while it is under way: the log is asked again
+// before anything gets its name. One that has its name already stays, and is
+// receipted: what becomes of it is for people to decide. What is replaced by another
+// is fetched like any. Both are told to Config.Out.
+//
 // Ciphertext lands in a file beside that folder, readable by its owner only, and
 // stays there when a fetch stops or is killed: the next one fetches the rest. It is
 // removed with the end of the package, whatever that is, and when the package is
@@ -50,12 +56,22 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return nil, fmt.Errorf("creating %q: %w", into, err)
 	}
+	if err := a.tell(snap, request); err != nil {
+		return nil, err
+	}
 	var list []Fetched
 	var failed []error
 	waiting := 0
 	for _, p := range snap.Case(request).Packages {
 		r := p.Released(s.ID)
 		if r != nil && !r.Closed.IsZero() {
+			continue
+		}
+		here, err := a.place(request, p.Package)
+		if err != nil {
+			return list, err
+		}
+		if p.Recall != nil && here == "" {
 			continue
 		}
 		if p.Unlocked.IsZero() {

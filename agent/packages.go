@@ -34,7 +34,7 @@ const (
 	stateOpen     = "open"     // parts are on their way; lost with the process
 	stateSealed   = "sealed"   // deposited; the head is here
 	stateUnlocked = "unlocked" // the head is with the relay
-	stateEnded    = "ended"    // the grant was revoked before; the head is destroyed
+	stateEnded    = "ended"    // recalled, or the grant revoked, before; the head is destroyed
 	stateFetching = "fetching" // parts land beside Path
 	stateVerified = "verified" // every byte was checked; the folder may not have its name yet
 	stateReceipt  = "receipt"  // the receipt is in the log

@@ -16,10 +16,11 @@ import (
 	"filippo.io/age"
 )
 
-// SendOptions is what a sender may say of a package. All but Final is sealed to
-// the recipients.
+// SendOptions is what a sender may say of a package. All but Final and Supersedes is
+// sealed to the recipients.
 type SendOptions struct {
-	Final       bool // no delivery follows under this grant
+	Final       bool   // no delivery follows under this grant
+	Supersedes  string // an earlier package of the request that this one replaces, by its id or the beginning of it
 	Description string
 	Examiner    string
 	Handling    []string
@@ -120,6 +121,9 @@ func (x *sending) prepare(ctx context.Context) (err error) {
 		return wire.Refusal(custody.Decision{Code: custody.CodeNoGrant, Rule: "live-grant"})
 	}
 	if err := x.allowed(); err != nil {
+		return err
+	}
+	if err := x.replaces(); err != nil {
 		return err
 	}
 	if x.recipients, x.keys, err = recipientsOf(x.snap, x.grant, x.a); err != nil {

@@ -40,6 +40,9 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 	if err := q.Sync(); err != nil {
 		return nil, err
 	}
+	if err := x.still(ctx); err != nil {
+		return nil, err
+	}
 	p, err := x.state(stateVerified)
 	if err != nil {
 		return nil, err

@@ -15,9 +15,10 @@ import (
 
 // Unlock hands over the heads of packages of a request that were deposited and
 // whose conditions the recipient's State has accepted since. It first reads and
-// proves the record in the log itself: grant, acceptance, no revocation. It
+// proves the record in the log itself: grant, acceptance, no revocation, no recall. It
 // returns the packages unlocked now or before; a package that cannot be does not
-// keep the others back. The head of one whose grant was revoked is destroyed.
+// keep the others back. The head of one that was recalled, or whose grant was revoked,
+// is destroyed.
 func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]string, error) {
 	list, err := a.home.packages(request)
 	if err != nil {
@@ -73,8 +74,10 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	switch {
 	case ps == nil:
 		return fmt.Errorf("the relay acknowledged the seal, its log does not hold it: %w", ErrVerify)
+	case ps.Recall != nil:
+		return a.end(p, custody.CodePackageRecalled)
 	case ps.Grant.Revoked:
-		return a.end(p)
+		return a.end(p, custody.CodeGrantRevoked)
 	case ps.Grant.Acceptance.IsZero():
 		return errWaits
 	}
@@ -88,16 +91,22 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	return a.dropHead(p)
 }
 
-// end destroys a head that may never leave: a revocation is for good.
-func (a *Agent) end(p packageFile) error {
+// end destroys a head that may never leave: a revocation and a recall are for good.
+// The error says which it was.
+func (a *Agent) end(p packageFile, why custody.Code) error {
+	if err := a.endHead(p); err != nil {
+		return err
+	}
+	return wire.Refusal(custody.Decision{Code: why, Rule: "unlock"})
+}
+
+// endHead destroys a head. If we crash after the first step, the next Unlock goes on.
+func (a *Agent) endHead(p packageFile) error {
 	p.State = stateEnded
 	if err := a.home.savePackage(p, nil); err != nil {
 		return err
 	}
-	if err := a.dropHead(p); err != nil {
-		return err
-	}
-	return wire.Refusal(custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"})
+	return a.dropHead(p)
 }
 
 // handOver sends head and inner.age with the unlock. If the log holds an unlock
@@ -189,6 +198,8 @@ func requestOf(st *custody.Statement) (d custody.Digest) {
 	case *custody.Receipt:
 		d = b.Request
 	case *custody.Rejection:
+		d = b.Request
+	case *custody.Recall:
 		d = b.Request
 	}
 	return d

@@ -132,7 +132,7 @@ func (w *world) start() {
 	}))
 	store, err := dir.New(filepath.Join(w.folder, "store"))
 	check(w.t, err)
-	cfg.Store = counted{store, &w.reads}
+	cfg.Store, cfg.Destroyer = counted{store, &w.reads}, dir.NewDestroyer(store)
 	g, err := gateway.New(w.t.Context(), &cfg)
 	check(w.t, err)
 	check(w.t, g.Listen())

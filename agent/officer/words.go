@@ -73,6 +73,9 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		if b.Final {
 			final = ", the final one"
 		}
+		if b.Supersedes != "" {
+			final += ", in place of package " + b.Supersedes[:8]
+		}
 		return fmt.Sprintf("%s deposits package %s, %s, delivery %d%s", by, b.Package[:8], About(b.PayloadSize), b.Delivery, final), nil
 	case *custody.Unlock:
 		return fmt.Sprintf("%s lets the head of package %s go", by, b.Package[:8]), nil
@@ -85,6 +88,8 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		return fmt.Sprintf("%s has package %s; everything in it verified", by, b.Package[:8]), nil
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s", by, b.Package[:8]), []string{b.Reason}
+	case *custody.Recall:
+		return fmt.Sprintf("%s recalls package %s", by, b.Package[:8]), []string{b.Reason}
 	}
 	return fmt.Sprintf("%s files a %s", by, st.Kind), nil
 }
@@ -143,6 +148,7 @@ func unfinished(c *custody.Case, name string) []Step {
 	for _, p := range c.Packages {
 		id := p.Package[:8]
 		switch {
+		case p.Recall != nil: // nothing of it moves any more; what stands at the other side people deal with
 		case p.Grant.Revoked || p.Grant.Acceptance.IsZero():
 		case p.Unlocked.IsZero():
 			list = append(list, Step{c.To, fmt.Sprintf("lets the key of package %s go: comity send %s, as %s", id, name, p.Sender)})
@@ -201,6 +207,18 @@ type PackageInfo struct {
 	Deposited custody.Time    `json:"deposited"`
 	Unlocked  custody.Time    `json:"unlocked,omitzero"`
 	Taken     []TakeInfo      `json:"taken"`
+
+	Supersedes   string      `json:"supersedes,omitempty"`    // the package in whose place it was sent
+	SupersededBy string      `json:"superseded_by,omitempty"` // the package in its place
+	Recall       *RecallInfo `json:"recall,omitempty"`        // its sender has taken it back
+}
+
+// RecallInfo is the taking back of a package.
+type RecallInfo struct {
+	By        string       `json:"by"` // agent or authority
+	Reason    string       `json:"reason"`
+	Time      custody.Time `json:"time"`
+	Destroyed custody.Time `json:"head_destroyed,omitzero"` // by the relay's word
 }
 
 // TakeInfo is how a package went to one recipient.
@@ -218,7 +236,13 @@ func Packages(c *custody.Case) []PackageInfo {
 	list := []PackageInfo{}
 	for _, p := range c.Packages {
 		i := PackageInfo{Package: p.Package, Delivery: p.Delivery, Final: p.Final, Size: p.PayloadSize, Sender: p.Sender,
-			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}}
+			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}, Supersedes: p.Supersedes}
+		if n := c.Successor(p.Package); n != nil {
+			i.SupersededBy = n.Package
+		}
+		if r := p.Recall; r != nil {
+			i.Recall = &RecallInfo{r.By, r.Reason, r.Time, p.Destroyed}
+		}
 		for _, r := range p.Releases {
 			t := TakeInfo{By: r.By, Recipient: r.Recipient, Released: r.Time, Closed: r.Closed}
 			for _, s := range r.Singles {

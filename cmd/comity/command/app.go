@@ -59,7 +59,7 @@ func (a *app) command() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print data as JSON")
 	root.AddCommand(a.authorityCommand(), a.registrarCommand(), a.officerCommand(), a.agentCommand(), a.recipientCommand(),
 		a.directoryCommand(), a.trustCommand(), a.requestCommand(), a.grantCommand(), a.refuseCommand(), a.acceptCommand(),
-		a.revokeCommand(), a.signCommand(), a.sendCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(), a.versionCommand())
+		a.revokeCommand(), a.recallCommand(), a.signCommand(), a.sendCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(), a.versionCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(misused)

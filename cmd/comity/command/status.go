@@ -44,6 +44,7 @@ type statusJSON struct {
 	State      string                `json:"state"`
 	Events     []officer.Event       `json:"events"`
 	Packages   []officer.PackageInfo `json:"packages"`
+	Recalled   []agent.Recalled      `json:"recalled"`
 	Next       []officer.Step        `json:"next"`
 	Relay      string                `json:"relay"`
 	Checkpoint custody.CheckpointRef `json:"checkpoint"`
@@ -70,9 +71,13 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	if err != nil {
 		return err
 	}
+	recalled, err := s.Recalls(snap, id)
+	if err != nil {
+		return err
+	}
 	c := snap.Case(id)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Events: events,
-		Packages: officer.Packages(c), Next: officer.Next(c, name, a.now()), Relay: s.Origin,
+		Packages: officer.Packages(c), Recalled: recalled, Next: officer.Next(c, name, a.now()), Relay: s.Origin,
 		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
 	if a.json {
 		return a.printJSON(j)
@@ -107,7 +112,12 @@ func (a *app) printStatus(j statusJSON, full bool) {
 		if !full {
 			id = id[:8]
 		}
-		a.print("package %s  delivery %d, %s, %s", id, p.Delivery, officer.About(p.Size), packageState(p))
+		a.print("package %s  delivery %d%s, %s, %s", id, p.Delivery, placed(p, full), officer.About(p.Size), packageState(p))
+	}
+	for _, r := range j.Recalled {
+		if r.Path != "" {
+			a.print("%s", r.Says())
+		}
 	}
 	a.print("")
 	for _, n := range j.Next {
@@ -124,14 +134,56 @@ func (a *app) printStatus(j statusJSON, full bool) {
 	}
 }
 
+// placed says what a package is among the others of the request.
+func placed(p officer.PackageInfo, full bool) (s string) {
+	name := func(id string) string {
+		if full {
+			return id
+		}
+		return id[:8]
+	}
+	if p.Final {
+		s = ", final"
+	}
+	if p.Supersedes != "" {
+		s += ", in place of " + name(p.Supersedes)
+	}
+	if p.SupersededBy != "" {
+		s += ", replaced by " + name(p.SupersededBy)
+	}
+	return s
+}
+
 // packageState says how far a package is.
 func packageState(p officer.PackageInfo) string {
+	if r := p.Recall; r != nil {
+		return "RECALLED by " + r.By + ": " + r.Reason + howFar(p)
+	}
 	if p.Unlocked.IsZero() {
 		return "deposited; its key is with the sender"
 	}
 	if len(p.Taken) == 0 {
 		return "ready to be fetched"
 	}
+	return takings(p)
+}
+
+// howFar says how far a package came that was taken back, and whether its key is
+// known to be gone.
+func howFar(p officer.PackageInfo) string {
+	switch {
+	case p.Unlocked.IsZero():
+		return "; its key never left the sender"
+	case len(p.Taken) > 0:
+		return "; before, " + takings(p)
+	case p.Recall.Destroyed.IsZero():
+		return "; nobody had taken it"
+	}
+	return "; nobody had taken it, and the relay has destroyed its key"
+}
+
+// takings says who has a package.
+func takings(p officer.PackageInfo) string {
 	var list []string
 	for _, t := range p.Taken {
 		switch {

@@ -19,7 +19,11 @@ const sendHelp = `Pack a folder, seal it to exactly the recipients of the grant,
 relay. The key to it leaves this machine only after the other State has accepted
 the conditions: if it has not yet, run the command again without a folder later.
 
+--supersedes says that the folder is sent in place of an earlier package, which stays
+as it is: comity recall takes that one back.
+
   comity send 0412 exhibits/ --final --description "disk images of 4 March"
+  comity send 0412 corrected/ --supersedes k3vq
   comity send 0412`
 
 func (a *app) sendCommand() *cobra.Command {
@@ -42,6 +46,7 @@ func (a *app) sendCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.BoolVar(&opt.Final, "final", false, "no delivery follows under this grant")
+	f.StringVar(&opt.Supersedes, "supersedes", "", "the package of this request that this one replaces")
 	f.StringVar(&opt.Description, "description", "", "what the package is; sealed to the recipients")
 	f.StringVar(&opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
 	f.StringSliceVar(&opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
@@ -56,7 +61,7 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 	}
 	a.meter = newMeter(a.stderr, isTerminal(a.stderr))
 	defer a.settle()
-	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update})
+	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update, Out: sentences{a}})
 	if err != nil {
 		return err
 	}
@@ -72,6 +77,16 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 		defer unlock()
 		return f(ag, s, id)
 	})
+}
+
+// sentences is where an agent tells people what they should know.
+type sentences struct{ a *app }
+
+// Write implements io.Writer: a sentence a line.
+func (s sentences) Write(b []byte) (int, error) {
+	s.a.settle()
+	s.a.say("%s", strings.TrimSuffix(string(b), "\n"))
+	return len(b), nil
 }
 
 // sentJSON is a sent package as data.
@@ -127,7 +142,7 @@ func (a *app) unlock(ctx context.Context, ag *agent.Agent, s *agent.Session, id,
 	}
 	waits := 0
 	for _, p := range snap.Case(id).Packages {
-		if p.Sender == s.ID && p.Unlocked.IsZero() {
+		if p.Sender == s.ID && p.Unlocked.IsZero() && p.Recall == nil {
 			waits++
 		}
 	}
@@ -156,6 +171,8 @@ it to its last byte, and put it into a folder as ID/, a BagIt bag with the files
 below data/. A package that does not verify is never shown: it is removed, with exit
 code 4. If its bytes are those that the sender signed it is rejected for good; if the
 relay gave out others, fetch it again. The receipt is signed when all is in place.
+What its sender recalled is not fetched, or removed if it was on its way; what stood
+in its place before is left to you.
 
   comity fetch 0412 --into evidence/`
 
