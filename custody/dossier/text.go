@@ -50,6 +50,11 @@ func (v *Verdict) result(b *strings.Builder) {
 		fmt.Fprintf(b, "CONSISTENT, ORIGIN NOT CHECKED: request %s\n", v.Request)
 		fmt.Fprintf(b, "  anybody can make a consistent file: compare the fingerprints marked \"not checked\" with those on paper\n")
 	}
+	for _, p := range v.Packages {
+		if p.Recalled != nil {
+			fmt.Fprintf(b, "  note: package %s was recalled by the side that sent it, see below\n", p.ID)
+		}
+	}
 	for _, o := range v.Authorities {
 		fmt.Fprintf(b, "  authority %s, root %s, %s\n", o.Name, o.Fingerprint, o.checked())
 	}
@@ -96,6 +101,7 @@ func (p *Package) text(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "    head released  %s by the sender's unlock\n", p.Released)
 	}
+	p.fate(b)
 	if len(p.Taken) == 0 {
 		fmt.Fprintf(b, "    signed for     %s\n", notInRecord)
 	}
@@ -169,7 +175,11 @@ func sentence(s *custody.Statement) string {
 	case *custody.Revocation:
 		return fmt.Sprintf("%s takes the grant back: %s", b.By, b.Reason)
 	case *custody.Seal:
-		return fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
+		s := fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
+		if b.Supersedes != "" {
+			s += "; it is sent in place of package " + b.Supersedes
+		}
+		return s
 	case *custody.Unlock:
 		return fmt.Sprintf("%s lets the head of package %s go, and says that it has read the log up to %d entries", b.By, b.Package, b.Checkpoint.Size)
 	case *custody.Release:
@@ -181,6 +191,12 @@ func sentence(s *custody.Statement) string {
 		return fmt.Sprintf("%s receipts package %s (%s): it says that everything in it arrived and verified", b.By, b.Package, b.Scope)
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s: it says that %s", b.By, b.Package, reasonSays(b.Reason))
+	case *custody.Recall:
+		s := fmt.Sprintf("%s recalls package %s: %s", b.By, b.Package, b.Reason)
+		if b.Annex != nil {
+			s += "; more in its annex"
+		}
+		return s
 	}
 	return string(s.Kind)
 }
@@ -219,6 +235,9 @@ func notProved(v *Verdict) []string {
 	}
 	if slices.ContainsFunc(v.Acts, func(a Act) bool { return a.Event != nil }) {
 		list = append(list, "what the relay says of itself without a signature: that it stands in the log is proved, that it happened is not")
+	}
+	if slices.ContainsFunc(v.Packages, func(p Package) bool { return p.Recalled != nil }) {
+		list = append(list, "that nobody kept, opened or used a package that was recalled: a recall stops what moves, and takes back nothing that had arrived")
 	}
 	for _, p := range v.Packages {
 		if s := p.unproven(); s != "" {

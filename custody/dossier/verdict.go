@@ -92,8 +92,21 @@ type Package struct {
 	Deposited   custody.Time      `json:"deposited"`
 	Released    custody.Time      `json:"head_released,omitzero"` // by the sender
 	Taken       []Taking          `json:"taken"`
-	Doubts      []string          `json:"doubts,omitempty"` // what a party signed of it and cannot be so
-	Opened      *Opened           `json:"opened,omitempty"` // if the dossier has its contents
+
+	Supersedes   string   `json:"supersedes,omitempty"`    // the package in whose place it was sent
+	SupersededBy string   `json:"superseded_by,omitempty"` // the package in its place
+	Recalled     *Recall  `json:"recalled,omitempty"`
+	Doubts       []string `json:"doubts,omitempty"` // what a party signed of it and cannot be so
+	Opened       *Opened  `json:"opened,omitempty"` // if the dossier has its contents
+}
+
+// Recall is the taking back of a package by the side that sent it. It takes nothing
+// back of what had arrived, and nothing of what is proved of it.
+type Recall struct {
+	Time      custody.Time `json:"time"`
+	By        string       `json:"by"` // the agent that sealed it, or its authority
+	Reason    string       `json:"reason"`
+	Destroyed custody.Time `json:"head_destroyed,omitzero"` // by the relay's word
 }
 
 // Taking is one recipient's taking of a package, and what it said of it.
@@ -140,6 +153,7 @@ type Exhibit struct {
 	Path     string   `json:"path"` // in the package, below data/
 	Standing Standing `json:"standing"`
 	Why      string   `json:"why"`
+	Recalled bool     `json:"recalled,omitempty"` // the package was taken back by who sent it; Why says it too
 }
 
 func newVerdict(d *Dossier) *Verdict {
@@ -213,17 +227,23 @@ func (v *Verdict) tell(kase *custody.Case) {
 	}
 	v.Times, v.Completeness = timesText, completeText
 	for _, p := range kase.Packages {
-		v.Packages = append(v.Packages, v.describe(p))
+		v.Packages = append(v.Packages, v.describe(kase, p))
 	}
 	v.NotProved = notProved(v)
 }
 
-func (v *Verdict) describe(p *custody.PackageState) Package {
+func (v *Verdict) describe(kase *custody.Case, p *custody.PackageState) Package {
 	x := Package{
 		ID: p.Package, Sender: p.Sender, Seal: p.SHA256, HeadSHA256: p.HeadSHA256, PayloadSize: p.PayloadSize,
 		Parts: p.Parts, PayloadRoot: p.PayloadRoot, InnerSHA256: p.InnerSHA256, Delivery: p.Delivery, Final: p.Final,
 		Deposited: p.Deposited, Released: p.Unlocked, Taken: []Taking{}, Doubts: v.doubts[p.Package],
-		Opened: v.opened[p.Package],
+		Opened: v.opened[p.Package], Supersedes: p.Supersedes,
+	}
+	if n := kase.Successor(p.Package); n != nil {
+		x.SupersededBy = n.Package
+	}
+	if r := p.Recall; r != nil {
+		x.Recalled = &Recall{r.Time, r.By, r.Reason, p.Destroyed}
 	}
 	for _, r := range p.Recipients {
 		x.Recipients = append(x.Recipients, r.ID)
@@ -247,7 +267,8 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 }
 
 // Exhibits returns the files of all opened packages by their SHA-256, whatever
-// their standing: only StandingConfirmed makes them part of the evidence. It is
+// their standing: only StandingConfirmed makes them part of the evidence. A recall
+// changes no standing: else a sender could undo the proof of what it had sent. It is
 // empty if the dossier has no contents, or failed.
 func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
 	m := map[custody.Digest][]Exhibit{}
@@ -255,7 +276,8 @@ func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
 		o := v.opened[id]
 		for i, l := range o.lines {
 			stands, why := o.stands(int64(i + 1))
-			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why})
+			note := v.withdrawn(id)
+			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why + note, note != ""})
 		}
 	}
 	return m

@@ -29,7 +29,14 @@ type Package struct {
 
 // Send packs the files below dir as one bag, seals it to the recipients of the
 // live grant and posts the seal. Everything is held in memory.
-func (s *Story) Send(dir string) (*Package, error) {
+func (s *Story) Send(dir string) (*Package, error) { return s.send(dir, "") }
+
+// Replace is Send in place of an earlier package.
+func (s *Story) Replace(old *Package, dir string) (*Package, error) {
+	return s.send(dir, old.Seal.Package)
+}
+
+func (s *Story) send(dir, supersedes string) (*Package, error) {
 	var id [16]byte
 	rand.Read(id[:]) // never fails, see crypto/rand
 	name := custody.PackageID(id)
@@ -54,6 +61,7 @@ func (s *Story) Send(dir string) (*Package, error) {
 	p.Contents.Manifest, p.Contents.TagManifest = list.Bytes(), sum.TagManifest
 	b := p.Seal
 	b.Header, b.Package, b.Delivery = s.header(string(s.To.ID("agent/lab-1"))), name, int64(len(s.Packages)+1)
+	b.Supersedes = supersedes
 	b.Request, b.Grant, b.Recipients = s.Case().RequestSHA256, s.Case().Live().SHA256, s.recipients()
 	if err := s.inner(p, int64(len(archive)), sum, to); err != nil {
 		return nil, err

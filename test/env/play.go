@@ -122,6 +122,23 @@ func (s *Story) Reject(p *Package, reason string) error {
 	})
 }
 
+// Recall takes a package back, in the name of the agent that sealed it.
+func (s *Story) Recall(p *Package) error {
+	return s.agent(s.To, s.To.Lab, &custody.Recall{
+		Header: s.header(string(s.To.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, Reason: "wrong-package",
+	})
+}
+
+// RecallByOfficer takes a package back, in the name of the authority.
+func (s *Story) RecallByOfficer(p *Package) error {
+	_, err := s.Post(s.To.ID("agent/desk-1"), &custody.Recall{
+		Header: s.header(s.To.Name), Request: s.Case().RequestSHA256, Package: p.Seal.Package, Seal: p.SealSHA256,
+		Reason: "contains-privileged", Annex: &custody.AnnexRef{SHA256: statement.NewNonce(), Size: 2000},
+	}, s.To.Officers[0])
+	return err
+}
+
 // agent posts what a lab agent says of itself.
 func (s *Story) agent(a *Authority, k *keys.Private, body custody.Body) error {
 	_, err := s.Post(a.ID("agent/lab-1"), body, k)
