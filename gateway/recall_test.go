@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -136,7 +138,7 @@ func TestRecallOvertakesUnlock(t *testing.T) {
 }
 
 // TestRecallLocked: a relay that may not delete what is locked keeps the head, gives
-// it to nobody and does not say that it is gone. The next start that may destroys it.
+// it to nobody and does not say that it is gone. When the lock has ended it destroys it.
 func TestRecallLocked(t *testing.T) {
 	w := newWorld(t)
 	w.change = func(c *gateway.Config) { c.Destroyer = nil }
@@ -164,12 +166,14 @@ func TestRecallLocked(t *testing.T) {
 		s.withheld(b)
 	}
 	w.stop()
-	w.change = nil
+	for _, key := range []string{ingest.HeadKey(b.id), ingest.InnerKey(b.id)} {
+		check(t, os.Remove(filepath.Join(w.dir, "store", "objects", filepath.FromSlash(key), "@lock")))
+	}
 	w.start()
 	w.stop()
 	w.clean()
 	if list := w.heads(); len(list) != 0 {
-		t.Errorf("after a start that may destroy it, the store has %q", list)
+		t.Errorf("after the end of the lock the store has %q", list)
 	}
 }
 
