@@ -66,3 +66,12 @@ var ErrStandstill = errStandstill
 
 // Patient wraps a transport as sessions do.
 func Patient(t wire.Transport) wire.Transport { return &patient{Transport: t, most: standstill} }
+
+// RunTo is Run of a process that ends at a step: there step returns an error, having
+// ended ctx, and nothing is done any more.
+func (a *Agent) RunTo(ctx context.Context, id custody.PartyID, ready func(), step func(string) error) error {
+	return a.run(ctx, id, ready, step)
+}
+
+// Acquired says what the acquisition record in a folder says.
+var Acquired = acquired

@@ -22,6 +22,7 @@ type Fetched struct {
 	Bytes       int64
 	Sender      custody.PartyID
 	Description string
+	Acquisition []string // what the sender says of how the exhibits came to be, in lines
 }
 
 // Fetch takes every package of a request that waits for a recipient of this
@@ -50,17 +51,17 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sweep(snap.Case(request), request); err != nil {
-		return nil, err
-	}
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return nil, fmt.Errorf("creating %q: %w", into, err)
 	}
-	if err := a.tell(snap, request); err != nil {
+	if err := a.warn(snap, request); err != nil {
 		return nil, err
 	}
 	var list []Fetched
 	var failed []error
+	if err := a.sweep(snap.Case(request), request); err != nil {
+		failed = append(failed, err)
+	}
 	waiting := 0
 	for _, p := range snap.Case(request).Packages {
 		r := p.Released(s.ID)
@@ -261,7 +262,7 @@ func (x *fetching) receipt(ctx context.Context, p packageFile) (*Fetched, error)
 		return nil, err
 	}
 	return &Fetched{Package: x.pkg.Package, Path: p.Path, Files: int(x.inner.Files), Bytes: x.inner.Bytes,
-		Sender: x.inner.Sender, Description: x.inner.Description}, nil
+		Sender: x.inner.Sender, Description: x.inner.Description, Acquisition: acquired(p.Path)}, nil
 }
 
 func (x *fetching) reject(ctx context.Context, reason string) error {

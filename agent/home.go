@@ -23,6 +23,7 @@ import (
 //	comity.yaml                    settings (package config)
 //	trust.json                     pinned roots of authorities and relays
 //	keys/AUTHORITY/ROLE/NAME.key   secret keys, see package keyfile
+//	keys/AUTHORITY/journal.key     for the keys of packages on their way
 //	enrolments/AUTHORITY/ROLE/NAME.json
 //	cases/REQUEST/                 what this machine knows of a request
 //	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far

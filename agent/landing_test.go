@@ -4,78 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
-	"comity.example/comity/gateway/objects"
-	"comity.example/comity/gateway/objects/dir"
 	"comity.example/comity/internal/wire"
 
 	"filippo.io/age"
 )
-
-// counter counts the parts that a relay reads to give them out.
-type counter struct {
-	mu    sync.Mutex
-	parts []int           // in the order of the calls
-	f     func(calls int) // called before each is answered, if not nil
-}
-
-// count starts anew.
-func (k *counter) count(f func(calls int)) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.parts, k.f = nil, f
-}
-
-// then goes on, with another f.
-func (k *counter) then(f func(calls int)) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.f = f
-}
-
-// all returns the parts so far.
-func (k *counter) all() []int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return slices.Clone(k.parts)
-}
-
-// again counts the calls beyond the first of each part.
-func (k *counter) again() int {
-	all := k.all()
-	slices.Sort(all)
-	return len(all) - len(slices.Compact(slices.Clone(all)))
-}
-
-// counted is a relay's store.
-type counted struct {
-	*dir.Dir
-	reads *counter
-}
-
-func (c counted) Get(ctx context.Context, key, version string, off, length int64) (io.ReadCloser, objects.Info, error) {
-	if strings.Contains(key, "/payload") {
-		c.reads.mu.Lock()
-		c.reads.parts = append(c.reads.parts, int(off/seal.PartSize))
-		calls, f := len(c.reads.parts), c.reads.f
-		c.reads.mu.Unlock()
-		if f != nil {
-			f(calls)
-		}
-	}
-	return c.Dir.Get(ctx, key, version, off, length)
-}
 
 // begun sends parts to nl, and has nl's fetch stop when so many have been asked for.
 func (w *world) begun(parts, stop int, into string) (folder string) {

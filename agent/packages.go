@@ -15,7 +15,8 @@ import (
 
 // packageFile is what a home keeps of a package, in cases/REQUEST/packages/ID/,
 // beside head and inner.age (the sender's, until they are handed over) and the
-// inner statement and manifests (both sides', for dossiers).
+// inner statement and manifests (both sides', for dossiers). While parts are on their
+// way it also keeps what continuing takes, see begun.
 type packageFile struct {
 	Package string          `json:"package"`
 	Request string          `json:"request"`
@@ -31,7 +32,7 @@ const (
 	sideSender    = "sender"
 	sideRecipient = "recipient"
 
-	stateOpen     = "open"     // parts are on their way; lost with the process
+	stateOpen     = "open"     // parts are on their way
 	stateSealed   = "sealed"   // deposited; the head is here
 	stateUnlocked = "unlocked" // the head is with the relay
 	stateEnded    = "ended"    // recalled, or the grant revoked, before; the head is destroyed

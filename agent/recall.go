@@ -106,8 +106,8 @@ func (a *Agent) place(request, pkg string) (string, error) {
 	return p.Path, nil
 }
 
-// tell tells people what they should know before they open a package.
-func (a *Agent) tell(snap *Snapshot, request string) error {
+// warn tells people what they should know before they open a package.
+func (a *Agent) warn(snap *Snapshot, request string) error {
 	list, err := a.Recalls(snap, request)
 	if err != nil {
 		return err

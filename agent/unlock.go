@@ -55,6 +55,10 @@ var errWaits = errors.New("not accepted yet")
 // unlock brings one package from sealed to unlocked, from wherever an earlier
 // process stopped.
 func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
+	// We may have crashed between keeping the seal and this.
+	if err := a.home.dropBegun(p.Request, p.Package); err != nil {
+		return err
+	}
 	if p.State == stateUnlocked {
 		return a.dropHead(p) // we may have crashed before that
 	}
@@ -211,8 +215,11 @@ func decide(snap *Snapshot, s *Session, st *custody.Statement) custody.Decision 
 		custody.Action{Act: custody.ActStatement, Via: s.ID, Statement: st}, statement.At(s.agent.now()))
 }
 
-// dropHead removes what only the sender needed.
+// dropHead removes what only the sender needed, and what a head could be made of.
 func (a *Agent) dropHead(p packageFile) error {
+	if err := a.home.dropBegun(p.Request, p.Package); err != nil {
+		return err
+	}
 	for _, name := range []string{fileHead, fileInnerAge} {
 		err := durable.Remove(filepath.Join(a.home.packageDir(p.Request, p.Package), name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -67,10 +67,10 @@ func newOpener(head, fileKey []byte, payloadSize int64) (*Opener, error) {
 }
 
 // OpenPart appends the plaintext of part n to dst and returns the extended slice.
-// sealed is exactly that part, PartLen(PayloadSize, n) bytes. The spare capacity of
-// dst must not overlap sealed; where it suffices nothing is allocated. After an
-// error, ErrAuth or that of a wrong size, nothing is appended, and what was decrypted
-// is overwritten.
+// sealed is exactly that part, PartLen(PayloadSize, n) bytes. To have the plaintext in
+// the place of sealed, dst is sealed[:0]; otherwise its spare capacity must not
+// overlap sealed, and where it suffices nothing is allocated. After an error, ErrAuth
+// or that of a wrong size, nothing is appended, and what was decrypted is overwritten.
 func (o *Opener) OpenPart(dst []byte, n int, sealed []byte) ([]byte, error) {
 	size := PartLen(o.payload, n)
 	if size == 0 {
@@ -96,19 +96,35 @@ func (o *Opener) OpenChunks(dst []byte, first int64, sealed []byte) ([]byte, err
 	last := o.chunks() - 1
 	count := (len(sealed) + EncChunkSize - 1) / EncChunkSize
 	out := slices.Grow(dst, len(sealed)-count*chacha20poly1305.Overhead)
+	whole, here := sealed, inPlace(dst, sealed)
 	var nonce [chacha20poly1305.NonceSize]byte // outside the loop: one allocation for all
 	for i := first; len(sealed) > 0; i++ {
 		chunk := sealed[:min(EncChunkSize, len(sealed))]
 		sealed = sealed[len(chunk):]
 		nonce = chunkNonce(i, i == last)
-		plain, err := o.aead.Open(out, nonce[:], chunk, nil)
+		to := out
+		if here {
+			to = chunk[:0]
+		}
+		plain, err := o.aead.Open(to, nonce[:], chunk, nil)
 		if err != nil {
 			clear(out[len(dst):])
+			if here {
+				clear(whole) // the ends of chunks stand above where they were moved to
+			}
 			return nil, fmt.Errorf("chunk %d: %w", i, ErrAuth)
+		}
+		if here { // moved down over the tags before it
+			plain = append(out, plain...)
 		}
 		out = plain
 	}
 	return out, nil
+}
+
+// inPlace reports whether dst is the empty beginning of sealed.
+func inPlace(dst, sealed []byte) bool {
+	return len(dst) == 0 && cap(dst) > 0 && &dst[:1][0] == &sealed[0]
 }
 
 // checkRun refuses size bytes from chunk first on that are not whole chunks of the

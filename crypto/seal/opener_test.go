@@ -147,6 +147,44 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestOpenInPlace opens parts where they are, and leaves nothing of one that fails.
+func TestOpenInPlace(t *testing.T) {
+	id, r := newKey(t)
+	for _, size := range sizes {
+		plain := noise(size)
+		head, payload, _ := ageFile(t, plain, r)
+		n := int64(len(payload))
+		o, err := seal.NewOpener(head, n, id)
+		fatalIfErr(t, err)
+		var got []byte
+		for i := range seal.Parts(n) {
+			part := payload[i*seal.PartSize:][:seal.PartLen(n, i)]
+			opened, err := o.OpenPart(part[:0], i, part)
+			fatalIfErr(t, err)
+			if len(opened) > 0 && &opened[0] != &part[0] {
+				t.Errorf("size %d: part %d is somewhere else", size, i)
+			}
+			got = append(got, opened...)
+		}
+		if !bytes.Equal(got, plain) {
+			t.Errorf("size %d: opened %d bytes that differ", size, len(got))
+		}
+	}
+	plain := noise(3*seal.ChunkSize + 5)
+	head, payload, _ := ageFile(t, plain, r)
+	o, err := seal.NewOpener(head, int64(len(payload)), id)
+	fatalIfErr(t, err)
+	payload[len(payload)-1] ^= 1
+	if got, err := o.OpenPart(payload[:0], 0, payload); !errors.Is(err, seal.ErrAuth) || got != nil {
+		t.Errorf("damaged: %d bytes, %v", len(got), err)
+	}
+	for at := 0; at+16 <= len(plain); at += 16 {
+		if bytes.Contains(payload, plain[at:at+16]) {
+			t.Fatalf("plaintext from byte %d on is still there", at)
+		}
+	}
+}
+
 // TestOpenAppends: what stood before stays, what was decrypted before a failure
 // does not.
 func TestOpenAppends(t *testing.T) {

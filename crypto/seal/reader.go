@@ -11,17 +11,16 @@ import (
 // others, so that a payload with a wrong end gives nothing, not all but the end.
 //
 // What is read is authenticated, and still a beginning until io.EOF. Its memory is
-// constant in the size of the payload: one part of ciphertext and one of plaintext
-// for each goroutine, and one of plaintext more. One goroutine reads it and ends it
-// with Close.
+// constant in the size of the payload: one part for each goroutine and one more. One
+// goroutine reads it and ends it with Close.
 type Reader struct {
-	opener *Opener
-	bring  func(worker, n int, sealed []byte) error
-	seats  chan seat          // of workers that are free
-	plain  chan []byte        // buffers
-	queue  chan chan openPart // in order
-	stop   chan struct{}      // closed by Close
-	work   sync.WaitGroup
+	opener  *Opener
+	bring   func(worker, n int, sealed []byte) error
+	free    chan int           // workers
+	buffers chan []byte        // for a part each, opened in place
+	queue   chan chan openPart // in order
+	stop    chan struct{}      // closed by Close
+	work    sync.WaitGroup
 
 	// owned by the reading goroutine
 	rest   []byte // of the current part
@@ -30,16 +29,10 @@ type Reader struct {
 	closed bool
 }
 
-// seat is what a worker has while it brings a part.
-type seat struct {
-	worker int
-	sealed []byte
-}
-
 // openPart is a part that was opened, or why not.
 type openPart struct {
-	plain []byte
-	err   error
+	buf, plain []byte
+	err        error
 }
 
 var _ io.ReadCloser = (*Reader)(nil)
@@ -52,75 +45,73 @@ func NewReader(o *Opener, workers int, bring func(worker, n int, sealed []byte) 
 	if workers < 1 {
 		return nil, fmt.Errorf("opening on %d goroutines: impossible", workers)
 	}
-	r := &Reader{opener: o, bring: bring, stop: make(chan struct{}), seats: make(chan seat, workers),
-		plain: make(chan []byte, workers+1), queue: make(chan chan openPart, workers+1)}
-	size := PartLen(o.payload, 0)
-	for range workers + 1 {
-		r.plain <- make([]byte, 0, min(size, PartPlain))
+	r := &Reader{opener: o, bring: bring, stop: make(chan struct{}), free: make(chan int, workers),
+		buffers: make(chan []byte, workers+1), queue: make(chan chan openPart, workers+1)}
+	for range min(workers, Parts(o.payload)) + 1 {
+		r.buffers <- make([]byte, PartLen(o.payload, 0))
 	}
-	r.work.Go(func() { r.run(workers, size) })
+	r.work.Go(func() { r.run(workers) })
 	return r, nil
 }
 
 // run brings the last part, then all in order, as workers and buffers are free.
-func (r *Reader) run(workers int, size int64) {
+func (r *Reader) run(workers int) {
 	defer close(r.queue)
-	first, plain := seat{0, make([]byte, size)}, <-r.plain
-	last := Parts(r.opener.payload) - 1
-	if _, err := r.open(first, last, plain); err != nil {
-		r.fail(err)
+	parts, buf := Parts(r.opener.payload), <-r.buffers
+	if p := r.open(0, parts-1, buf); p.err != nil {
+		r.queue <- ready(p)
 		return
 	}
-	r.plain <- plain
-	r.seats <- first
-	for i := 1; i < min(workers, last+1); i++ {
-		r.seats <- seat{i, make([]byte, size)}
+	r.buffers <- buf
+	for i := range min(workers, parts) {
+		r.free <- i
 	}
-	for n := range last + 1 {
-		if !r.next(n) {
+	for n := range parts {
+		if !r.start(n) {
 			return
 		}
 	}
 }
 
-// next has part n opened by a free worker. It reports false after Close.
-func (r *Reader) next(n int) bool {
-	var s seat
+// start has part n opened by a free worker. It reports false after Close.
+func (r *Reader) start(n int) bool {
+	var worker int
 	select {
-	case s = <-r.seats:
+	case worker = <-r.free:
 	case <-r.stop:
 		return false
 	}
-	var plain []byte
+	var buf []byte
 	select {
-	case plain = <-r.plain:
+	case buf = <-r.buffers:
 	case <-r.stop:
 		return false
 	}
 	result := make(chan openPart, 1)
 	r.queue <- result // has room for one a buffer, so this never waits
 	r.work.Go(func() {
-		plain, err := r.open(s, n, plain)
-		r.seats <- s
-		result <- openPart{plain, err}
+		p := r.open(worker, n, buf)
+		r.free <- worker
+		result <- p
 	})
 	return true
 }
 
-// fail is what the reading goroutine gets instead of a part.
-func (r *Reader) fail(err error) {
+// ready is a part that nobody has to wait for.
+func ready(p openPart) chan openPart {
 	result := make(chan openPart, 1)
-	result <- openPart{nil, err}
-	r.queue <- result
+	result <- p
+	return result
 }
 
-// open brings part n and opens it into a buffer.
-func (r *Reader) open(s seat, n int, plain []byte) ([]byte, error) {
-	sealed := s.sealed[:PartLen(r.opener.payload, n)]
-	if err := r.bring(s.worker, n, sealed); err != nil {
-		return nil, err
+// open brings part n into a buffer and opens it there.
+func (r *Reader) open(worker, n int, buf []byte) openPart {
+	sealed := buf[:PartLen(r.opener.payload, n)]
+	if err := r.bring(worker, n, sealed); err != nil {
+		return openPart{err: err}
 	}
-	return r.opener.OpenPart(plain[:0], n, sealed)
+	plain, err := r.opener.OpenPart(sealed[:0], n, sealed)
+	return openPart{buf, plain, err}
 }
 
 // Read gives out plaintext. Its error is that of the first part in order that could
@@ -143,7 +134,7 @@ func (r *Reader) turn() error {
 		return fmt.Errorf("opening: the reader is closed")
 	}
 	if r.buf != nil {
-		r.plain <- r.buf
+		r.buffers <- r.buf
 		r.buf = nil
 	}
 	result, ok := <-r.queue
@@ -151,7 +142,7 @@ func (r *Reader) turn() error {
 		return io.EOF
 	}
 	o := <-result
-	r.buf, r.rest = o.plain, o.plain
+	r.buf, r.rest = o.buf, o.plain
 	return o.err
 }
 

@@ -7,9 +7,10 @@
 //	ID/
 //	ID/bagit.txt
 //	ID/bag-info.txt
+//	ID/acquisition.jsonld         if the inventory has one
 //	ID/data/                      folders and files below it, in order
 //	ID/manifest-sha256.txt        one line per file below data/, same order
-//	ID/tagmanifest-sha256.txt     bag-info.txt, bagit.txt, the manifest
+//	ID/tagmanifest-sha256.txt     acquisition.jsonld, bag-info.txt, bagit.txt, the manifest
 //	ID/index.txt                  where in the archive each item stands
 //
 // and ends with two zero blocks. Whoever seals the archive may append zeros

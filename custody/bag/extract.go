@@ -23,6 +23,7 @@ type Contents struct {
 	TagManifestSHA256 [32]byte
 	Index             IndexRef
 	Info              []Field // bag-info.txt without Payload-Oxum
+	Acquisition       []byte  // acquisition.jsonld; nil if there is none
 }
 
 const readBuffer = 1 << 20
@@ -126,7 +127,7 @@ func (x *extraction) head() error {
 	if err := x.readInfo(); err != nil {
 		return err
 	}
-	return x.tagFolder(dataName)
+	return x.readAcquisition()
 }
 
 // expect reads the header of the entry called name in the bag's folder.
@@ -276,7 +277,7 @@ func (x *extraction) tail() error {
 	if err != nil {
 		return err
 	}
-	x.found.TagManifest = tagManifest(x.info, x.manifest.sum())
+	x.found.TagManifest = tagManifest(acquisitionLine(x.found.Acquisition), x.info, x.manifest.sum())
 	if x.found.TagManifestSHA256, err = x.fixed(e, x.found.TagManifest); err != nil {
 		return err
 	}

@@ -199,6 +199,8 @@ func FuzzExtract(f *testing.F) {
 	f.Add(join(parts()))
 	f.Add(join(parts(data(strings.Repeat("é", 60)+"/", ""))))
 	f.Add(append(join(good()), 0))
+	with, _ := writeWith(f, f.TempDir(), []byte("{}\n"), nil)
+	f.Add(with)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := t.TempDir()
 		root, err := os.OpenRoot(dir)
@@ -208,7 +210,7 @@ func FuzzExtract(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, s := write(t, dir+"/"+id+"/data", c.Info...)
+		again, s := writeWith(t, dir+"/"+id+"/data", c.Acquisition, c.Info)
 		if s.TagManifestSHA256 != c.TagManifestSHA256 || int64(len(again)) != c.ArchiveSize || !bytes.Equal(again, b[:len(again)]) {
 			t.Errorf("accepted an archive that would not be written")
 		}

@@ -107,6 +107,7 @@ type layout struct {
 	id     string
 	off    int64 // where the next item's header begins
 	lines  int64 // bytes of the index so far, without its first line
+	tags   int64 // bytes of the tag manifest
 	header []byte
 	line   []byte
 }
@@ -128,7 +129,7 @@ func (l *layout) indexSize() int64 { return int64(len(indexHead)) + l.lines }
 // many bytes.
 func (l *layout) indexOffset(manifest int64) int64 {
 	index := tagEntry(l.id, indexName, l.indexSize())
-	return l.off + lengths([]entry{tagEntry(l.id, manifestName, manifest), tagEntry(l.id, tagManifestName, tagManifestSize)}) +
+	return l.off + lengths([]entry{tagEntry(l.id, manifestName, manifest), tagEntry(l.id, tagManifestName, l.tags)}) +
 		int64(len(index.append(nil)))
 }
 
@@ -195,9 +196,29 @@ func (r *indexReader) before(ra io.ReaderAt) (tags []byte, err error) {
 	if x.Offset < 0 || x.Size < 0 || x.Offset > maxSize || x.Size > maxSize || archiveSize(x.Offset, x.Size) != r.claims.ArchiveSize {
 		return nil, r.refuse("cannot stand at byte %d with %d bytes in an archive of %d", x.Offset, x.Size, r.claims.ArchiveSize)
 	}
-	want := tagEntry(r.id, tagManifestName, tagManifestSize).append(nil)
+	for _, r.layout.tags = range []int64{tagManifestSize(nil), tagManifestSize(acquisitionLine([]byte{0}))} {
+		if tags, err = r.tagManifest(ra, r.layout.tags); tags != nil || err != nil {
+			break
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case tags == nil:
+		return nil, r.refuse("does not follow a tag manifest at byte %d", x.Offset)
+	case sha256.Sum256(tags) != r.claims.TagManifestSHA256:
+		return nil, r.refuse("follows another tag manifest than the sender signed")
+	}
+	return tags, nil
+}
+
+// tagManifest reads the tag manifest of that size which stands right before the
+// index; nil if none of that size does.
+func (r *indexReader) tagManifest(ra io.ReaderAt, size int64) ([]byte, error) {
+	x := r.claims.Index
+	want := tagEntry(r.id, tagManifestName, size).append(nil)
 	from := int64(len(want))
-	want = append(want, make([]byte, tagManifestSize+padding(tagManifestSize))...)
+	want = append(want, make([]byte, size+padding(size))...)
 	want = tagEntry(r.id, indexName, x.Size).append(want)
 	start := x.Offset - int64(len(want))
 	if start < 0 {
@@ -207,13 +228,10 @@ func (r *indexReader) before(ra io.ReaderAt) (tags []byte, err error) {
 	if err := readAt(ra, got, start); err != nil {
 		return nil, err
 	}
-	tags = bytes.Clone(got[from : from+tagManifestSize])
+	tags := bytes.Clone(got[from : from+size])
 	copy(want[from:], tags)
 	if !bytes.Equal(got, want) {
-		return nil, r.refuse("does not follow a tag manifest at byte %d", x.Offset)
-	}
-	if sha256.Sum256(tags) != r.claims.TagManifestSHA256 {
-		return nil, r.refuse("follows another tag manifest than the sender signed")
+		return nil, nil
 	}
 	return tags, nil
 }
@@ -278,7 +296,7 @@ func (r *indexReader) item(x Exhibit) error {
 // end compares what all lines make with what the sender signed.
 func (r *indexReader) end() error {
 	c := r.claims
-	lines, err := ParseManifest(r.tags)
+	acquisition, info, err := parseTags(r.tags)
 	switch {
 	case r.index.sum() != c.Index.SHA256:
 		return r.refuse("is not the one that the sender signed")
@@ -288,7 +306,7 @@ func (r *indexReader) end() error {
 		return r.refuse("does not stand where its items end")
 	case err != nil:
 		return r.refuse("follows a tag manifest that is none: %v", err)
-	case !bytes.Equal(r.tags, tagManifest(lines[0].Sum, r.manifest.sum())):
+	case !bytes.Equal(r.tags, tagManifest(acquisition, info, r.manifest.sum())):
 		return r.refuse("lists other files than the manifest")
 	}
 	return nil

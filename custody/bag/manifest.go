@@ -105,12 +105,15 @@ func unescape(path string) string {
 	return strings.NewReplacer("%25", "%", "%0D", "\r", "%0A", "\n").Replace(path)
 }
 
-// tagManifestSize is the length of a tag manifest, in bytes.
-const tagManifestSize = int64(3*sumLen + len(bagitName) + len(infoName) + len(manifestName))
+// tagManifestSize is the length in bytes of a tag manifest whose first line is that
+// of acquisition.jsonld, or empty.
+func tagManifestSize(acquisition []byte) int64 {
+	return int64(len(acquisition) + 3*sumLen + len(bagitName) + len(infoName) + len(manifestName))
+}
 
 // tagManifest is tagmanifest-sha256.txt of a bag with these tag files.
-func tagManifest(info, manifest [32]byte) []byte {
-	b := Line{Sum: info, Path: infoName}.append(nil)
+func tagManifest(acquisition []byte, info, manifest [32]byte) []byte {
+	b := Line{Sum: info, Path: infoName}.append(bytes.Clone(acquisition))
 	b = Line{Sum: sha256.Sum256([]byte(bagitText)), Path: bagitName}.append(b)
 	return Line{Sum: manifest, Path: manifestName}.append(b)
 }

@@ -32,6 +32,9 @@ func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{id: id, inv: inv}
+	if r := checkAcquisition(inv.Acquisition); r != "" {
+		return nil, fmt.Errorf("planning bag %q: %s %s", id, acquisitionName, r)
+	}
 	if err := p.count(); err != nil {
 		return nil, err
 	}
@@ -40,7 +43,7 @@ func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
 		return nil, err
 	}
 	p.first = lengths(p.head())
-	l := layout{id: id, off: p.first}
+	l := layout{id: id, off: p.first, tags: tagManifestSize(acquisitionLine(inv.Acquisition))}
 	for it := range inv.Items() {
 		l.item(it)
 	}
@@ -82,15 +85,16 @@ func (it Item) check() string {
 	return ""
 }
 
-// head is what stands before the items; the files' content is bagit.txt and
-// bag-info.txt.
+// head is what stands before the items; the files' content is bagit.txt,
+// bag-info.txt and, if there is one, acquisition.jsonld.
 func (p *Plan) head() []entry {
-	return []entry{
+	head := []entry{
 		tagEntry(p.id, "", 0),
 		tagEntry(p.id, bagitName, int64(len(bagitText))),
 		tagEntry(p.id, infoName, int64(len(p.info))),
-		tagEntry(p.id, dataName, 0),
 	}
+	head = append(head, p.acquisition()...)
+	return append(head, tagEntry(p.id, dataName, 0))
 }
 
 // tagEntry is a file or folder that is not below data/.

@@ -73,8 +73,9 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 }
 
 // checkTagManifest: it is the one that the sender signed, lists the three tag
-// files of a bag, and has the hash of this manifest. The other two tag files say
-// nothing on the exhibits and are not in a dossier.
+// files of a bag, and acquisition.jsonld if there is one, and has the hash of this
+// manifest. The other tag files are not in a dossier: what they say of the exhibits is
+// the sender's word, and the line here binds it to that.
 func checkTagManifest(x Contents, in *custody.Inner) error {
 	if sha256.Sum256(x.TagManifest) != in.TagManifest {
 		return errors.New("the inner statement has another hash for it")
@@ -84,6 +85,9 @@ func checkTagManifest(x Contents, in *custody.Inner) error {
 		return err
 	}
 	names := []string{"bag-info.txt", "bagit.txt", manifestName}
+	if len(lines) > 0 && lines[0].Path == acquisitionName {
+		lines = lines[1:]
+	}
 	if len(lines) != len(names) {
 		return fmt.Errorf("it lists %d files instead of %d", len(lines), len(names))
 	}

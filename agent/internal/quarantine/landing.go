@@ -32,8 +32,8 @@ type Landing struct {
 }
 
 // Land opens the landing of the bag of that name in a folder, or makes an empty
-// one. What has its name and is no regular file is removed, not followed: somebody
-// else has put it there.
+// one. What has its name and is no regular file, or one that has other names too, is
+// removed, not followed: somebody else has put it there.
 func Land(in, name string, payload int64) (*Landing, error) {
 	root, err := os.OpenRoot(in)
 	if err != nil {
@@ -71,11 +71,12 @@ func Landed(in, name string) bool {
 	return err == nil
 }
 
-// openRegular opens a file for reading and writing that is not a link to another.
+// openRegular opens a file for reading and writing that is not a link to another,
+// symbolic or hard.
 func openRegular(root *os.Root, name string) (*os.File, error) {
 	before, err := root.Lstat(name)
 	switch {
-	case err == nil && before.Mode().IsRegular():
+	case err == nil && before.Mode().IsRegular() && names(before) == 1:
 		return reopen(root, name, before)
 	case err == nil:
 		if err := root.Remove(name); err != nil {

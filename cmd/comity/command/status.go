@@ -14,24 +14,34 @@ import (
 
 const statusHelp = `Show a request as the log proves it: what happened, when, by whom, the packages, and
 what comes next. --full adds the hashes and the places in the log. Without a
-request, list all that concern this authority.
+request, list all that concern this authority. --watch shows instead what the daemon
+of this machine does, until it is interrupted; with --json, once.
 
   comity status
-  comity status 0412 --full`
+  comity status 0412 --full
+  comity status --watch`
 
 func (a *app) statusCommand() *cobra.Command {
-	var full bool
+	var full, watch bool
 	c := &cobra.Command{
-		Use: "status [REQUEST]", Short: "show what happened and what comes next", Long: statusHelp, Args: cobra.MaximumNArgs(1),
+		Use: "status [REQUEST] | --watch", Short: "show what happened and what comes next", Long: statusHelp, Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			if len(args) == 0 {
+			switch {
+			case watch && len(args) > 0:
+				return usagef("--watch shows all requests")
+			case watch && a.json:
+				return a.daemonStatus(ctx)
+			case watch:
+				return a.watch(ctx)
+			case len(args) == 0:
 				return a.listRequests(ctx)
 			}
 			return a.session(ctx, anyAgent, func(s *agent.Session) error { return a.status(ctx, s, args[0], full) })
 		},
 	}
 	c.Flags().BoolVar(&full, "full", false, "with hashes and places in the log")
+	c.Flags().BoolVar(&watch, "watch", false, "show what the daemon of this machine does")
 	return c
 }
 

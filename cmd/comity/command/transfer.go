@@ -24,10 +24,16 @@ as it is: comity recall takes that one back.
 
   comity send 0412 exhibits/ --final --description "disk images of 4 March"
   comity send 0412 corrected/ --supersedes k3vq
-  comity send 0412`
+  comity send 0412
+
+Forensic images among the files are recognised, and what seems to be missing is said.
+With --acquisition the examiner's own file on how they were made goes along, sealed
+like them; hashes in it are compared first, which reads those files once more, and if
+one differs nothing is sent. config/testdata/acquisition.yaml is an example.`
 
 func (a *app) sendCommand() *cobra.Command {
 	var opt agent.SendOptions
+	var acquisition string
 	c := &cobra.Command{
 		Use: "send REQUEST [FOLDER]", Short: "send a folder, or let keys go that wait", Long: sendHelp, Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -35,6 +41,10 @@ func (a *app) sendCommand() *cobra.Command {
 				if info, err := os.Stat(args[1]); err != nil || !info.IsDir() {
 					return usagef("%q is not a folder", args[1])
 				}
+			}
+			var err error
+			if opt.Acquisition, err = acquisitionFile(acquisition); err != nil {
+				return err
 			}
 			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
 				if len(args) == 1 {
@@ -49,6 +59,7 @@ func (a *app) sendCommand() *cobra.Command {
 	f.StringVar(&opt.Supersedes, "supersedes", "", "the package of this request that this one replaces")
 	f.StringVar(&opt.Description, "description", "", "what the package is; sealed to the recipients")
 	f.StringVar(&opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
+	f.StringVar(&acquisition, "acquisition", "", "file on how the exhibits were made; sealed to the recipients")
 	f.StringSliceVar(&opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
 	return c
 }
@@ -61,7 +72,7 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 	}
 	a.meter = newMeter(a.stderr, isTerminal(a.stderr))
 	defer a.settle()
-	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update, Out: sentences{a}})
+	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update, Out: teller{a}})
 	if err != nil {
 		return err
 	}
@@ -77,16 +88,6 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 		defer unlock()
 		return f(ag, s, id)
 	})
-}
-
-// sentences is where an agent tells people what they should know.
-type sentences struct{ a *app }
-
-// Write implements io.Writer: a sentence a line.
-func (s sentences) Write(b []byte) (int, error) {
-	s.a.settle()
-	s.a.say("%s", strings.TrimSuffix(string(b), "\n"))
-	return len(b), nil
 }
 
 // sentJSON is a sent package as data.
@@ -174,6 +175,10 @@ relay gave out others, fetch it again. The receipt is signed when all is in plac
 What its sender recalled is not fetched, or removed if it was on its way; what stood
 in its place before is left to you.
 
+A fetch that stopped goes on when it is run again: what has arrived is kept as
+ciphertext in a hidden file in the folder, until the package is there, rejected or
+revoked. The disk needs room for that and for the files, about twice the package.
+
   comity fetch 0412 --into evidence/`
 
 func (a *app) fetchCommand() *cobra.Command {
@@ -189,6 +194,10 @@ func (a *app) fetchCommand() *cobra.Command {
 				a.settle()
 				if errors.Is(err, agent.ErrTryLater) && wire.CodeOf(err) == "" {
 					err = hintf(err, "comity status %s says who acts next", args[0])
+				}
+				var full *agent.SpaceError
+				if errors.As(err, &full) {
+					err = hintf(err, "free some space, or fetch into another disk: comity fetch %s --into FOLDER", args[0])
 				}
 				return errors.Join(err, a.fetched(list, err))
 			})
@@ -206,16 +215,18 @@ type fetchedJSON struct {
 	Bytes       int64           `json:"bytes"`
 	Sender      custody.PartyID `json:"sender"`
 	Description string          `json:"description,omitempty"`
+	Acquisition []string        `json:"acquisition,omitempty"`
 }
 
 func (a *app) fetched(list []agent.Fetched, failed error) error {
 	data := []fetchedJSON{}
 	for _, p := range list {
-		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description})
+		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description, p.Acquisition})
 		a.say("package %s from %s: %d files, %s, all verified; receipt filed", p.Package, p.Sender, p.Files, officer.About(p.Bytes))
 		if p.Description != "" {
 			a.say("  %s", strings.ReplaceAll(p.Description, "\n", "\n  "))
 		}
+		a.acquired(p.Acquisition)
 	}
 	if a.json {
 		return a.printJSON(data)
