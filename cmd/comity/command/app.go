@@ -29,13 +29,11 @@ type app struct {
 	json    bool
 }
 
-const rootHelp = `Comity moves electronic evidence between national authorities: end-to-end
-encrypted, on one specific request, under a signed grant, with a record that
-nobody can rewrite unseen. The path of a case (nl asks, de holds the evidence):
+const rootHelp = `Comity moves electronic evidence between national authorities: end-to-end encrypted, on
+one request, under a signed grant, with a record that nobody can rewrite unseen. A case:
 
   nl  comity request new --to de --type stored-data --order order.pdf --ref NL-2026-0412
-  de  comity request list; comity request show 0412
-  de  comity grant 0412 --draft > g.yaml; comity grant 0412 -f g.yaml
+  de  comity request show 0412; comity grant 0412 --draft > g.yaml; comity grant 0412 -f g.yaml
   nl  comity accept 0412
   de  comity send 0412 exhibits/ --final
   nl  comity fetch 0412 --into evidence/
