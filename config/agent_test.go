@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -71,6 +72,9 @@ func TestPackage(t *testing.T) {
 	}
 	if p, err := config.LoadPackage("empty", nil); err != nil || !reflect.DeepEqual(p, &config.Package{}) {
 		t.Errorf("LoadPackage of nothing = %+v, %v", p, err)
+	}
+	if p, err := config.LoadPackage("next", bytes.Replace(b, []byte("# supersedes"), []byte("supersedes"), 1)); err != nil || p.Supersedes != "k3vq7mno" {
+		t.Errorf("LoadPackage of one in place of another = %+v, %v", p, err)
 	}
 	for _, text := range []string{"priority: 101", "recipients: [x]", "final: perhaps", "final: true\nfinal: true", "--- {}\n--- {}"} {
 		if p, err := config.LoadPackage("bad", []byte(text)); err == nil {
