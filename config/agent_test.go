@@ -36,7 +36,7 @@ func TestAgentExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Inbox.Requests, c.Inbox.Authorities = nil, nil // written as empty lists
+	c.Inbox.Requests, c.Inbox.Authorities, c.Verifiers = nil, nil, nil // written as empty lists
 	if !reflect.DeepEqual(c, zero) {
 		t.Errorf("the example says %+v, zero values are %+v", c, zero)
 	}
