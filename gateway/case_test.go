@@ -135,9 +135,9 @@ func (s *story) packOf(size int) *bundle {
 	check(s.t, err)
 	b.head, b.size = sealer.Head(), sealer.PayloadSize()
 	for n := range sealer.Parts() {
-		part, err := sealer.SealPart(nil, n, b.plain[n*seal.PartPlain:min((n+1)*seal.PartPlain, len(b.plain))])
+		part, sum, err := sealer.SealPart(nil, n, b.plain[n*seal.PartPlain:min((n+1)*seal.PartPlain, len(b.plain))])
 		check(s.t, err)
-		b.parts, b.sums = append(b.parts, part), append(b.sums, sum(part))
+		b.parts, b.sums = append(b.parts, part), append(b.sums, sum)
 	}
 	b.inner, err = seal.SealSmall([]byte("the inner statement"), 1<<20, to...)
 	check(s.t, err)

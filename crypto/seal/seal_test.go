@@ -50,7 +50,7 @@ func sealAll(t testing.TB, s *seal.Sealer, plain []byte) []byte {
 	var out []byte
 	for n := range s.Parts() {
 		var err error
-		out, err = s.SealPart(out, n, partOf(plain, n))
+		out, _, err = s.SealPart(out, n, partOf(plain, n))
 		fatalIfErr(t, err)
 	}
 	return out
@@ -112,7 +112,7 @@ func BenchmarkSealPart(b *testing.B) {
 	for b.Loop() {
 		s, err := seal.NewSealer(seal.PartPlain, r)
 		fatalIfErr(b, err)
-		_, err = s.SealPart(dst, 0, plain)
+		_, _, err = s.SealPart(dst, 0, plain)
 		fatalIfErr(b, err)
 	}
 }

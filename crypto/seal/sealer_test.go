@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"comity.example/comity/crypto/seal"
@@ -68,7 +67,7 @@ func TestParallel(t *testing.T) {
 		wg.Go(func() {
 			at := n * seal.PartSize
 			end := at + int(seal.PartLen(s.PayloadSize(), n))
-			if out, err := s.SealPart(got[at:at:end], n, partOf(plain, n)); err != nil || len(out) != end-at {
+			if out, _, err := s.SealPart(got[at:at:end], n, partOf(plain, n)); err != nil || len(out) != end-at {
 				t.Errorf("part %d: %d bytes, %v", n, len(out), err)
 			}
 		})
@@ -76,32 +75,6 @@ func TestParallel(t *testing.T) {
 	wg.Wait()
 	if !bytes.Equal(got, want) {
 		t.Error("payload sealed in parallel, in place, differs from age's")
-	}
-}
-
-func TestPartIsSealedOnce(t *testing.T) {
-	_, r := newKey(t)
-	plain := noise(seal.PartPlain + 100)
-	s, err := seal.NewSealer(int64(len(plain)), r)
-	fatalIfErr(t, err)
-	var sealed atomic.Int32
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			if _, err := s.SealPart(nil, 1, partOf(plain, 1)); err == nil {
-				sealed.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	if n := sealed.Load(); n != 1 {
-		t.Errorf("part 1 was sealed %d times by 8 concurrent calls, want once", n)
-	}
-	if _, err := s.SealPart(nil, 1, noise(100)); err == nil || !strings.Contains(err.Error(), "already sealed") {
-		t.Errorf("sealing part 1 again: %v", err)
-	}
-	if _, err := s.SealPart(nil, 0, partOf(plain, 0)); err != nil {
-		t.Errorf("sealing part 0 after part 1: %v", err)
 	}
 }
 
@@ -115,17 +88,17 @@ func TestSealPartRefuses(t *testing.T) {
 	}{
 		{-1, seal.PartPlain}, {2, 0}, {2, 100}, {0, 0}, {0, seal.PartPlain - 1}, {1, 99}, {1, 101}, {1, 0}, {1, seal.PartPlain},
 	} {
-		if _, err := s.SealPart(nil, tt.n, plain[:tt.size]); err == nil {
+		if _, _, err := s.SealPart(nil, tt.n, plain[:tt.size]); err == nil {
 			t.Errorf("SealPart(%d) of %d bytes succeeded", tt.n, tt.size)
 		}
 	}
 	// A refused call has used no keystream, so the part is still free.
-	if out, err := s.SealPart([]byte("x"), 1, partOf(plain, 1)); err != nil || len(out) != 1+116 || out[0] != 'x' {
+	if out, _, err := s.SealPart([]byte("x"), 1, partOf(plain, 1)); err != nil || len(out) != 1+116 || out[0] != 'x' {
 		t.Errorf("appending part 1: %d bytes, %v", len(out), err)
 	}
 	s.Destroy()
 	s.Destroy()
-	if _, err := s.SealPart(nil, 0, partOf(plain, 0)); err == nil || !strings.Contains(err.Error(), "destroyed") {
+	if _, _, err := s.SealPart(nil, 0, partOf(plain, 0)); err == nil || !strings.Contains(err.Error(), "destroyed") {
 		t.Errorf("sealing after Destroy: %v", err)
 	}
 }

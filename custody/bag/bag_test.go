@@ -53,6 +53,15 @@ func tree(t testing.TB, content map[string]string) string {
 	return dir
 }
 
+// carried is what a bag carries of an inventory: all but the fingerprints.
+func carried(inv *bag.Inventory) (list []bag.Item) {
+	for it := range inv.Items() {
+		it.Fingerprint = bag.Fingerprint{}
+		list = append(list, it)
+	}
+	return list
+}
+
 // write makes the bag of dir and checks that its size was known before.
 func write(t testing.TB, dir string, info ...bag.Field) ([]byte, *bag.Summary) {
 	t.Helper()
@@ -167,8 +176,8 @@ func TestRoundTrip(t *testing.T) {
 	fatalIfErr(t, err)
 	after, err := bag.Scan(filepath.Join(q, id, "data"))
 	fatalIfErr(t, err)
-	if !reflect.DeepEqual(before, after) {
-		t.Errorf("inventory before %v\nafter %v", before, after)
+	if !reflect.DeepEqual(carried(before), carried(after)) {
+		t.Errorf("inventory before %v\nafter %v", carried(before), carried(after))
 	}
 	if got.Folders+got.Files != before.Len() || before.Files() != got.Files || before.Bytes() != got.Bytes {
 		t.Errorf("%d folders and %d files of %d bytes, inventory has %d items", got.Folders, got.Files, got.Bytes, before.Len())

@@ -1,6 +1,10 @@
 package bag
 
-import "time"
+import (
+	"os"
+	"testing"
+	"time"
+)
 
 // The tests forge archives that differ from a good one in a single point.
 
@@ -38,3 +42,19 @@ func Extended(records string) []byte {
 
 // AppendExhibit adds a line of an index.
 func AppendExhibit(b []byte, x Exhibit) []byte { return x.append(b) }
+
+// ReprintSource parses a line of a list of sources and prints it again.
+func ReprintSource(line string) (string, error) {
+	it, err := parseSource(line)
+	return string(it.appendSource(nil)), err
+}
+
+// TellsChange reports whether the system tells when a file was changed.
+func TellsChange(t *testing.T, path string) bool {
+	t.Helper()
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fingerprint(fi) != Fingerprint{}
+}

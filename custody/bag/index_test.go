@@ -70,7 +70,7 @@ func TestIndex(t *testing.T) {
 	}
 	inv, err := bag.Scan(dir)
 	fatalIfErr(t, err)
-	items := slices.Collect(inv.Items())
+	items := carried(inv)
 	if len(xs) != len(items) {
 		t.Fatalf("%d lines, want %d", len(xs), len(items))
 	}

@@ -12,6 +12,10 @@ type Item struct {
 	Dir     bool      // a folder; Size is then 0
 	Size    int64     // bytes
 	ModTime time.Time // modification time, UTC, to the nanosecond
+
+	// Fingerprint is a source's, and zero for what was received. It is not part of
+	// the bag.
+	Fingerprint Fingerprint
 }
 
 // Inventory lists what a bag is going to hold, in the order of the path
@@ -49,7 +53,7 @@ func (inv *Inventory) Add(it Item) {
 	if it.Dir {
 		head |= 1
 	}
-	need := 6*binary.MaxVarintLen64 + len(it.Path) - n
+	need := 9*binary.MaxVarintLen64 + len(it.Path) - n
 	i := len(inv.blocks) - 1
 	if i < 0 || cap(inv.blocks[i])-len(inv.blocks[i]) < need {
 		inv.blocks = append(inv.blocks, make([]byte, 0, max(inventoryBlock, need)))
@@ -60,7 +64,10 @@ func (inv *Inventory) Add(it Item) {
 	b = append(b, it.Path[n:]...)
 	b = binary.AppendVarint(b, it.Size)
 	b = binary.AppendVarint(b, it.ModTime.Unix())
-	inv.blocks[i] = binary.AppendUvarint(b, uint64(it.ModTime.Nanosecond()))
+	b = binary.AppendUvarint(b, uint64(it.ModTime.Nanosecond()))
+	b = binary.AppendUvarint(b, it.Fingerprint.Device)
+	b = binary.AppendUvarint(b, it.Fingerprint.Inode)
+	inv.blocks[i] = binary.AppendVarint(b, it.Fingerprint.Changed)
 	inv.last = it.Path
 	inv.items++
 	inv.bytes += it.Size
@@ -109,6 +116,12 @@ func unpack(b, path []byte) (it Item, full, rest []byte) {
 	sec, n := binary.Varint(b)
 	b = b[n:]
 	ns, n := binary.Uvarint(b)
+	b = b[n:]
 	it.ModTime = time.Unix(sec, int64(ns)).UTC()
+	it.Fingerprint.Device, n = binary.Uvarint(b)
+	b = b[n:]
+	it.Fingerprint.Inode, n = binary.Uvarint(b)
+	b = b[n:]
+	it.Fingerprint.Changed, n = binary.Varint(b)
 	return it, path, b[n:]
 }

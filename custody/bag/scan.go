@@ -124,7 +124,7 @@ func (s *scan) item(path, name, full string) (dir bool, err error) {
 		s.specials = append(s.specials, Special{Path: full, Kind: kind})
 		return false, nil
 	}
-	it := Item{Path: full, Dir: fi.IsDir(), ModTime: fi.ModTime().UTC()}
+	it := Item{Path: full, Dir: fi.IsDir(), ModTime: fi.ModTime().UTC(), Fingerprint: fingerprint(fi)}
 	if !it.Dir {
 		it.Size = fi.Size()
 	}

@@ -83,33 +83,11 @@ const (
 // of. All writes but the last have more than 900 KiB.
 //
 // A file is compared with the inventory before and after it is copied; one
-// that is gone, has another size or modification time, or is no regular file
+// that is gone, has another size, time or fingerprint, or is no regular file
 // any more gives a [*ChangedError]. After any error the bytes written are
 // no bag. Errors of w are returned as they are, wrapped.
 func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
-	o := &output{buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
-	defer o.folders.close()
-	s := &Summary{Files: p.tally.files, Bytes: p.tally.bytes, plan: p, sums: make([][32]byte, 0, p.tally.files)}
-	o.head(p)
-	for it := range p.inv.Items() {
-		sum, err := o.item(it.entry(p.id), &it)
-		if err != nil {
-			return nil, err
-		}
-		if !it.Dir {
-			s.sums = append(s.sums, sum)
-		}
-	}
-	if err := o.tail(s); err != nil {
-		return nil, err
-	}
-	if err := o.flush(); err != nil {
-		return nil, err
-	}
-	if o.n != p.size {
-		return nil, fmt.Errorf("writing bag %q: wrote %d bytes instead of %d", p.id, o.n, p.size)
-	}
-	return s, nil
+	return p.WriteFrom(w, src, Mark{}, 0, nil)
 }
 
 // output is the archive while it is written. Errors of the writer stay in
@@ -118,16 +96,20 @@ type output struct {
 	buf     *bufio.Writer
 	folders folders
 	header  []byte // reused
-	n       int64  // bytes so far
+	n       int64  // bytes so far, with those that an earlier run has written
+	marks
 }
 
 func (o *output) write(b []byte) { o.Write(b) }
 
-// Write implements io.Writer, for what is made while it is written.
+// Write implements io.Writer, for what is made while it is written. What an earlier
+// run has written is left out.
 func (o *output) Write(b []byte) (int, error) {
-	n, err := o.buf.Write(b)
-	o.n += int64(n)
-	return n, err
+	o.pass(o.n, int64(len(b)))
+	skip := min(max(o.from.At-o.n, 0), int64(len(b)))
+	o.n += int64(len(b))
+	_, err := o.buf.Write(b[skip:])
+	return len(b), err
 }
 
 func (o *output) flush() error {
@@ -190,67 +172,75 @@ func (o *output) made(e entry, content func(io.Writer) error) (sum [32]byte, err
 	return sum, nil
 }
 
-// item writes one item and returns the SHA-256 of a file.
-func (o *output) item(e entry, it *Item) (sum [32]byte, err error) {
+// put writes one item.
+func (o *output) put(e entry, it *Item) error {
 	dir, base := split(it.Path)
 	root, err := o.folders.at(dir)
 	if err != nil {
-		return sum, changed(it, err)
+		return changed(it, err)
 	}
 	if it.Dir {
 		fi, err := root.Lstat(base)
 		if err != nil {
-			return sum, changed(it, err)
+			return changed(it, err)
 		}
 		if !fi.IsDir() {
-			return sum, &ChangedError{Path: it.Path, What: "is no folder"}
+			return &ChangedError{Path: it.Path, What: "is no folder"}
 		}
 		o.entry(e)
-		return sum, nil
+		o.item++
+		return nil
 	}
 	f, err := root.OpenFile(base, os.O_RDONLY|openFlags, 0)
 	if err != nil {
-		return sum, changed(it, err)
+		return changed(it, err)
 	}
 	defer f.Close()
 	return o.file(e, it, f)
 }
 
 // file copies one file.
-func (o *output) file(e entry, it *Item, f *os.File) (sum [32]byte, err error) {
+func (o *output) file(e entry, it *Item, f *os.File) error {
 	if err := unchanged(it, f); err != nil {
-		return sum, err
+		return err
 	}
 	o.entry(e)
-	if sum, err = o.copy(it, f); err != nil {
-		return sum, err
+	sum, err := o.copy(it, f)
+	if err != nil {
+		return err
 	}
-	o.zeros(padding(it.Size))
 	// One more read: on some network file systems the size that Stat
 	// reports lags behind what can be read.
 	if n, err := f.Read(make([]byte, 1)); n > 0 {
-		return sum, &ChangedError{Path: it.Path, What: "has grown"}
+		return &ChangedError{Path: it.Path, What: "has grown"}
 	} else if err != nil && !errors.Is(err, io.EOF) {
-		return sum, fmt.Errorf("reading %q: %w", it.Path, err)
+		return fmt.Errorf("reading %q: %w", it.Path, err)
 	}
-	return sum, unchanged(it, f)
+	if err := unchanged(it, f); err != nil {
+		return err
+	}
+	o.summed(sum)
+	o.zeros(padding(it.Size)) // after the checks: a mark in here says that the file is complete
+	return nil
 }
 
-// copy writes exactly it.Size bytes of f. It reads straight into the
-// buffer's free space, so nothing is held per file.
-func (o *output) copy(it *Item, f io.Reader) (sum [32]byte, err error) {
-	h := sha256.New()
-	for left := it.Size; left > 0; {
+// copy writes exactly it.Size bytes of f, or what an earlier run has left of them.
+// It reads straight into the buffer's free space, so nothing is held per file.
+func (o *output) copy(it *Item, f *os.File) (sum [32]byte, err error) {
+	left, err := o.begin(it, f)
+	if err != nil {
+		return sum, err
+	}
+	for left > 0 {
 		if o.buf.Available() < readMin {
 			if err := o.flush(); err != nil {
 				return sum, err
 			}
 		}
 		free := o.buf.AvailableBuffer()
-		free = free[:min(int64(cap(free)), left)]
+		free = free[:min(int64(cap(free)), left, o.room(o.n))]
 		n, err := f.Read(free)
-		h.Write(free[:n])
-		o.write(free[:n])
+		o.hash.Write(free[:n])
 		left -= int64(n)
 		if errors.Is(err, io.EOF) && left > 0 {
 			return sum, &ChangedError{Path: it.Path, What: "has become shorter"}
@@ -258,9 +248,33 @@ func (o *output) copy(it *Item, f io.Reader) (sum [32]byte, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return sum, fmt.Errorf("reading %q: %w", it.Path, err)
 		}
+		if int64(n) == o.room(o.n) {
+			// Nothing of what lies before the mark has left if the file has changed
+			// since the mark before.
+			if err := unchanged(it, f); err != nil {
+				return sum, err
+			}
+		}
+		o.write(free[:n])
 	}
-	h.Sum(sum[:0])
+	o.hash.Sum(sum[:0])
 	return sum, nil
+}
+
+// begin moves to where an earlier run stopped in a file, and returns how many bytes
+// are left.
+func (o *output) begin(it *Item, f *os.File) (left int64, err error) {
+	done := min(max(o.from.At-o.n, 0), it.Size)
+	if o.hash, err = o.from.sha256(done > 0); err != nil {
+		return 0, err
+	}
+	if done > 0 {
+		if _, err := f.Seek(done, io.SeekStart); err != nil {
+			return 0, fmt.Errorf("reading %q: %w", it.Path, err)
+		}
+		o.n += done
+	}
+	return it.Size - done, nil
 }
 
 // unchanged compares the open file with the inventory.
@@ -279,6 +293,8 @@ func unchanged(it *Item, f *os.File) error {
 		what = "has become shorter"
 	case !fi.ModTime().Equal(it.ModTime):
 		what = "has another modification time"
+	case fingerprint(fi) != it.Fingerprint:
+		what = it.Fingerprint.differs(fingerprint(fi))
 	default:
 		return nil
 	}

@@ -95,18 +95,20 @@ func sealed(plain []byte, to []age.Recipient) (*Package, error) {
 	}
 	defer s.Destroy()
 	p := &Package{Head: s.Head()}
-	var root seal.Root
 	for n := range s.Parts() {
 		from := n * seal.PartPlain
-		part, err := s.SealPart(nil, n, plain[from:min(from+seal.PartPlain, len(plain))])
+		part, _, err := s.SealPart(nil, n, plain[from:min(from+seal.PartPlain, len(plain))])
 		if err != nil {
 			return nil, err
 		}
-		root.Add(sha256.Sum256(part))
 		p.Payload = append(p.Payload, part...)
 	}
+	root, err := s.PayloadRoot()
+	if err != nil {
+		return nil, err
+	}
 	p.Seal = &custody.Seal{
-		HeadSHA256: sha256.Sum256(p.Head), PayloadSize: s.PayloadSize(), Parts: int64(s.Parts()), PayloadRoot: root.Sum(),
+		HeadSHA256: sha256.Sum256(p.Head), PayloadSize: s.PayloadSize(), Parts: int64(s.Parts()), PayloadRoot: root,
 	}
 	return p, nil
 }
