@@ -30,7 +30,8 @@ func (x *fetching) download(ctx context.Context, l *quarantine.Landing, q *quara
 		return nil, rejected("not-decryptable", "%w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	d := newDownloader(x, ctx, opener, l)
+	d := newDownloader(x, ctx, opener, allParts(len(x.digests)))
+	d.landing = l
 	defer d.workers.Wait()
 	defer cancel()
 	if err := d.end(); err != nil {
@@ -50,17 +51,18 @@ type downloader struct {
 	x       *fetching
 	ctx     context.Context
 	opener  *seal.Opener
-	landing *quarantine.Landing
-	queue   chan chan opened // in order of parts
-	sealed  chan []byte      // buffers for ciphertext, one for each part in flight
-	plain   chan []byte      // buffers for plaintext, one more: the reader holds it
+	landing *quarantine.Landing // nil: nothing is kept
+	parts   []int               // to fetch, ascending
+	queue   chan chan opened    // in order of parts
+	sealed  chan []byte         // buffers for ciphertext, one for each part in flight
+	plain   chan []byte         // buffers for plaintext, one more: the reader holds it
 	workers sync.WaitGroup
 
 	// owned by the reading goroutine
 	rest []byte // of the current part
 	buf  []byte // its whole buffer
 	err  error
-	next int // part to come
+	next int // of parts, to come
 	done int64
 }
 
@@ -70,9 +72,9 @@ type opened struct {
 	err   error
 }
 
-func newDownloader(x *fetching, ctx context.Context, o *seal.Opener, l *quarantine.Landing) *downloader {
-	n := x.a.home.Config.Parallel
-	d := &downloader{x: x, ctx: ctx, opener: o, landing: l,
+func newDownloader(x *fetching, ctx context.Context, o *seal.Opener, parts []int) *downloader {
+	n := min(x.a.home.Config.Parallel, max(1, len(parts)))
+	d := &downloader{x: x, ctx: ctx, opener: o, parts: parts,
 		queue: make(chan chan opened, n), sealed: make(chan []byte, n), plain: make(chan []byte, n+1)}
 	size := seal.PartLen(x.pkg.PayloadSize, 0)
 	for range n {
@@ -96,7 +98,7 @@ func (d *downloader) end() error {
 // run starts one fetch per free buffer, in order.
 func (d *downloader) run() {
 	defer close(d.queue)
-	for n := range d.x.digests {
+	for _, n := range d.parts {
 		var buf []byte
 		select {
 		case buf = <-d.plain:
@@ -121,12 +123,14 @@ func (d *downloader) part(n int, buf []byte) ([]byte, error) {
 	whole := <-d.sealed
 	defer func() { d.sealed <- whole }()
 	sealed := whole[:seal.PartLen(d.x.pkg.PayloadSize, n)]
-	if !d.landed(n, sealed) {
+	if d.landing == nil || !d.landed(n, sealed) {
 		if err := d.fetch(n, sealed); err != nil {
 			return nil, err
 		}
-		if err := d.landing.WritePart(n, sealed); err != nil {
-			return nil, err
+		if d.landing != nil {
+			if err := d.landing.WritePart(n, sealed); err != nil {
+				return nil, err
+			}
 		}
 	}
 	plain, err := d.opener.OpenPart(buf[:0], n, sealed)
@@ -187,10 +191,27 @@ func (d *downloader) turn() error {
 		return o.err
 	}
 	d.buf, d.rest = o.plain, o.plain
-	d.done += seal.PartLen(d.x.pkg.PayloadSize, d.next)
+	d.done += seal.PartLen(d.x.pkg.PayloadSize, d.parts[d.next])
 	d.next++
-	d.x.a.progress(Progress{Act: "fetching", Done: d.done, Total: d.x.pkg.PayloadSize, Files: int(d.x.inner.Files)})
+	d.x.a.progress(Progress{Act: "fetching", Done: d.done, Total: d.total(), Files: int(d.x.inner.Files)})
 	return nil
+}
+
+// total is the length of all parts that are fetched.
+func (d *downloader) total() int64 {
+	n := int64(0)
+	for _, p := range d.parts {
+		n += seal.PartLen(d.x.pkg.PayloadSize, p)
+	}
+	return n
+}
+
+func allParts(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
 }
 
 // blame turns an error of unpacking into a rejection, unless the cause lies in

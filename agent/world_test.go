@@ -217,12 +217,15 @@ func (w *world) ask() {
 }
 
 // grant files de's review and grant.
-func (w *world) grant() {
+func (w *world) grant(change ...func(*officer.GrantDraft)) {
 	w.t.Helper()
 	var g *officer.GrantDraft
 	review := w.file("de", func(o officer.Office, h custody.Header, c *custody.Case) (p *officer.Paper, err error) {
 		g, err = o.DraftGrant(w.request, c, false)
 		check(w.t, err)
+		for _, f := range change {
+			f(g)
+		}
 		return o.Review(h, c, *g.Review)
 	})
 	w.file("de", func(o officer.Office, h custody.Header, c *custody.Case) (*officer.Paper, error) {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// exhibitsName is the list of what ExtractExhibits wrote, beside data/.
-const exhibitsName = "exhibits-sha256.txt"
+// ExhibitsName is the list of what ExtractExhibits wrote, beside data/.
+const ExhibitsName = "exhibits-sha256.txt"
 
 // ExtractExhibits reads single items of the bag id out of its archive and writes
 // them below id/data in into, which must be an empty folder nobody else uses, with
@@ -46,7 +46,7 @@ func ExtractExhibits(ra io.ReaderAt, into *os.Root, id string, items []Exhibit) 
 			return err
 		}
 	}
-	return w.write(id+"/"+exhibitsName, func(f io.Writer) error {
+	return w.write(id+"/"+ExhibitsName, func(f io.Writer) error {
 		_, err := f.Write(w.list)
 		return err
 	})
@@ -98,7 +98,7 @@ func (w *exhibits) item(x Exhibit) error {
 	if err := w.write(e.name, func(f io.Writer) error { return w.content(x, e, f) }); err != nil {
 		return err
 	}
-	w.list = Line{Sum: x.Sum, Path: dataName + x.Path}.append(w.list)
+	w.list = append(w.list, x.ManifestLine()...)
 	root, err := w.folders.at(dir)
 	if err != nil {
 		return err

@@ -22,8 +22,8 @@ import (
 //	path    as in manifest-sha256.txt: relative to the bag's folder, with the
 //	        escapes of RFC 8493; it may hold spaces and ends the line
 //
-// Lines stand in the order of the archive. The number of a line, counted from 1
-// after this one, is the position of its item.
+// Lines stand in the order of the archive. Those of files are as many as in the
+// manifest, in the same order.
 const indexHead = "comity/index/v1 kind sha256 offset size mtime path\n"
 
 // maxIndexLine is longer than any line: numbers and a path of escapes.
@@ -49,9 +49,17 @@ type Claims struct {
 // Exhibit is one item of a bag's index.
 type Exhibit struct {
 	Item
-	Position int      // in the index, from 1
-	Sum      [32]byte // SHA-256 of a file's content
-	Offset   int64    // of the content, in the archive
+	Line   int      // of a file in the manifest, from 1; 0 of a folder
+	Sum    [32]byte // SHA-256 of a file's content
+	Offset int64    // of the content, in the archive
+}
+
+// Start is where the header of x begins in the archive of the bag id.
+func (x Exhibit) Start(id string) int64 { return x.Offset - int64(len(x.entry(id).append(nil))) }
+
+// ManifestLine is the line of a file in the manifest.
+func (x Exhibit) ManifestLine() []byte {
+	return Line{Sum: x.Sum, Path: dataName + x.Path}.append(nil)
 }
 
 // append adds the line of x.
@@ -145,6 +153,12 @@ func lengths(list []entry) int64 {
 	return n
 }
 
+// IndexStart is where the part of the archive begins that ReadIndex reads: it goes
+// to the end of the index. It is negative for an index that cannot be.
+func IndexStart(id string, x IndexRef) int64 {
+	return x.Offset - lengths([]entry{tagEntry(id, tagManifestName, tagManifestSize)}) - int64(len(tagEntry(id, indexName, x.Size).append(nil)))
+}
+
 // ReadIndex reads the index of the bag id out of its archive, and little else: the
 // tag manifest before it. It hands each item to each, in order, and returns the tag
 // manifest. What each was given counts only if ReadIndex then returns no error;
@@ -193,7 +207,7 @@ func (r *indexReader) refuse(format string, args ...any) error {
 // the index: the tag manifest, and the header of the index.
 func (r *indexReader) before(ra io.ReaderAt) (tags []byte, err error) {
 	x := r.claims.Index
-	if x.Offset < 0 || x.Size < 0 || x.Offset > maxSize || x.Size > maxSize || archiveSize(x.Offset, x.Size) != r.claims.ArchiveSize {
+	if x.Offset < 0 || x.Size < 0 || x.Offset > maxSize || x.Size > MaxIndex || archiveSize(x.Offset, x.Size) != r.claims.ArchiveSize {
 		return nil, r.refuse("cannot stand at byte %d with %d bytes in an archive of %d", x.Offset, x.Size, r.claims.ArchiveSize)
 	}
 	for _, r.layout.tags = range []int64{tagManifestSize(nil), tagManifestSize(acquisitionLine([]byte{0}))} {
@@ -220,7 +234,7 @@ func (r *indexReader) tagManifest(ra io.ReaderAt, size int64) ([]byte, error) {
 	from := int64(len(want))
 	want = append(want, make([]byte, size+padding(size))...)
 	want = tagEntry(r.id, indexName, x.Size).append(want)
-	start := x.Offset - int64(len(want))
+	start := IndexStart(r.id, x)
 	if start < 0 {
 		return nil, r.refuse("begins at byte %d, before a bag can", x.Offset)
 	}
@@ -262,9 +276,11 @@ func (r *indexReader) lines(s io.Reader, each func(Exhibit) error) error {
 		if err != nil {
 			return r.refuse("line %d: %v", r.position, err)
 		}
-		x.Position = r.position
 		if err := r.item(x); err != nil {
 			return err
+		}
+		if !x.Dir {
+			x.Line = r.tally.files
 		}
 		if err := each(x); err != nil {
 			return err
@@ -275,16 +291,16 @@ func (r *indexReader) lines(s io.Reader, each func(Exhibit) error) error {
 // item checks one line against those before it.
 func (r *indexReader) item(x Exhibit) error {
 	if why := r.sequence.next(x.Path, x.Dir); why != "" {
-		return r.refuse("line %d: path %q %s", x.Position, x.Path, why)
+		return r.refuse("line %d: path %q %s", r.position, x.Path, why)
 	}
 	if why := r.tally.add(x.Path, x.Dir, x.Size, Limits{}.orDefaults()); why != "" {
-		return r.refuse("line %d: %s", x.Position, why)
+		return r.refuse("line %d: %s", r.position, why)
 	}
-	if x.Position == 1 { // what stands before it has no fixed length; the end proves it
+	if r.position == 1 { // what stands before it has no fixed length; the end proves it
 		r.layout.off = x.Offset - int64(len(x.entry(r.id).append(nil)))
 	}
 	if at := r.layout.item(x.Item); at != x.Offset {
-		return r.refuse("line %d: path %q begins at byte %d, not at %d", x.Position, x.Path, at, x.Offset)
+		return r.refuse("line %d: path %q begins at byte %d, not at %d", r.position, x.Path, at, x.Offset)
 	}
 	if !x.Dir {
 		r.manifest.line = Line{Sum: x.Sum, Path: dataName + x.Path}.append(r.manifest.line[:0])

@@ -74,9 +74,10 @@ func TestIndex(t *testing.T) {
 	if len(xs) != len(items) {
 		t.Fatalf("%d lines, want %d", len(xs), len(items))
 	}
+	lines := strings.SplitAfter(manifest(t, s), "\n")
 	for i, x := range xs {
-		if x.Item != items[i] || x.Position != i+1 {
-			t.Errorf("line %d is of %+v, want %+v", x.Position, x.Item, items[i])
+		if x.Item != items[i] || x.Dir != (x.Line == 0) || !x.Dir && string(x.ManifestLine()) != lines[x.Line-1] {
+			t.Errorf("line %d is of %+v, want %+v", x.Line, x.Item, items[i])
 		}
 		if x.Dir || len(x.Path) > 3000 {
 			continue

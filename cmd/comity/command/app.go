@@ -38,7 +38,7 @@ nobody can rewrite unseen. The path of a case (nl asks, de holds the evidence):
   de  comity grant 0412 --draft > g.yaml; comity grant 0412 -f g.yaml
   nl  comity accept 0412
   de  comity send 0412 exhibits/ --final
-  nl  comity fetch 0412 --into evidence/
+  nl  comity list 0412; comity fetch 0412 --into evidence/
       comity status 0412; comity dossier 0412 -o case.comity
 
 A request is named by its id, four or more letters of it, or its reference.
@@ -59,7 +59,7 @@ func (a *app) command() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print data as JSON")
 	root.AddCommand(a.authorityCommand(), a.registrarCommand(), a.officerCommand(), a.agentCommand(), a.recipientCommand(),
 		a.directoryCommand(), a.trustCommand(), a.requestCommand(), a.grantCommand(), a.refuseCommand(), a.acceptCommand(),
-		a.revokeCommand(), a.signCommand(), a.sendCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(), a.versionCommand())
+		a.revokeCommand(), a.signCommand(), a.sendCommand(), a.listCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(), a.versionCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(misused)

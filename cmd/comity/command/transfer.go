@@ -168,17 +168,30 @@ below data/. A package that does not verify is never shown: it is removed, with 
 code 4. If its bytes are those that the sender signed it is rejected for good; if the
 relay gave out others, fetch it again. The receipt is signed when all is in place.
 
-  comity fetch 0412 --into evidence/`
+With --package and --exhibit, take only these files of it, or all below these
+folders, by their names as comity list shows them: they are put into ID/data/ beside
+ID/exhibits-sha256.txt, and the receipt names them alone. The whole can follow, into
+another folder.
+
+  comity fetch 0412 --into evidence/
+  comity fetch 0412 --package k3jq --exhibit "phone/1.jpg" --into evidence/`
 
 func (a *app) fetchCommand() *cobra.Command {
-	var into string
+	var into, pkg string
+	var paths []string
 	c := &cobra.Command{
-		Use: "fetch REQUEST --into FOLDER", Short: "fetch and verify what waits", Long: fetchHelp, Args: cobra.ExactArgs(1),
+		Use: "fetch REQUEST --into FOLDER [--package PACKAGE --exhibit PATH ...]", Short: "fetch and verify what waits", Long: fetchHelp, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if into == "" {
 				return hintf(usagef("--into is missing"), "comity fetch %s --into evidence/", args[0])
 			}
+			if (pkg == "") != (len(paths) == 0) {
+				return hintf(usagef("--package and --exhibit go together"), "comity list %s shows both", args[0])
+			}
 			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
+				if pkg != "" {
+					return a.fetchExhibits(c.Context(), ag, s, id, pkg, paths, into)
+				}
 				list, err := ag.Fetch(c.Context(), s, id, into)
 				a.settle()
 				if errors.Is(err, agent.ErrTryLater) && wire.CodeOf(err) == "" {
@@ -189,6 +202,8 @@ func (a *app) fetchCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&into, "into", "", "the folder for the packages")
+	c.Flags().StringVar(&pkg, "package", "", "the package to take single files of")
+	c.Flags().StringArrayVar(&paths, "exhibit", nil, "a file, or a folder with all in it, to take out of it")
 	return c
 }
 
