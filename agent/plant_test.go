@@ -81,9 +81,8 @@ func (w *world) plant(build func(id string) *planted) string {
 	check(t, err)
 	res, err := s.Reserve(ctx, wire.Reserve{Package: id, Request: w.request, Grant: grant.SHA256, PayloadSize: sealer.PayloadSize()})
 	check(t, err)
-	part, err := sealer.SealPart(nil, 0, plain)
+	part, sum, err := sealer.SealPart(nil, 0, plain)
 	check(t, err)
-	sum := sha256.Sum256(part)
 	check(t, s.PutPart(ctx, id, res.Epoch, 0, sum, part))
 
 	in, k := p.inner, w.key("de/agent/lab-1")

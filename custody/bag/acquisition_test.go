@@ -43,6 +43,9 @@ func TestAcquisition(t *testing.T) {
 	if len(xs) != 1 || !bytes.Equal(tags, sum.TagManifest) {
 		t.Errorf("the index lists %v after the tag manifest %q", xs, tags)
 	}
+	if start := bag.IndexStart(id, sum.Index); string(archive[start:start+int64(len(id))]) != id {
+		t.Errorf("at byte %d stands %q, not the header of the tag manifest", start, archive[start:start+40])
+	}
 	one, err := single(t, bytes.NewReader(archive), xs)
 	fatalIfErr(t, err)
 	if b, err := os.ReadFile(filepath.Join(one, id, "data", "disk.E01")); err != nil || string(b) != "EVF" {

@@ -154,9 +154,10 @@ func lengths(list []entry) int64 {
 }
 
 // IndexStart is where the part of the archive begins that ReadIndex reads: it goes
-// to the end of the index. It is negative for an index that cannot be.
+// to the end of the index. It is negative for an index that cannot be. A tag manifest
+// takes one block with the line of acquisition.jsonld and without.
 func IndexStart(id string, x IndexRef) int64 {
-	return x.Offset - lengths([]entry{tagEntry(id, tagManifestName, tagManifestSize)}) - int64(len(tagEntry(id, indexName, x.Size).append(nil)))
+	return x.Offset - lengths([]entry{tagEntry(id, tagManifestName, tagManifestSize(nil))}) - int64(len(tagEntry(id, indexName, x.Size).append(nil)))
 }
 
 // ReadIndex reads the index of the bag id out of its archive, and little else: the
