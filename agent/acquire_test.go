@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -63,10 +64,10 @@ func TestAcquisition(t *testing.T) {
 	check(t, err)
 	want := []string{
 		"acquisition data from J. de Vries, in acquisition.jsonld",
+		"warning of the sender: image \"disk.001\": segment 2 is missing",
 		"exhibit 2026-0412-03, hard disk serial WK30A1B2, with dc3dd 7.2.646",
 		"telephone IMEI 353456789012345, with UFED",
 		"\"disk.001\": raw image, 2 segments",
-		"warning of the sender: image \"disk.001\": segment 2 is missing",
 	}
 	if got := strings.Join(list[0].Acquisition, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("the recipient was told\n%s", got)
@@ -174,6 +175,38 @@ func TestAcquisitionVerifier(t *testing.T) {
 	check(t, err)
 	if len(r.Assertions) != 1 || r.Assertions[0].Exit != 0 || r.Assertions[0].Media.MD5 != hex.EncodeToString(m[:]) || len(r.Images[0].Findings) != 0 {
 		t.Errorf("the record says %+v", r)
+	}
+}
+
+// TestAcquisitionContradicted: a record that its sender made up is told to be one,
+// where the bag shows it.
+func TestAcquisitionContradicted(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
+	lines := ""
+	for _, name := range []string{"100%.zip", "a.E01", "b.E01", "c.E01"} {
+		check(t, os.WriteFile(filepath.Join(dir, "data", name), []byte(name), 0o600))
+		lines += fmt.Sprintf("%x  data/%s\n", sha256.Sum256([]byte(name)), strings.Replace(name, "%", "%25", 1))
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "manifest-sha256.txt"), []byte(lines), 0o600))
+	file := func(name string, size int, of string) acquisition.File {
+		return acquisition.File{Path: name, Size: int64(size), Hashes: acquisition.Hashes{SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(of)))}}
+	}
+	r := &acquisition.Record{Examiner: "e", Files: []acquisition.File{
+		file("100%.zip", 8, "100%.zip"), file("a.E01", 5, "a.E01"), file("b.E01", 6, "b.E01"), file("c.E01", 5, "another"), file("d.E01", 5, "d.E01"),
+	}, Acquisitions: []acquisition.Acquisition{{Device: acquisition.Device{Kind: "k"}, Tool: acquisition.Tool{Name: "t"}, Files: []string{"100%.zip", "a.E01", "b.E01", "c.E01", "d.E01"}}}}
+	b, err := acquisition.Marshal(r)
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(dir, "acquisition.jsonld"), b, 0o600))
+	want := []string{
+		"acquisition data from e, in acquisition.jsonld",
+		"warning: it gives \"b.E01\" a size of 6 bytes, the file has 5",
+		"warning: it gives \"c.E01\" another SHA-256 than the file has",
+		"warning: it describes \"d.E01\", which is not in the package",
+		"k, with t",
+	}
+	if got := agent.Acquired(dir); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("it says\n%s", strings.Join(got, "\n"))
 	}
 }
 
