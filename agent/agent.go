@@ -1,6 +1,7 @@
 // Package agent is what a lab and a central authority run: it keeps an
 // authority's keys and pins, checks a relay's answers against the signed log,
-// seals and sends packages, fetches and verifies them, and exports dossiers.
+// seals and sends packages, fetches and verifies them, also as a daemon, and exports
+// dossiers.
 //
 // It refuses to trust a relay: every record is replayed with package custody and
 // proven in the log before a decision rests on it. The head of a package stays

@@ -15,8 +15,10 @@ import (
 )
 
 // keep signs the inner statement and the seal and keeps all that the next steps
-// need. If we crash before, the next send starts anew; after, Unlock has the
-// relay complete the package.
+// need. If we crash before, the next send continues and comes by here; after, Unlock
+// has the relay complete the package. Every part is with the relay, so the key and the
+// journal have nothing more to do: if we crash before they are gone, Unlock drops
+// them.
 func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 	snap, err := x.s.Sync(ctx, x.request) // hours may have passed
 	if err != nil {
@@ -27,19 +29,20 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 		return nil, err
 	}
 	if !sameKeys(refs, x.recipients) {
-		return nil, fmt.Errorf("the key of a recipient has changed since the package was begun: send it again: %w", ErrTryLater)
+		return nil, fmt.Errorf("the key of a recipient has changed since the package was begun: %w: %w", errOver, ErrTryLater)
 	}
 	head := x.sealer.Head()
 	w := writing{s: x.s, snap: snap, refs: refs, to: to,
 		seal: custody.Seal{
 			Request: snap.Case(x.request).RequestSHA256, Grant: x.grant.SHA256, Package: x.res.Package,
 			HeadSHA256: custody.HashOf(head), PayloadSize: x.sealer.PayloadSize(), Parts: int64(x.sealer.Parts()),
-			PayloadRoot: x.root, Final: x.opt.Final,
+			PayloadRoot: x.root, Final: x.opt.Final, Supersedes: x.opt.Supersedes,
 		},
 		inner: custody.Inner{
 			Package: x.res.Package, Request: snap.Case(x.request).RequestSHA256, Sender: x.s.ID,
 			HeadSHA256: custody.HashOf(head), PayloadRoot: x.root, PayloadSize: x.sealer.PayloadSize(), ArchiveSize: x.archive,
 			TagManifest: x.summary.TagManifestSHA256, Files: int64(x.summary.Files), Bytes: x.summary.Bytes,
+			IndexOffset: x.summary.Index.Offset, IndexSize: x.summary.Index.Size, Index: x.summary.Index.SHA256,
 			Description: x.opt.Description, Handling: append([]string{}, x.opt.Handling...), Examiner: x.opt.Examiner,
 		},
 	}
@@ -50,9 +53,16 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 	if !d.Allowed() {
 		return nil, wire.Refusal(d)
 	}
-	files[fileHead], files[fileManifest], files[fileTagManifest] = head, x.summary.Manifest, x.summary.TagManifest
+	if err := x.a.home.saveManifest(x.request, x.res.Package, x.summary.WriteManifest); err != nil {
+		return nil, err
+	}
+	files[fileHead], files[fileTagManifest] = head, x.summary.TagManifest
 	p := packageFile{Package: x.res.Package, Request: x.request, Side: sideSender, State: stateSealed, Agent: x.s.ID, Epoch: x.res.Epoch, Inner: w.innerSHA256}
-	return &p, x.a.home.savePackage(p, files)
+	if err := x.a.home.savePackage(p, files); err != nil {
+		return nil, err
+	}
+	x.letGo()
+	return &p, x.a.home.dropKey(x.request, x.res.Package)
 }
 
 // writing is a seal and its inner statement about to be signed.
@@ -190,13 +200,14 @@ func (a *Agent) reseal(snap *Snapshot, s *Session, p *packageFile) (map[string][
 }
 
 // lost reports whether a package that was not deposited yet never can be, by what
-// the rules say on the verified record alone. No deposit is ever taken back, so a
-// grant that the record uses up stays used up; what others have only reserved is
-// not in the record.
+// the rules say on the verified record alone. A recall gives nothing back, so a grant
+// that the record uses up stays used up; what others have only reserved is not in the
+// record. A final delivery can be recalled, and then others may follow: but nobody
+// waits for that, and a package is sent again where it happens.
 func lost(c custody.Code) bool {
 	switch c {
 	case custody.CodeGrantRevoked, custody.CodeGrantExpired, custody.CodeGrantFinal, custody.CodeGrantUsedUp, custody.CodePackagesUsedUp,
-		custody.CodeRecipientNotGrant:
+		custody.CodeRecipientNotGrant, custody.CodeAlreadySuperseded:
 		return true
 	}
 	return false
@@ -207,24 +218,6 @@ func (s *Session) seal(ctx context.Context, p packageFile, envelope []byte) erro
 	return s.act(ctx, envelope, func(c *wire.Client) (*wire.Proof, error) {
 		return c.Seal(ctx, p.Package, p.Epoch, envelope)
 	})
-}
-
-// dropOpen gives up reservations that an earlier process left open: their key
-// died with it.
-func (a *Agent) dropOpen(ctx context.Context, s *Session, request string) error {
-	list, err := a.home.packages(request)
-	if err != nil {
-		return err
-	}
-	for _, p := range list {
-		if p.Side != sideSender || p.State != stateOpen || p.Agent != s.ID {
-			continue
-		}
-		if err := a.giveUp(ctx, s, p); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // giveUp gives the room of a package back and forgets it. What is here stays
@@ -238,18 +231,29 @@ func (a *Agent) giveUp(ctx context.Context, s *Session, p packageFile) error {
 		}
 		return c.Abandon(ctx, p.Package, res.Epoch)
 	})
-	if err != nil && wire.CodeOf(err) != custody.CodeNoSuchPackage {
+	code := wire.CodeOf(err)
+	if code == wire.CodeNotOpen && p.State != stateSealed {
+		// It was deposited by a process whose state this machine has lost: there is no
+		// room to give back.
+		code = custody.CodeNoSuchPackage
+	}
+	if err != nil && code != custody.CodeNoSuchPackage {
 		return fmt.Errorf("giving up package %q: %w", p.Package, err)
 	}
 	return a.home.dropPackage(p.Request, p.Package)
 }
 
-// abandon gives the room back after a failure, as far as that is possible.
+// abandon gives a package up after a failure. Its key is destroyed in any case; the
+// room comes back as far as that is possible.
 func (x *sending) abandon() {
+	x.letGo()
 	ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
 	defer cancel()
-	p := packageFile{Package: x.res.Package, Request: x.request}
-	if err := x.a.giveUp(ctx, x.s, p); err != nil {
+	err := x.a.home.dropBegun(x.request, x.res.Package)
+	if err == nil {
+		err = x.a.giveUp(ctx, x.s, packageFile{Package: x.res.Package, Request: x.request})
+	}
+	if err != nil {
 		x.a.log.Warn("giving up the reservation failed; the next send does it", "package", x.res.Package, "error", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/dossier"
@@ -87,11 +89,20 @@ func proven(l wire.Line) dossier.Line {
 	}
 }
 
-// contents returns what this home keeps of an opened package, or nil.
+// contents returns what this home keeps of a package that it opened, or of which it
+// opened single files, or nil.
 func (a *Agent) contents(request, pkg string) (*dossier.Contents, error) {
+	c, err := contentsIn(a.home.packageDir(request, pkg))
+	if c == nil && err == nil {
+		c, err = contentsIn(a.home.singleDir(request, pkg))
+	}
+	return c, err
+}
+
+func contentsIn(dir string) (*dossier.Contents, error) {
 	var c dossier.Contents
 	for name, to := range map[string]*[]byte{fileInner: &c.Inner, fileManifest: &c.Manifest, fileTagManifest: &c.TagManifest} {
-		data, err := a.home.packageData(request, pkg, name)
+		data, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}

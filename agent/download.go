@@ -5,10 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"sync"
+	"sync/atomic"
 
 	"comity.example/comity/agent/internal/quarantine"
 	"comity.example/comity/crypto/seal"
@@ -16,145 +15,106 @@ import (
 	"comity.example/comity/internal/wire"
 )
 
-// download streams the payload, part by part checked before it is decrypted,
-// through age into the quarantine.
-func (x *fetching) download(ctx context.Context, q *quarantine.Folder) (*bag.Contents, error) {
+// download brings the payload into the landing and unpacks it into the quarantine
+// in the same pass. Each part is checked against its digest before it is decrypted.
+// If we are killed in here, the next try finds in the landing what has arrived,
+// fetches the rest, and unpacks from the beginning: unpacking is not what takes long.
+func (x *fetching) download(ctx context.Context, l *quarantine.Landing, q *quarantine.Folder) (*bag.Contents, error) {
 	ids, err := x.a.home.Identities()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	d := newDownloader(x, ctx)
-	defer d.wait()
-	defer cancel()
-	plain, err := seal.Open(x.head, d, ids...)
+	opener, err := seal.NewOpener(x.head, x.pkg.PayloadSize, ids...)
 	if err != nil {
-		return nil, d.blame(err, "not-decryptable")
+		return nil, rejected("not-decryptable", "%w", err)
 	}
-	c, err := bag.Extract(plain, q.Root(), x.pkg.Package, bag.Limits{})
+	ctx, cancel := context.WithCancel(ctx)
+	d := newDownloader(x, ctx, l, x.pkg.PayloadSize)
+	defer d.lines.close()
+	r, err := seal.NewReader(opener, d.workers(), d.part)
 	if err != nil {
-		return nil, d.blame(err, "malformed-package")
+		cancel()
+		return nil, err
+	}
+	defer r.Close()
+	defer cancel()
+	c, err := bag.Extract(r, q.Root(), x.pkg.Package, bag.Limits{})
+	if err != nil {
+		return nil, blame(r.Err(), err)
 	}
 	return c, nil
 }
 
-// downloader is the payload as a reader: several parts are fetched ahead, each is
-// checked against its digest, and they come out in order. Buffers go round.
+// downloader brings parts, several at once.
 type downloader struct {
 	x       *fetching
 	ctx     context.Context
-	queue   chan chan fetched // in order of parts
-	free    chan []byte
-	workers sync.WaitGroup
-
-	// owned by the reading goroutine
-	rest []byte // of the current part
-	buf  []byte // its whole buffer
-	err  error
-	done int64
+	landing *quarantine.Landing // nil: nothing is kept
+	lines   *lines
+	total   int64 // bytes of the parts that will be brought
+	done    atomic.Int64
+	end     atomic.Bool // the last part, which may be brought twice, was counted
 }
 
-type fetched struct {
-	data []byte
-	err  error
+func newDownloader(x *fetching, ctx context.Context, l *quarantine.Landing, total int64) *downloader {
+	return &downloader{x: x, ctx: ctx, landing: l, lines: x.s.lines(ctx, x.a.home.Config.Parallel), total: total}
 }
 
-func newDownloader(x *fetching, ctx context.Context) *downloader {
-	n := x.a.home.Config.Parallel
-	d := &downloader{x: x, ctx: ctx, queue: make(chan chan fetched, n), free: make(chan []byte, n+1)}
-	for range n + 1 {
-		d.free <- make([]byte, seal.PartLen(x.pkg.PayloadSize, 0))
-	}
-	d.workers.Go(d.run)
-	return d
-}
+func (d *downloader) workers() int { return len(d.lines.list) }
 
-// run starts one fetch per free buffer, in order.
-func (d *downloader) run() {
-	defer close(d.queue)
-	for n := range d.x.digests {
-		var buf []byte
-		select {
-		case buf = <-d.free:
-		case <-d.ctx.Done():
-			return
+// part brings part n: from the landing, if it is there and the one that was sealed,
+// or from the relay, and then it lands.
+func (d *downloader) part(worker, n int, sealed []byte) error {
+	if !d.landed(n, sealed) {
+		if err := d.fetch(worker, n, sealed); err != nil {
+			return err
 		}
-		result := make(chan fetched, 1)
-		select {
-		case d.queue <- result:
-		case <-d.ctx.Done():
-			return
+		if d.landing != nil {
+			if err := d.landing.WritePart(n, sealed); err != nil {
+				return err
+			}
 		}
-		d.workers.Go(func() {
-			data := buf[:seal.PartLen(d.x.pkg.PayloadSize, n)]
-			result <- fetched{data, d.part(n, data)}
-		})
 	}
+	if n < len(d.x.digests)-1 || !d.end.Swap(true) {
+		d.x.a.progress(Progress{Act: "fetching", Done: d.done.Add(int64(len(sealed))), Total: d.total, Files: int(d.x.inner.Files)})
+	}
+	return nil
 }
 
-func (d *downloader) wait() { d.workers.Wait() }
+// landed reads a part that an earlier try has left, if it is the one that was
+// sealed.
+func (d *downloader) landed(n int, sealed []byte) bool {
+	return d.landing != nil && d.landing.ReadPart(n, sealed) && sha256.Sum256(sealed) == d.x.digests[n]
+}
 
-// part fetches one part and checks it.
-func (d *downloader) part(n int, data []byte) error {
-	err := d.x.s.retry(d.ctx, func(c *wire.Client) error {
-		return c.Payload(d.ctx, d.x.pkg.Package, int64(n)*seal.PartSize, data)
+// fetch reads a part from the relay and checks it.
+func (d *downloader) fetch(worker, n int, sealed []byte) error {
+	err := d.lines.at(worker).retry(d.ctx, func(c *wire.Client) error {
+		return c.Payload(d.ctx, d.x.pkg.Package, int64(n)*seal.PartSize, sealed)
 	})
 	if err != nil {
 		return fmt.Errorf("fetching part %d: %w", n, err)
 	}
-	if sha256.Sum256(data) != d.x.digests[n] {
+	if sha256.Sum256(sealed) != d.x.digests[n] {
 		return altered("part %d is not the one that was sealed", n)
 	}
 	return nil
 }
 
-// Read gives out checked bytes only.
-func (d *downloader) Read(p []byte) (int, error) {
-	if d.err == nil && len(d.rest) == 0 {
-		d.err = d.next()
-	}
-	if d.err != nil {
-		return 0, d.err
-	}
-	n := copy(p, d.rest)
-	d.rest = d.rest[n:]
-	return n, nil
-}
-
-func (d *downloader) next() error {
-	if d.buf != nil {
-		d.free <- d.buf[:cap(d.buf)]
-		d.buf = nil
-	}
-	result, ok := <-d.queue
-	if !ok {
-		if err := d.ctx.Err(); err != nil {
-			return err
-		}
-		return io.EOF
-	}
-	f := <-result
-	if f.err != nil {
-		return f.err
-	}
-	d.buf, d.rest = f.data, f.data
-	d.done += int64(len(f.data))
-	d.x.a.progress(Progress{Act: "fetching", Done: d.done, Total: d.x.pkg.PayloadSize, Files: int(d.x.inner.Files)})
-	return nil
-}
-
-// blame turns an error of decryption or unpacking into a rejection, unless the
-// cause lies in fetching, in this machine, or in names that it cannot hold. What
-// was decrypted had the digests of the seal.
-func (d *downloader) blame(err error, reason string) error {
-	if d.err != nil && !errors.Is(d.err, io.EOF) {
-		return d.err
-	}
+// blame turns an error of decryption or unpacking into a rejection, unless the cause
+// lies in fetching, in this machine, or in names that it cannot hold. brought is the
+// error of bringing and opening parts. What was decrypted had the digests of the seal.
+func blame(brought, err error) error {
 	var disk *fs.PathError
 	var link *os.LinkError
 	var names *bag.NamesError
-	if errors.As(err, &disk) || errors.As(err, &link) || errors.As(err, &names) {
+	switch {
+	case errors.Is(brought, seal.ErrAuth):
+		return rejected("not-decryptable", "%w", brought)
+	case brought != nil:
+		return brought
+	case errors.As(err, &disk), errors.As(err, &link), errors.As(err, &names):
 		return err
 	}
-	return rejected(reason, "%w", err)
+	return rejected("malformed-package", "%w", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"comity.example/comity/config"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
@@ -66,3 +67,23 @@ var ErrStandstill = errStandstill
 
 // Patient wraps a transport as sessions do.
 func Patient(t wire.Transport) wire.Transport { return &patient{Transport: t, most: standstill} }
+
+// RunTo is Run of a process that ends at a step: there step returns an error, having
+// ended ctx, and nothing is done any more.
+func (a *Agent) RunTo(ctx context.Context, id custody.PartyID, ready func(), step func(string) error) error {
+	return a.run(ctx, id, ready, step)
+}
+
+// Acquired says what the acquisition record in a folder says.
+var Acquired = acquired
+
+// Receives says whether an inbox with a rule is for packages of a case.
+func (h *Home) Receives(rule config.Inbox, request string, c *custody.Case) bool {
+	cfg := *h.Config
+	cfg.Inbox = rule
+	d := &daemon{a: &Agent{home: &Home{dir: h.dir, Config: &cfg, Trust: h.Trust}}, inbox: rule.Folder}
+	return d.receives(h, request, c)
+}
+
+// Backoff is the pause after so many tries.
+var Backoff = backoff

@@ -22,6 +22,7 @@ type Fetched struct {
 	Bytes       int64
 	Sender      custody.PartyID
 	Description string
+	Acquisition []string // what the sender says of how the exhibits came to be, in lines
 }
 
 // Fetch takes every package of a request that waits for a recipient of this
@@ -30,6 +31,18 @@ type Fetched struct {
 // A package that does not verify is removed, with ErrVerify. It is rejected too if
 // every byte is the one that its sender signed; else the relay has changed it, and
 // it can be fetched again. One package does not keep the others back.
+//
+// A package that its sender recalled is not fetched, and what has arrived of it is
+// removed, also when the recall comes while it is under way: the log is asked again
+// before anything gets its name. One that has its name already stays, and is
+// receipted: what becomes of it is for people to decide. What is replaced by another
+// is fetched like any. Both are told to Config.Out.
+//
+// Ciphertext lands in a file beside that folder, readable by its owner only, and
+// stays there when a fetch stops or is killed: the next one fetches the rest. It is
+// removed with the end of the package, whatever that is, and when the package is
+// fetched into another folder. A *SpaceError says that the disk has too little room
+// for both.
 func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]Fetched, error) {
 	if err := seal.FIPSRefusal(); err != nil { // else it would look like the sender's fault
 		return nil, err
@@ -41,12 +54,25 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return nil, fmt.Errorf("creating %q: %w", into, err)
 	}
+	if err := a.warn(snap, request); err != nil {
+		return nil, err
+	}
 	var list []Fetched
 	var failed []error
+	if err := a.sweep(snap.Case(request), request); err != nil {
+		failed = append(failed, err)
+	}
 	waiting := 0
 	for _, p := range snap.Case(request).Packages {
 		r := p.Released(s.ID)
 		if r != nil && !r.Closed.IsZero() {
+			continue
+		}
+		here, err := a.place(request, p.Package)
+		if err != nil {
+			return list, err
+		}
+		if p.Recall != nil && here == "" {
 			continue
 		}
 		if p.Unlocked.IsZero() {
@@ -93,8 +119,15 @@ func (a *Agent) fetchPackage(ctx context.Context, s *Session, request, id, into 
 		return nil, err
 	}
 	x := &fetching{a: a, s: s, request: request, into: into, snap: snap, pkg: snap.Case(request).Package(id)}
-	if f, err := x.resume(ctx); f != nil || err != nil {
+	old, err := a.home.loadPackage(request, id)
+	if err != nil {
+		return nil, err
+	}
+	if f, err := x.resume(ctx, old); f != nil || err != nil {
 		return f, err
+	}
+	if err := x.stray(old); err != nil {
+		return nil, err
 	}
 	if err := quarantine.Clean(into, id); err != nil {
 		return nil, err
@@ -108,9 +141,15 @@ func (a *Agent) fetchPackage(ctx context.Context, s *Session, request, id, into 
 	f, err := x.take(ctx)
 	var bad *badPackage
 	if errors.As(err, &bad) {
-		return nil, errors.Join(err, x.reject(ctx, bad.reason))
+		// If that fails, what has landed stays: the next try rejects with it.
+		if failed := x.reject(ctx, bad.reason); failed != nil {
+			return nil, errors.Join(err, failed)
+		}
 	}
-	return f, err
+	if err != nil {
+		return nil, errors.Join(err, x.abandon(err))
+	}
+	return f, nil
 }
 
 // badPackage is a package with which something is wrong although all of it is what
@@ -137,25 +176,27 @@ func (x *fetching) target() string { return filepath.Join(x.into, x.pkg.Package)
 
 // resume finishes a fetch that stopped between the last check and the receipt:
 // the package is verified, perhaps not yet named, and not yet receipted.
-func (x *fetching) resume(ctx context.Context) (*Fetched, error) {
-	p, err := x.a.home.loadPackage(x.request, x.pkg.Package)
-	if err != nil || p == nil || p.Side != sideRecipient || p.State != stateVerified {
-		return nil, err
+func (x *fetching) resume(ctx context.Context, p *packageFile) (*Fetched, error) {
+	if p == nil || p.Side != sideRecipient || p.State != stateVerified {
+		return nil, nil
 	}
 	if _, err := os.Lstat(p.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // never got its name: fetch again
 	} else if err != nil {
 		return nil, err
 	}
-	// Any folder may stand there now; the receipt is for what was verified.
-	if err := x.arrived(ctx, p.Path); err != nil {
-		return nil, fmt.Errorf("%q is not the package as it was verified, move it away and fetch again: %w", p.Path, err)
-	}
 	env, err := x.a.home.packageData(x.request, x.pkg.Package, fileInner)
 	if err != nil {
 		return nil, err
 	}
 	if x.inner, x.innerH, _, err = custody.ParseInner(env); err != nil {
+		return nil, err
+	}
+	// Any folder may stand there now; the receipt is for what was verified.
+	if err := x.arrived(ctx, p.Path); err != nil {
+		return nil, fmt.Errorf("%q is not the package as it was verified, move it away and fetch again: %w", p.Path, err)
+	}
+	if err := quarantine.Drop(filepath.Dir(p.Path), x.pkg.Package); err != nil {
 		return nil, err
 	}
 	return x.receipt(ctx, *p)
@@ -221,7 +262,7 @@ func (x *fetching) receipt(ctx context.Context, p packageFile) (*Fetched, error)
 		return nil, err
 	}
 	return &Fetched{Package: x.pkg.Package, Path: p.Path, Files: int(x.inner.Files), Bytes: x.inner.Bytes,
-		Sender: x.inner.Sender, Description: x.inner.Description}, nil
+		Sender: x.inner.Sender, Description: x.inner.Description, Acquisition: acquired(p.Path)}, nil
 }
 
 func (x *fetching) reject(ctx context.Context, reason string) error {

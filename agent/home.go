@@ -23,11 +23,15 @@ import (
 //	comity.yaml                    settings (package config)
 //	trust.json                     pinned roots of authorities and relays
 //	keys/AUTHORITY/ROLE/NAME.key   secret keys, see package keyfile
+//	keys/AUTHORITY/journal.key     for the keys of packages on their way
 //	enrolments/AUTHORITY/ROLE/NAME.json
 //	cases/REQUEST/                 what this machine knows of a request
 //	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far
+//	queue/                         what the daemon has taken on
+//	agent.lock, agent.sock         of the daemon that runs
 //
-// One process at a time changes it: Lock.
+// One process at a time changes keys, pins and settings: Lock. One moves packages of a
+// request: LockCase.
 type Home struct {
 	dir    string
 	Config *config.Agent

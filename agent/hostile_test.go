@@ -161,7 +161,7 @@ func TestHello(t *testing.T) {
 // TestOtherRelay connects to a relay that has its own root.
 func TestOtherRelay(t *testing.T) {
 	w := newWorld(t)
-	v := &world{t: t, folder: t.TempDir(), homes: map[string]*agent.Home{}}
+	v := &world{t: t, folder: t.TempDir(), homes: map[string]*agent.Home{}, reads: &counter{}, writes: &counter{}}
 	v.describe()
 	v.start()
 	t.Cleanup(func() { v.stop() })

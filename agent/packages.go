@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,7 +15,8 @@ import (
 
 // packageFile is what a home keeps of a package, in cases/REQUEST/packages/ID/,
 // beside head and inner.age (the sender's, until they are handed over) and the
-// inner statement and manifests (both sides', for dossiers).
+// inner statement and manifests (both sides', for dossiers). While parts are on their
+// way it also keeps what continuing takes, see begun.
 type packageFile struct {
 	Package string          `json:"package"`
 	Request string          `json:"request"`
@@ -23,17 +25,18 @@ type packageFile struct {
 	Agent   custody.PartyID `json:"agent"`
 	Epoch   int64           `json:"epoch,omitempty"`
 	Inner   custody.Digest  `json:"inner_statement_sha256,omitzero"` // of inner.json
-	Path    string          `json:"path,omitempty"`                  // where a recipient put it
+	Path    string          `json:"path,omitempty"`                  // where a recipient puts it, absolute
 }
 
 const (
 	sideSender    = "sender"
 	sideRecipient = "recipient"
 
-	stateOpen     = "open"     // parts are on their way; lost with the process
+	stateOpen     = "open"     // parts are on their way
 	stateSealed   = "sealed"   // deposited; the head is here
 	stateUnlocked = "unlocked" // the head is with the relay
-	stateEnded    = "ended"    // the grant was revoked before; the head is destroyed
+	stateEnded    = "ended"    // recalled, or the grant revoked, before; the head is destroyed
+	stateFetching = "fetching" // parts land beside Path
 	stateVerified = "verified" // every byte was checked; the folder may not have its name yet
 	stateReceipt  = "receipt"  // the receipt is in the log
 )
@@ -45,6 +48,7 @@ const (
 	fileInner       = "inner.json"
 	fileManifest    = "manifest-sha256.txt"
 	fileTagManifest = "tagmanifest-sha256.txt"
+	fileIndex       = "index.txt"
 	fileState       = "package.json"
 	fileSeal        = "seal.json"
 )
@@ -55,7 +59,7 @@ func (h *Home) packageDir(request, pkg string) string {
 
 // saveOrder is the order in which the files of a package are written: the seal, which
 // binds head and inner.age, after them.
-var saveOrder = []string{fileManifest, fileTagManifest, fileHead, fileInner, fileInnerAge, fileSeal}
+var saveOrder = []string{fileTagManifest, fileHead, fileInner, fileInnerAge, fileSeal}
 
 // savePackage stores the state after the files, so that a state is never ahead
 // of what it needs. If we crash while files are replaced, new and old ones stand
@@ -75,6 +79,16 @@ func (h *Home) savePackage(p packageFile, files map[string][]byte) error {
 		}
 	}
 	return durable.WriteFile(filepath.Join(dir, fileState), statement.Encode(p), 0o600)
+}
+
+// saveManifest stores the manifest of a package, which may have a million lines,
+// before savePackage stores the rest.
+func (h *Home) saveManifest(request, pkg string, content func(io.Writer) error) error {
+	dir := h.packageDir(request, pkg)
+	if err := durable.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return durable.WriteStream(filepath.Join(dir, fileManifest), content, 0o600)
 }
 
 // dropPackage forgets a package. Its folder gets out of the way first: half of it,

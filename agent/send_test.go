@@ -199,17 +199,6 @@ func (w *world) nothing(id string) {
 	}
 }
 
-func TestCancelledSend(t *testing.T) {
-	w := newCase(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	var id string
-	_, err := w.midway(ctx, exhibits(t, threeParts), func() { id = w.packages("de")[0]; cancel() })
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Send = %v", err)
-	}
-	w.nothing(id)
-}
-
 func TestSourceChanged(t *testing.T) {
 	w := newCase(t)
 	folder := exhibits(t, 5*seal.PartPlain)

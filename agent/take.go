@@ -7,6 +7,7 @@ import (
 	"comity.example/comity/agent/internal/quarantine"
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
 	"comity.example/comity/internal/wire"
 )
 
@@ -19,34 +20,65 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 	if err := x.parts(ctx); err != nil {
 		return nil, err
 	}
+	l, err := x.land()
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
 	q, err := quarantine.New(x.into, x.pkg.Package)
 	if err != nil {
 		return nil, err
 	}
 	defer q.Remove()
-	c, err := x.download(ctx, q)
+	c, err := x.download(ctx, l, q)
 	if err != nil {
 		return nil, err
 	}
-	in := x.inner
-	if c.TagManifestSHA256 != in.TagManifest || int64(c.Files) != in.Files || c.Bytes != in.Bytes || c.ArchiveSize != in.ArchiveSize {
+	if !fits(x.inner, c) {
 		return nil, rejected("inner-mismatch", "the bag is not the one that the inner statement describes")
 	}
 	if err := q.Sync(); err != nil {
 		return nil, err
 	}
-	p := packageFile{Package: x.pkg.Package, Request: x.request, Side: sideRecipient, State: stateVerified,
-		Agent: x.s.ID, Inner: x.innerH, Path: x.target()}
-	files := map[string][]byte{fileInner: x.innerEn, fileManifest: c.Manifest, fileTagManifest: c.TagManifest}
+	if err := x.still(ctx); err != nil {
+		return nil, err
+	}
+	p, err := x.state(stateVerified)
+	if err != nil {
+		return nil, err
+	}
+	p.Inner = x.innerH
+	if err := x.a.home.saveManifest(x.request, x.pkg.Package, q.Copy(fileManifest)); err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{fileInner: x.innerEn, fileTagManifest: c.TagManifest}
 	if err := x.a.home.savePackage(p, files); err != nil {
 		return nil, err
 	}
 	// If we crash here, resume finds no folder of that name, or one that is not the
 	// package, and signs nothing.
 	if err := q.Publish(x.target()); err != nil {
-		return nil, errors.Join(err, x.a.home.dropPackage(x.request, x.pkg.Package))
+		p.State = stateFetching
+		return nil, errors.Join(err, x.a.home.savePackage(p, nil))
+	}
+	// If we crash here, resume removes the landing before it signs.
+	if err := l.Remove(); err != nil {
+		return nil, err
 	}
 	return x.receipt(ctx, p)
+}
+
+// claims is what the sender signed of the bag.
+func claims(in *custody.Inner) bag.Claims {
+	return bag.Claims{
+		Index:             bag.IndexRef{Offset: in.IndexOffset, Size: in.IndexSize, SHA256: in.Index},
+		TagManifestSHA256: in.TagManifest, ArchiveSize: in.ArchiveSize, Files: in.Files, Bytes: in.Bytes,
+	}
+}
+
+// fits reports whether a bag is the one that its sender signed.
+func fits(in *custody.Inner, c *bag.Contents) bool {
+	return claims(in) == bag.Claims{Index: c.Index, TagManifestSHA256: c.TagManifestSHA256, ArchiveSize: c.ArchiveSize, Files: int64(c.Files), Bytes: c.Bytes}
 }
 
 // small fetches head and inner.age, checks both against the seal, and the inner

@@ -15,9 +15,10 @@ import (
 
 // Unlock hands over the heads of packages of a request that were deposited and
 // whose conditions the recipient's State has accepted since. It first reads and
-// proves the record in the log itself: grant, acceptance, no revocation. It
+// proves the record in the log itself: grant, acceptance, no revocation, no recall. It
 // returns the packages unlocked now or before; a package that cannot be does not
-// keep the others back. The head of one whose grant was revoked is destroyed.
+// keep the others back. The head of one that was recalled, or whose grant was revoked,
+// is destroyed.
 func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]string, error) {
 	list, err := a.home.packages(request)
 	if err != nil {
@@ -36,6 +37,12 @@ func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]strin
 			continue
 		}
 		err := a.unlock(ctx, s, p)
+		if err == nil || errors.Is(err, errWaits) {
+			// Another send of the same folder is another package from now on.
+			if err := a.home.dropBegun(p.Request, p.Package); err != nil {
+				failed = append(failed, err)
+			}
+		}
 		if err == nil {
 			done = append(done, p.Package)
 		} else if !errors.Is(err, errWaits) {
@@ -54,6 +61,10 @@ var errWaits = errors.New("not accepted yet")
 // unlock brings one package from sealed to unlocked, from wherever an earlier
 // process stopped.
 func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
+	// We may have crashed between keeping the seal and this.
+	if err := a.home.dropKey(p.Request, p.Package); err != nil {
+		return err
+	}
 	if p.State == stateUnlocked {
 		return a.dropHead(p) // we may have crashed before that
 	}
@@ -73,8 +84,10 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	switch {
 	case ps == nil:
 		return fmt.Errorf("the relay acknowledged the seal, its log does not hold it: %w", ErrVerify)
+	case ps.Recall != nil:
+		return a.end(p, custody.CodePackageRecalled)
 	case ps.Grant.Revoked:
-		return a.end(p)
+		return a.end(p, custody.CodeGrantRevoked)
 	case ps.Grant.Acceptance.IsZero():
 		return errWaits
 	}
@@ -88,16 +101,22 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	return a.dropHead(p)
 }
 
-// end destroys a head that may never leave: a revocation is for good.
-func (a *Agent) end(p packageFile) error {
+// end destroys a head that may never leave: a revocation and a recall are for good.
+// The error says which it was.
+func (a *Agent) end(p packageFile, why custody.Code) error {
+	if err := a.endHead(p); err != nil {
+		return err
+	}
+	return wire.Refusal(custody.Decision{Code: why, Rule: "unlock"})
+}
+
+// endHead destroys a head. If we crash after the first step, the next Unlock goes on.
+func (a *Agent) endHead(p packageFile) error {
 	p.State = stateEnded
 	if err := a.home.savePackage(p, nil); err != nil {
 		return err
 	}
-	if err := a.dropHead(p); err != nil {
-		return err
-	}
-	return wire.Refusal(custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"})
+	return a.dropHead(p)
 }
 
 // handOver sends head and inner.age with the unlock. If the log holds an unlock
@@ -190,6 +209,8 @@ func requestOf(st *custody.Statement) (d custody.Digest) {
 		d = b.Request
 	case *custody.Rejection:
 		d = b.Request
+	case *custody.Recall:
+		d = b.Request
 	}
 	return d
 }
@@ -200,8 +221,11 @@ func decide(snap *Snapshot, s *Session, st *custody.Statement) custody.Decision 
 		custody.Action{Act: custody.ActStatement, Via: s.ID, Statement: st}, statement.At(s.agent.now()))
 }
 
-// dropHead removes what only the sender needed.
+// dropHead removes what only the sender needed, and what a head could be made of.
 func (a *Agent) dropHead(p packageFile) error {
+	if err := a.home.dropBegun(p.Request, p.Package); err != nil {
+		return err
+	}
 	for _, name := range []string{fileHead, fileInnerAge} {
 		err := durable.Remove(filepath.Join(a.home.packageDir(p.Request, p.Package), name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -37,6 +37,8 @@ type world struct {
 	fp      custody.Digest
 	homes   map[string]*agent.Home
 	request string
+	reads   *counter
+	writes  *counter
 }
 
 func check(t testing.TB, err error) {
@@ -49,7 +51,7 @@ func check(t testing.TB, err error) {
 // newWorld runs a relay at which both authorities have published.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, folder: t.TempDir(), homes: map[string]*agent.Home{}, stop: func() {}}
+	w := &world{t: t, folder: t.TempDir(), homes: map[string]*agent.Home{}, stop: func() {}, reads: &counter{}, writes: &counter{}}
 	w.describe()
 	for _, name := range []string{"nl", "de"} {
 		w.homes[name] = w.newHome(name)
@@ -131,7 +133,7 @@ func (w *world) start() {
 	}))
 	store, err := dir.New(filepath.Join(w.folder, "store"))
 	check(w.t, err)
-	cfg.Store = store
+	cfg.Store, cfg.Destroyer = counted{store, w.reads, w.writes}, dir.NewDestroyer(store)
 	g, err := gateway.New(w.t.Context(), &cfg)
 	check(w.t, err)
 	check(w.t, g.Listen())
@@ -217,12 +219,15 @@ func (w *world) ask() {
 }
 
 // grant files de's review and grant.
-func (w *world) grant() {
+func (w *world) grant(change ...func(*officer.GrantDraft)) {
 	w.t.Helper()
 	var g *officer.GrantDraft
 	review := w.file("de", func(o officer.Office, h custody.Header, c *custody.Case) (p *officer.Paper, err error) {
 		g, err = o.DraftGrant(w.request, c, false)
 		check(w.t, err)
+		for _, f := range change {
+			f(g)
+		}
 		return o.Review(h, c, *g.Review)
 	})
 	w.file("de", func(o officer.Office, h custody.Header, c *custody.Case) (*officer.Paper, error) {

@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Agent is comity.yaml, the settings of one machine of an authority.
 type Agent struct {
@@ -18,6 +21,22 @@ type Agent struct {
 	// Parallel is how many parts are in flight at once, 1 to 16. A part takes
 	// 16 MiB of memory. If zero, 3.
 	Parallel int `yaml:"parallel"`
+
+	// Transfers is how many packages `comity agent run` sends at once, and how
+	// many it fetches, 1 to 8. If zero, 2.
+	Transfers int `yaml:"transfers"`
+
+	// Outbox is what `comity agent run` sends. If missing, nothing.
+	Outbox Outbox `yaml:"outbox"`
+
+	// Inbox is what `comity agent run` fetches. If missing, nothing.
+	Inbox Inbox `yaml:"inbox"`
+
+	// Verifiers are absolute paths of programs that read forensic images before
+	// they are sent with an acquisition file; ewfverify is the one that Comity
+	// knows. Who can change such a program can do what this machine's agent can.
+	// If empty, none is run.
+	Verifiers []string `yaml:"verifiers"`
 }
 
 // LoadAgent reads an agent's settings. The name is for messages.
@@ -42,6 +61,15 @@ func LoadAgent(name string, data []byte) (*Agent, error) {
 	if c.Authority == "" {
 		return nil, fmt.Errorf("reading %q: authority is missing", name)
 	}
+	if c.Transfers == 0 {
+		c.Transfers = 2
+	}
+	if c.Transfers < 1 || c.Transfers > 8 {
+		return nil, fmt.Errorf("reading %q: transfers %d is not 1 to 8", name, c.Transfers)
+	}
+	if err := errors.Join(c.Outbox.check(), c.Inbox.check(), checkVerifiers(c.Verifiers)); err != nil {
+		return nil, fmt.Errorf("reading %q: %v", name, err)
+	}
 	return c, nil
 }
 
@@ -60,5 +88,31 @@ transport: auto
 
 # Parts in flight at once, 1 to 16. A part takes 16 MiB of memory.
 parallel: 3
+
+# Packages that "comity agent run" sends at once, and that it fetches, 1 to 8.
+transfers: 2
+
+# What "comity agent run" sends: each folder OUTBOX/REQUEST/NAME is a package.
+outbox:
+  # The folder to watch. Relative paths start here. Empty: nothing is sent by itself.
+  folder: ""
+  # For how long nothing in it may change before it is sent; NAME.ready starts it at once.
+  settle: 1m
+  # How often the folder is looked through.
+  rescan: 5s
+
+# What "comity agent run" fetches, into INBOX/REQUEST-ID/PACKAGE-ID.
+inbox:
+  # Where packages go. Relative paths start here. Empty: nothing is fetched by itself.
+  folder: ""
+  # Requests to fetch, by id or reference, and authorities to fetch from. Empty: all.
+  requests: []
+  authorities: []
+  # How often all requests are looked at, beside the relay's own notices.
+  poll: 10m
+
+# Programs that read forensic images before they are sent with an acquisition file,
+# like /usr/bin/ewfverify, the one that Comity knows. What they say is recorded.
+verifiers: []
 `, authority)
 }

@@ -33,6 +33,13 @@ type S3 struct {
 	AccessKeyFile string `yaml:"access_key_file"`
 	SecretKeyFile string `yaml:"secret_key_file"`
 
+	// DestroyAccessKeyFile and DestroySecretKeyFile are likewise the credential
+	// that has the right s3:BypassGovernanceRetention. With it the relay deletes
+	// the head of a package at once when its sender recalls it; without it, when
+	// the lock ends, and hands it out to nobody meanwhile. Both, or neither.
+	DestroyAccessKeyFile string `yaml:"destroy_access_key_file"`
+	DestroySecretKeyFile string `yaml:"destroy_secret_key_file"`
+
 	// CAFile has the PEM certificates that the server's must lead to, which can
 	// be the server's own; relative like the others. If empty, the system's.
 	CAFile string `yaml:"ca_file"`
@@ -50,6 +57,9 @@ func (c *S3) Check() error {
 		if f.value == "" {
 			return fmt.Errorf("s3: %s is missing", f.key)
 		}
+	}
+	if (c.DestroyAccessKeyFile == "") != (c.DestroySecretKeyFile == "") {
+		return errors.New("s3: one of destroy_access_key_file and destroy_secret_key_file is missing")
 	}
 	if c.Prefix != "" && (!strings.HasSuffix(c.Prefix, "/") || strings.HasPrefix(c.Prefix, "/")) {
 		return fmt.Errorf("s3: prefix %q does not end with a slash, or begins with one", c.Prefix)
@@ -72,7 +82,7 @@ func checkEndpoint(s string) error {
 }
 
 func (c *S3) defaults(folder string) {
-	for _, p := range []*string{&c.AccessKeyFile, &c.SecretKeyFile, &c.CAFile} {
+	for _, p := range []*string{&c.AccessKeyFile, &c.SecretKeyFile, &c.DestroyAccessKeyFile, &c.DestroySecretKeyFile, &c.CAFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(folder, *p)
 		}
@@ -97,12 +107,16 @@ func s3Text(c *S3) string {
 # "store". The bucket is made, with versions and Object Lock, if it is missing. Keys
 # are in files, one line each; the credential should lack the right
 # s3:BypassGovernanceRetention. "comity-gateway check" says what the server enforces.
+# A credential that has the right, in the files destroy_…, lets the relay delete the
+# head of a recalled package at once; without it the head stays until its lock ends,
+# and nobody gets it.
 # The certificates in ca_file, if named, are the only ones that the server may have.
 `
 	lines := []string{
 		"s3:", fmt.Sprintf("  endpoint: %q", c.Endpoint), fmt.Sprintf("  bucket: %q", c.Bucket), fmt.Sprintf("  prefix: %q", c.Prefix),
 		fmt.Sprintf("  region: %q", c.Region), fmt.Sprintf("  access_key_file: %q", c.AccessKeyFile),
-		fmt.Sprintf("  secret_key_file: %q", c.SecretKeyFile), fmt.Sprintf("  ca_file: %q", c.CAFile), fmt.Sprintf("  path_style: %v", c.PathStyle),
+		fmt.Sprintf("  secret_key_file: %q", c.SecretKeyFile),
+		fmt.Sprintf("  destroy_access_key_file: %q", c.DestroyAccessKeyFile), fmt.Sprintf("  destroy_secret_key_file: %q", c.DestroySecretKeyFile), fmt.Sprintf("  ca_file: %q", c.CAFile), fmt.Sprintf("  path_style: %v", c.PathStyle),
 	}
 	return head + mark + strings.Join(lines, "\n"+mark) + "\n"
 }

@@ -39,7 +39,7 @@ func TestS3RoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	given := config.S3{
 		Endpoint: "https://[::1]:9000", Bucket: "a-b", Prefix: "r1/", Region: "eu-1", AccessKeyFile: filepath.Join(dir, "a key"),
-		SecretKeyFile: filepath.Join(dir, "s"), CAFile: filepath.Join(dir, "ca"), PathStyle: true,
+		SecretKeyFile: filepath.Join(dir, "s"), DestroyAccessKeyFile: filepath.Join(dir, "d"), DestroySecretKeyFile: filepath.Join(dir, "e"), CAFile: filepath.Join(dir, "ca"), PathStyle: true,
 	}
 	var recipient string
 	for line := range strings.Lines(minimal(t)) {
@@ -70,6 +70,7 @@ func TestS3Refuses(t *testing.T) {
 		{"no bucket", strings.Replace(good, "bucket: b", "bucket: \"\"", 1), "bucket is missing"},
 		{"no access key", strings.Replace(good, "  access_key_file: a\n", "", 1), "access_key_file is missing"},
 		{"no secret key", strings.Replace(good, "  secret_key_file: s\n", "", 1), "secret_key_file is missing"},
+		{"half a destroyer", good + "  destroy_access_key_file: d\n", "destroy_secret_key_file"},
 		{"plain HTTP", strings.Replace(good, "https://s3.example", "http://10.0.0.1", 1), "not https"},
 		{"no scheme", strings.Replace(good, "https://", "", 1), "endpoint is not"},
 		{"password in the endpoint", strings.Replace(good, "s3.example", "key:hunter2@s3.example", 1), "endpoint is not"},

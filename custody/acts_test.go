@@ -133,6 +133,8 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 		return &custody.Receipt{Request: req, Package: s.pkg, Seal: sealed, InnerStatement: custody.Digest{6}, Scope: custody.ScopeWhole}
 	case custody.KindRejection:
 		return &custody.Rejection{Request: req, Package: s.pkg, Seal: sealed, Reason: "not-decryptable"}
+	case custody.KindRecall:
+		return &custody.Recall{Request: req, Package: s.pkg, Seal: sealed, Reason: "wrong-package"}
 	}
 	panic("no content for " + k)
 }
@@ -142,7 +144,7 @@ func (s *story) by(k custody.Kind) string {
 	switch k {
 	case custody.KindRequest, custody.KindAcceptance:
 		return "fr"
-	case custody.KindSeal, custody.KindUnlock:
+	case custody.KindSeal, custody.KindUnlock, custody.KindRecall:
 		return "nl/agent/lab-1"
 	case custody.KindRelease, custody.KindReceipt, custody.KindRejection:
 		return "fr/agent/lab-1"

@@ -38,9 +38,9 @@ type GrantState struct {
 	Revoked    bool
 	RevokedAt  Time
 	revokedSeq int64 // of the revocation's entry
-	Bytes      int64 // deposited under it
+	Bytes      int64 // deposited under it; a recall gives none back
 	Packages   int64
-	Final      bool // the final delivery was made
+	Final      bool // the final delivery was made, and not recalled
 }
 
 // PackageState is a deposited package and how far it went.
@@ -52,6 +52,15 @@ type PackageState struct {
 	Deposited Time
 	Unlocked  Time // zero: the head is with the sender
 	Releases  []*ReleaseState
+	Recall    *RecallState // nil unless it was taken back
+	Destroyed Time         // of the relay's word that head and inner file are gone from its store
+}
+
+// RecallState is the taking back of a package.
+type RecallState struct {
+	*Recall
+	SHA256 Digest // of the recall's payload
+	Time   Time
 }
 
 // ReleaseState is one recipient's taking of a package.
@@ -59,9 +68,10 @@ type ReleaseState struct {
 	By        PartyID // agent
 	Recipient PartyID
 	Time      Time
-	Receipt   *Receipt
+	Singles   []SingleReceipt // for single files, oldest first
+	Receipt   *Receipt        // for the whole
 	Rejection *Rejection
-	Closed    Time // of the receipt or rejection
+	Closed    Time // of the receipt for the whole, or of the rejection
 }
 
 func newCase(b *Request, s *Statement) *Case {
@@ -100,6 +110,34 @@ func (c *Case) Package(id string) *PackageState {
 		}
 	}
 	return nil
+}
+
+// Successor returns the package that replaces one: of those whose seal says so the
+// one that was not recalled, or nil. It replaces what people work with; the other
+// one stays, and can be taken and receipted like any.
+func (c *Case) Successor(id string) *PackageState {
+	for _, p := range c.Packages {
+		if p.Supersedes == id && p.Recall == nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// Supersedable says whether the next package may replace the one of that id;
+// CodeAllowed if id is empty. All packages of a request are of one authority, so
+// that a package is in the record is enough. One that was recalled can be replaced
+// like any: that is what usually follows.
+func (c *Case) Supersedable(id string) Code {
+	switch {
+	case id == "":
+		return CodeAllowed
+	case c.Package(id) == nil:
+		return CodeNoSuchPackage
+	case c.Successor(id) != nil:
+		return CodeAlreadySuperseded
+	}
+	return CodeAllowed
 }
 
 // Released returns the release of a package to an agent.
@@ -187,6 +225,10 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 		g.Revoked, g.RevokedAt, g.revokedSeq = true, e.Time, e.Seq
 	case *Seal:
 		return c.deposit(e, s, b)
+	case *Recall:
+		if err := c.recall(e, s, b); err != nil || s.byAgent() {
+			return err
+		}
 	default:
 		return c.applyPackage(e, s)
 	}
@@ -203,6 +245,29 @@ func (c *Case) deposit(e *Entry, s *Statement, b *Seal) error {
 	g.Packages++
 	g.Final = g.Final || b.Final
 	c.Packages = append(c.Packages, &PackageState{Seal: b, SHA256: s.SHA256, Grant: g, Sender: PartyID(b.By), Deposited: e.Time})
+	return nil
+}
+
+// recall takes a package back. What it took of its grant stays taken: its bytes are
+// locked in the store, its number is used, and a recipient may have them. Only that
+// it was the last one does not count: what replaces it has to follow.
+func (c *Case) recall(e *Entry, s *Statement, b *Recall) error {
+	p := c.Package(b.Package)
+	if p == nil || p.Recall != nil {
+		return errOrder
+	}
+	p.Recall = &RecallState{Recall: b, SHA256: s.SHA256, Time: e.Time}
+	p.Grant.Final = slices.ContainsFunc(c.Packages, func(o *PackageState) bool { return o.Grant == p.Grant && o.Final && o.Recall == nil })
+	return nil
+}
+
+// destroyed notes an event of the relay's.
+func (c *Case) destroyed(id string, now Time) error {
+	p := c.Package(id)
+	if p == nil {
+		return errOrder
+	}
+	p.Destroyed = now
 	return nil
 }
 
@@ -226,7 +291,7 @@ func (c *Case) applyPackage(e *Entry, s *Statement) error {
 	}
 	switch b := s.Body.(type) {
 	case *Receipt:
-		r.Receipt, r.Closed = b, e.Time
+		r.receive(b, e.Time)
 	case *Rejection:
 		r.Rejection, r.Closed = b, e.Time
 	}

@@ -62,6 +62,10 @@ func checkBy(k Kind, by string) error {
 		if p, err := ParsePartyID(by); err != nil || p.Role() != RoleAgent {
 			return bad("by %q: want an agent's id", by)
 		}
+	case KindRecall:
+		if p, err := ParsePartyID(by); CheckAuthority(by) != nil && (err != nil || p.Role() != RoleAgent) {
+			return bad("by %q: want an agent's id or an authority", by)
+		}
 	default:
 		if err := CheckAuthority(by); err != nil {
 			return bad("by: %v", err)
@@ -229,6 +233,9 @@ func (b *Seal) check() error {
 	if b.Parts != int64(seal.Parts(b.PayloadSize)) || b.Delivery < 1 {
 		return bad("payload_size %d, parts %d, delivery %d: out of range", b.PayloadSize, b.Parts, b.Delivery)
 	}
+	if b.Supersedes != "" && (CheckID(b.Supersedes) != nil || b.Supersedes == b.Package) {
+		return bad("supersedes %q: want the id of another package", b.Supersedes)
+	}
 	var ids []PartyID
 	for _, r := range b.Recipients {
 		if r.Directory.IsZero() || r.Key.IsZero() {
@@ -257,8 +264,8 @@ func (b *Release) check() error {
 }
 
 func (b *Receipt) check() error {
-	if b.Scope != ScopeWhole {
-		return bad("scope %q is unknown", b.Scope)
+	if err := b.checkScope(); err != nil {
+		return err
 	}
 	return packageRefs(b.Package, b.Request, b.Seal, b.InnerStatement)
 }
@@ -266,6 +273,16 @@ func (b *Receipt) check() error {
 func (b *Rejection) check() error {
 	if !rejectionReasons[b.Reason] {
 		return bad("reason %q is unknown", b.Reason)
+	}
+	return packageRefs(b.Package, b.Request, b.Seal)
+}
+
+func (b *Recall) check() error {
+	if !recallReasons[b.Reason] {
+		return bad("reason %q is unknown", b.Reason)
+	}
+	if err := checkAnnex(b.Annex); err != nil {
+		return err
 	}
 	return packageRefs(b.Package, b.Request, b.Seal)
 }

@@ -56,6 +56,9 @@ const (
 	CodeNotReleased       Code = "not-released"
 	CodeAlreadyReceived   Code = "already-received"
 	CodeUnknownAction     Code = "unknown-action"
+	CodeReceiptsUsedUp    Code = "receipts-used-up"   // for single files of a package
+	CodePackageRecalled   Code = "package-recalled"   // its sender has taken it back
+	CodeAlreadySuperseded Code = "already-superseded" // another package replaces that one already
 )
 
 var explanations = map[Code]string{
@@ -102,6 +105,9 @@ var explanations = map[Code]string{
 	CodeNotReleased:       "the package has not been released to this agent",
 	CodeAlreadyReceived:   "the package has been receipted or rejected already",
 	CodeUnknownAction:     "the action is unknown",
+	CodeReceiptsUsedUp:    "single files of the package were receipted as often as the rules allow: fetch the whole",
+	CodePackageRecalled:   "the sending side has recalled the package: nothing of it is taken or given out any more",
+	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 
 // Explain returns one sentence for people.

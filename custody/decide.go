@@ -148,7 +148,7 @@ func room(g *GrantState, bytes int64, open Usage) Decision {
 }
 
 // decideTake: bytes go only to an agent whose release is in the record and who still
-// holds the recipient it was for, and not after a revocation.
+// holds the recipient it was for, and not after a revocation or a recall.
 func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	const rule = "released"
 	p := c.Package(a.Package)
@@ -159,6 +159,8 @@ func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	switch {
 	case r == nil:
 		return deny(rule, CodeNotReleased)
+	case p.Recall != nil:
+		return deny(rule, CodePackageRecalled)
 	case p.Grant.Revoked:
 		return deny(rule, CodeGrantRevoked)
 	}

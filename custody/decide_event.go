@@ -6,13 +6,15 @@ package custody
 // cannot tell.
 //
 // CodeDuplicate means that the record says it already: a denial within the same
-// hour of UTC, a probe that found what the last one did.
+// hour of UTC, a probe that found what the last one did, a head destroyed before.
 func DecideEvent(r *Record, v *View, ev *Event, now Time) Decision {
 	switch {
 	case ev == nil || ev.check() != nil:
 		return deny("event", CodeBadStatement)
 	case ev.Denied != nil:
 		return decideDenied(r, v, ev.Denied, now)
+	case ev.Destroyed != nil:
+		return decideDestroyed(r, ev.Destroyed)
 	case r.ID != RelayRecord || r.relay == nil: // the first entry of a record has a statement
 		return deny("relays-own", CodeUnknownAction)
 	case ev.Counted != nil:
@@ -38,6 +40,28 @@ func decideDenied(r *Record, v *View, e *Denied, now Time) Decision {
 		return deny("once-an-hour", CodeDuplicate)
 	}
 	return allow("denied")
+}
+
+// decideDestroyed: of what the relay had, since the sender let it go, and had to
+// give up, since the sending side took it back. Else a relay that lost a head could
+// pass that off as somebody's will.
+func decideDestroyed(r *Record, e *Destroyed) Decision {
+	const rule = "destroyed"
+	if r.kase == nil {
+		return deny("request", CodeNoSuchRequest)
+	}
+	p := r.kase.Package(e.Package)
+	switch {
+	case p == nil:
+		return deny(rule, CodeNoSuchPackage)
+	case p.Unlocked.IsZero():
+		return deny(rule, CodeNotUnlocked)
+	case p.Recall == nil:
+		return deny(rule, CodeBadStatement)
+	case !p.Destroyed.IsZero():
+		return deny(rule, CodeDuplicate)
+	}
+	return allow(rule)
 }
 
 // decideCounted: hours follow each other, and none is counted before it is over

@@ -27,9 +27,11 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 	case *Release:
 		return decideRelease(v, p, b, m, now)
 	case *Receipt:
-		return decideClose(p, b.Seal, m)
+		return decideReceipt(p, b, m)
 	case *Rejection:
 		return decideClose(p, b.Seal, m)
+	case *Recall:
+		return decideRecall(c, b)
 	}
 	return deny("acts", CodeUnknownAction)
 }
@@ -50,6 +52,9 @@ func decideSeal(c *Case, v *View, b *Seal, m *Member, open Usage, now Time) Deci
 	}
 	if b.Delivery != g.Packages+1 {
 		return deny(rule, CodeBadStatement)
+	}
+	if code := c.Supersedable(b.Supersedes); code != CodeAllowed {
+		return deny("supersedes", code)
 	}
 	if d := sameRecipients(v.Authorities[c.From], g, b, now); !d.Allowed() {
 		return d
@@ -104,6 +109,8 @@ func decideUnlock(v *View, p *PackageState, b *Unlock, m *Member, now Time) Deci
 		return deny(rule, CodeSenderNotGranted)
 	case b.Seal != p.SHA256 || b.HeadSHA256 != p.HeadSHA256:
 		return deny(rule, CodeBadStatement)
+	case p.Recall != nil:
+		return deny(rule, CodePackageRecalled)
 	case !p.Unlocked.IsZero():
 		return deny(rule, CodeAlreadyUnlocked)
 	}
@@ -121,6 +128,9 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 	}
 	if d := holds(v, p, b.Recipient, m, now); !d.Allowed() {
 		return deny(rule, d.Code)
+	}
+	if p.Recall != nil {
+		return deny(rule, CodePackageRecalled)
 	}
 	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
@@ -153,8 +163,29 @@ func (p *PackageState) sealedTo(m *Member) bool {
 	})
 }
 
+// decideRecall: by the agent that sealed the package, or by its State. It only ever
+// stops things, so it is heard whenever it was signed, whatever became of the grant
+// and however far the package went; it takes nothing back of what has arrived.
+func decideRecall(c *Case, b *Recall) Decision {
+	const rule = "recall"
+	p, by := c.Package(b.Package), PartyID(b.By)
+	switch {
+	case by.Authority() != c.To:
+		return deny(rule, CodeNotRequested)
+	case p == nil:
+		return deny(rule, CodeNoSuchPackage)
+	case b.By != c.To && by != p.Sender:
+		return deny(rule, CodeSenderNotGranted)
+	case b.Seal != p.SHA256:
+		return deny(rule, CodeBadStatement)
+	case p.Recall != nil:
+		return deny(rule, CodePackageRecalled)
+	}
+	return allow(rule)
+}
+
 // decideClose: who took a package says once how it arrived, also after the grant
-// ended: the truth is always welcome.
+// ended or the package was recalled: the truth is always welcome.
 func decideClose(p *PackageState, seal Digest, m *Member) Decision {
 	const rule = "close"
 	r := p.Released(m.ID)

@@ -75,7 +75,7 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	if d := decidePlace(r, s, carrier); !d.Allowed() {
 		return d
 	}
-	if isAgentKind(s.Kind) {
+	if s.byAgent() {
 		return decideAgentStatement(r.kase, v, a, carrier, now)
 	}
 	if d := decideOfficers(v, s, now); !d.Allowed() {
@@ -97,22 +97,16 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideAcceptance(r.kase, b, now)
 	case *Revocation:
 		return decideRevocation(r.kase, b)
+	case *Recall:
+		return decideRecall(r.kase, b)
 	}
 	return deny("acts", CodeUnknownAction)
-}
-
-func isAgentKind(k Kind) bool {
-	switch k {
-	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection:
-		return true
-	}
-	return false
 }
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
 // a desk agent of their authority.
 func decideCarrier(s *Statement, m *Member) Decision {
-	if isAgentKind(s.Kind) {
+	if s.byAgent() {
 		if string(m.ID) != s.Header.By {
 			return deny("own-words", CodeNotCarrier)
 		}

@@ -12,17 +12,22 @@ const (
 	KindDenied  Kind = "denied"  // in a request's record: the rules refused one of its parties something
 	KindCounted Kind = "counted" // in the relay's record: what it refused within an hour, by code
 	KindProbed  Kind = "probed"  // in the relay's record: what its store was found to enforce
+
+	KindDestroyed Kind = "destroyed" // in a request's record: head and inner file of a recalled package are gone
 )
 
 // IsEvent reports whether entries of that kind are made without a statement.
-func (k Kind) IsEvent() bool { return k == KindDenied || k == KindCounted || k == KindProbed }
+func (k Kind) IsEvent() bool {
+	return k == KindDenied || k == KindCounted || k == KindProbed || k == KindDestroyed
+}
 
 // Event is what an entry without a statement says. Exactly one field is set: that
 // of the entry's kind.
 type Event struct {
-	Denied  *Denied  `json:"denied,omitempty"`
-	Counted *Counted `json:"counted,omitempty"`
-	Probed  *Probed  `json:"probed,omitempty"`
+	Denied    *Denied    `json:"denied,omitempty"`
+	Counted   *Counted   `json:"counted,omitempty"`
+	Probed    *Probed    `json:"probed,omitempty"`
+	Destroyed *Destroyed `json:"destroyed,omitempty"`
 }
 
 // Denied says that the rules refused an act to an agent of a party. A record has
@@ -69,6 +74,13 @@ type Probed struct {
 	RefusesSecond   bool   `json:"refuses_second"`   // a second version where none is wanted
 }
 
+// Destroyed says that a relay has deleted head and inner file of a package from its
+// store: no key opens what it still holds of it. It had them from the unlock on, and
+// deletes them because the package was recalled.
+type Destroyed struct {
+	Package string `json:"package"`
+}
+
 // maxCounts bounds the codes in one Counted.
 const maxCounts = 200
 
@@ -83,6 +95,9 @@ func (ev *Event) kind() Kind {
 	}
 	if ev.Probed != nil {
 		list = append(list, KindProbed)
+	}
+	if ev.Destroyed != nil {
+		list = append(list, KindDestroyed)
 	}
 	if len(list) != 1 {
 		return ""
@@ -100,6 +115,11 @@ func (ev *Event) check() error {
 	case KindProbed:
 		if p := ev.Probed; p.Store != StoreDir && p.Store != StoreS3 {
 			return bad("store %q is unknown", p.Store)
+		}
+		return nil
+	case KindDestroyed:
+		if err := CheckID(ev.Destroyed.Package); err != nil {
+			return bad("package: %v", err)
 		}
 		return nil
 	}

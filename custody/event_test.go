@@ -63,6 +63,10 @@ func probed(locks bool) *custody.Event {
 	return &custody.Event{Probed: &custody.Probed{Store: custody.StoreS3, Versions: true, LocksCompliance: locks}}
 }
 
+func destroyed(pkg string) *custody.Event {
+	return &custody.Event{Destroyed: &custody.Destroyed{Package: pkg}}
+}
+
 // eventful is a case with events of all kinds between its statements, two hours
 // after it began.
 func eventful(t failer) *story {
@@ -144,6 +148,10 @@ func TestEventRules(t *testing.T) {
 		{"a probe in the case", custody.CodeUnknownAction, "", probed(true)},
 		{"a probe in an authority's record", custody.CodeUnknownAction, "authority/nl", probed(true)},
 
+		{"a head destroyed of no package", custody.CodeNoSuchPackage, "", destroyed(custody.PackageID([16]byte{9}))},
+		{"a head destroyed that never came", custody.CodeNotUnlocked, "", destroyed(s.pkg)},
+		{"a head destroyed of a malformed id", custody.CodeBadStatement, "", destroyed("x")},
+		{"a head destroyed in the relay's record", custody.CodeNoSuchRequest, relay, destroyed(s.pkg)},
 		{"nothing", custody.CodeBadStatement, relay, nil},
 		{"an empty event", custody.CodeBadStatement, relay, &custody.Event{}},
 		{"two events in one", custody.CodeBadStatement, relay, &custody.Event{Probed: probed(true).Probed, Counted: counted(60, 120).Counted}},
@@ -159,7 +167,7 @@ func TestEventRules(t *testing.T) {
 		if tt.ev == nil {
 			continue
 		}
-		for _, rule := range []string{"denied", "counted", "probed"} { // as a relay would say it that does not ask
+		for _, rule := range []string{"denied", "counted", "probed", "destroyed"} { // as a relay would say it that does not ask
 			l := s.line(id, tt.ev, custody.Decision{Code: custody.CodeAllowed, Rule: rule})
 			if tt.code != custody.CodeAllowed {
 				if _, _, err := b.Add(l); err == nil {

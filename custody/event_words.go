@@ -19,6 +19,8 @@ func (ev *Event) Says() string {
 			list = append(list, fmt.Sprintf("%d %s", n.Count, n.Code))
 		}
 		return fmt.Sprintf("the relay says what it refused from %s to %s: %s", c.From, c.To, strings.Join(list, ", "))
+	case ev.Destroyed != nil:
+		return fmt.Sprintf("the relay says that it destroyed head and inner file of package %s, which was recalled", ev.Destroyed.Package)
 	case ev.Probed != nil:
 		return "the relay says that " + ev.Probed.says()
 	}

@@ -19,7 +19,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 	for k, st := range s.last {
 		all[k] = st
 	}
-	for _, k := range []custody.Kind{custody.KindRefusal, custody.KindRevocation, custody.KindRejection} {
+	for _, k := range []custody.Kind{custody.KindRefusal, custody.KindRevocation, custody.KindRejection, custody.KindRecall} {
 		all[k] = s.make(k)
 	}
 	return all
@@ -116,6 +116,7 @@ func TestPackageFields(t *testing.T) {
 		"too few parts": func(b *l) { b.PayloadSize = 8_390_656 + 17 }, "too many parts": func(b *l) { b.Parts = 2 }, "no parts": func(b *l) { b.Parts = 0 },
 		"delivery 0": func(b *l) { b.Delivery = 0 }, "no recipients": func(b *l) { b.Recipients = []custody.RecipientRef{} },
 		"a recipient without key": func(b *l) { b.Recipients[0].Key = custody.Digest{} }, "a recipient without directory": func(b *l) { b.Recipients[0].Directory = custody.Digest{} },
+		"a malformed predecessor": func(b *l) { b.Supersedes = "x" }, "itself as predecessor": func(b *l) { b.Supersedes = b.Package },
 		"a repeated recipient": func(b *l) { b.Recipients[0] = b.Recipients[1] }, "recipients of two": func(b *l) { b.Recipients[0].ID = "de/recipient/lab" },
 	} {
 		refused(name, custody.KindSeal, edit(f))
@@ -126,8 +127,17 @@ func TestPackageFields(t *testing.T) {
 	refused("an agent as recipient", custody.KindRelease, edit(func(b *custody.Release) { b.Recipient = "fr/agent/lab-1" }))
 	refused("no package", custody.KindRelease, edit(func(b *custody.Release) { b.Package = "" }))
 	refused("another scope", custody.KindReceipt, edit(func(b *custody.Receipt) { b.Scope = "part" }))
+	refused("the whole and single files", custody.KindReceipt, edit(func(b *custody.Receipt) { b.Exhibits = []int64{1} }))
+	for name, lines := range map[string][]int64{"none": {}, "line 0": {0}, "negative": {-1}, "out of order": {2, 1}, "twice": {1, 1}, "huge": {1<<40 + 1}, "too many": make([]int64, custody.MaxExhibits+1)} {
+		refused("single files, "+name, custody.KindReceipt, single(lines...))
+	}
 	refused("no inner statement", custody.KindReceipt, edit(func(b *custody.Receipt) { b.InnerStatement = custody.Digest{} }))
 	refused("an unknown reason", custody.KindRejection, edit(func(b *custody.Rejection) { b.Reason = "late" }))
+	refused("an unknown reason", custody.KindRecall, edit(func(b *custody.Recall) { b.Reason = "mood" }))
+	refused("no package", custody.KindRecall, edit(func(b *custody.Recall) { b.Package = "" }))
+	refused("no seal", custody.KindRecall, edit(func(b *custody.Recall) { b.Seal = custody.Digest{} }))
+	refused("an empty annex", custody.KindRecall, edit(func(b *custody.Recall) { b.Annex = &custody.AnnexRef{} }))
+	refused("a recipient as speaker", custody.KindRecall, by("nl/recipient/lab"))
 }
 
 func TestAuthorityFields(t *testing.T) {

@@ -42,8 +42,11 @@ type Inner struct {
 	PayloadSize int64          `json:"payload_size"` // ciphertext bytes
 	ArchiveSize int64          `json:"archive_size"` // bytes of the tar archive before its padding
 	TagManifest Digest         `json:"tag_manifest_sha256"`
-	Files       int64          `json:"files"` // below data/
-	Bytes       int64          `json:"bytes"` // of these files
+	IndexOffset int64          `json:"index_offset"` // of index.txt in the archive, which lists where its files stand
+	IndexSize   int64          `json:"index_size"`   // bytes of index.txt
+	Index       Digest         `json:"index_sha256"` // of index.txt
+	Files       int64          `json:"files"`        // below data/
+	Bytes       int64          `json:"bytes"`        // of these files
 	Description string         `json:"description"`
 	Handling    []string       `json:"handling"` // codes the two States agreed on; Comity knows none
 	Examiner    string         `json:"examiner"`
@@ -132,7 +135,7 @@ func (in *Inner) check() error {
 	if in.Type != innerType {
 		return bad("_type %q, want %q", in.Type, innerType)
 	}
-	if err := packageRefs(in.Package, in.Nonce, in.Request, in.HeadSHA256, in.PayloadRoot, in.TagManifest); err != nil {
+	if err := packageRefs(in.Package, in.Nonce, in.Request, in.HeadSHA256, in.PayloadRoot, in.TagManifest, in.Index); err != nil {
 		return err
 	}
 	if p, err := ParsePartyID(string(in.Sender)); err != nil || p.Role() != RoleAgent {
@@ -144,6 +147,9 @@ func (in *Inner) check() error {
 	// A sealed byte is never shorter than a plain one.
 	if in.ArchiveSize < 1 || in.PayloadSize <= in.ArchiveSize || in.Files < 0 || in.Bytes < 0 || in.Bytes >= in.ArchiveSize {
 		return bad("payload_size %d, archive_size %d, files %d, bytes %d: out of range", in.PayloadSize, in.ArchiveSize, in.Files, in.Bytes)
+	}
+	if in.IndexOffset < 1 || in.IndexSize < 1 || in.IndexSize >= in.ArchiveSize || in.IndexOffset >= in.ArchiveSize-in.IndexSize {
+		return bad("index_offset %d, index_size %d: outside of an archive of %d bytes", in.IndexOffset, in.IndexSize, in.ArchiveSize)
 	}
 	if in.Issued.IsZero() {
 		return bad("issued is missing")

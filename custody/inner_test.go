@@ -20,6 +20,7 @@ func goodInner() (custody.Inner, *custody.Seal) {
 	in := custody.Inner{
 		Package: custody.PackageID([16]byte{1, 2, 3}), Request: d(), Sender: "nl/agent/lab-1", Recipients: to,
 		HeadSHA256: d(), PayloadRoot: d(), PayloadSize: 5000, ArchiveSize: 4096, TagManifest: d(), Files: 2, Bytes: 900,
+		IndexOffset: 2048, IndexSize: 300, Index: d(),
 		Description: "two\nlines", Handling: []string{"sensitive"}, Examiner: "Anna K.", Issued: statement.At(time.Unix(1e9, 0)),
 	}
 	return in, &custody.Seal{
@@ -115,6 +116,12 @@ func TestInnerFields(t *testing.T) {
 	for name, change := range map[string]func(in *custody.Inner){
 		"package":            func(in *custody.Inner) { in.Package = "../x" },
 		"request":            func(in *custody.Inner) { in.Request = custody.Digest{} },
+		"index hash":         func(in *custody.Inner) { in.Index = custody.Digest{} },
+		"index at 0":         func(in *custody.Inner) { in.IndexOffset = 0 },
+		"index behind":       func(in *custody.Inner) { in.IndexOffset = in.ArchiveSize - in.IndexSize },
+		"empty index":        func(in *custody.Inner) { in.IndexSize = 0 },
+		"index of all":       func(in *custody.Inner) { in.IndexSize = in.ArchiveSize },
+		"index overflows":    func(in *custody.Inner) { in.IndexOffset, in.IndexSize = 1<<63-1, 1<<63-1 },
 		"sender":             func(in *custody.Inner) { in.Sender = "nl/officer/a" },
 		"no recipients":      func(in *custody.Inner) { in.Recipients = nil },
 		"recipient twice":    func(in *custody.Inner) { in.Recipients[0].ID = in.Recipients[1].ID },

@@ -19,6 +19,7 @@ const (
 	KindRelease    Kind = "release"    // the recipient's agent takes it
 	KindReceipt    Kind = "receipt"    // it arrived and verified
 	KindRejection  Kind = "rejection"  // or it did not
+	KindRecall     Kind = "recall"     // the sending side takes a package back
 )
 
 // Header begins every statement.
@@ -217,8 +218,9 @@ type Seal struct {
 	Parts       int64          `json:"parts"`
 	PayloadRoot Digest         `json:"payload_root"` // RFC 6962 tree head over the parts' SHA-256
 	InnerSHA256 Digest         `json:"inner_sha256"` // of inner.age
-	Delivery    int64          `json:"delivery"`     // 1, 2, … under one grant
+	Delivery    int64          `json:"delivery"`     // 1, 2, … under one grant, recalled ones included
 	Final       bool           `json:"final"`
+	Supersedes  string         `json:"supersedes,omitempty"` // an earlier package of the request that this one replaces
 }
 
 // RecipientRef is a recipient as the sender found it in a directory.
@@ -255,18 +257,17 @@ type Release struct {
 	Recipient  PartyID `json:"recipient"`
 }
 
-// Receipt says that a package arrived and that everything in it verified.
+// Receipt says that a package, or single files of it, arrived and that everything in
+// them verified.
 type Receipt struct {
 	Header
-	Request        Digest `json:"request_sha256"`
-	Package        string `json:"package"`
-	Seal           Digest `json:"seal_sha256"`
-	InnerStatement Digest `json:"inner_statement_sha256"` // payload hash: commits to the files' hashes, tells nothing
-	Scope          string `json:"scope"`
+	Request        Digest  `json:"request_sha256"`
+	Package        string  `json:"package"`
+	Seal           Digest  `json:"seal_sha256"`
+	InnerStatement Digest  `json:"inner_statement_sha256"` // payload hash: commits to the files' hashes, tells nothing
+	Scope          string  `json:"scope"`                  // whole or exhibits
+	Exhibits       []int64 `json:"exhibits,omitempty"`     // lines of the manifest, from 1, in order
 }
-
-// ScopeWhole is the scope of a receipt for a whole package.
-const ScopeWhole = "whole"
 
 // Rejection says that a package arrived and did not verify.
 type Rejection struct {
@@ -278,6 +279,20 @@ type Rejection struct {
 }
 
 var rejectionReasons = codes("head-mismatch", "payload-mismatch", "not-decryptable", "inner-mismatch", "malformed-package")
+
+// Recall takes back one package that should not have been sent, and leaves the
+// grant and the other packages as they are. By is the agent that sealed it, or the
+// requested authority, for which one officer signs.
+type Recall struct {
+	Header
+	Request Digest    `json:"request_sha256"`
+	Package string    `json:"package"`
+	Seal    Digest    `json:"seal_sha256"`
+	Reason  string    `json:"reason"`
+	Annex   *AnnexRef `json:"annex,omitempty"` // the reason in words
+}
+
+var recallReasons = codes("wrong-package", "wrong-recipient", "contains-privileged", "error-in-request", "other")
 
 type codeSet map[string]bool
 
@@ -328,6 +343,8 @@ func newBody(k Kind) Body {
 		return new(Receipt)
 	case KindRejection:
 		return new(Rejection)
+	case KindRecall:
+		return new(Recall)
 	}
 	return nil
 }
@@ -335,7 +352,7 @@ func newBody(k Kind) Body {
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
-		KindRevocation, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection}
+		KindRevocation, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

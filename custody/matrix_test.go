@@ -11,24 +11,29 @@ import (
 
 // states are the states of a case and what led to each.
 var states = map[string][]custody.Kind{
-	"empty":            nil,
-	"requested":        requested,
-	"reviewed":         reviewed,
-	"refused":          then(reviewed, custody.KindRefusal),
-	"granted":          granted,
-	"granted+sealed":   then(granted, custody.KindSeal),
-	"granted-revoked":  then(granted, custody.KindRevocation),
-	"accepted":         agreed,
-	"accepted-revoked": then(agreed, custody.KindRevocation),
-	"sealed":           sealed,
-	"sealed-revoked":   then(sealed, custody.KindRevocation),
-	"unlocked":         unlocked,
-	"unlocked-revoked": then(unlocked, custody.KindRevocation),
-	"released":         released,
-	"released-revoked": then(released, custody.KindRevocation),
-	"received":         path,
-	"rejected":         then(released, custody.KindRejection),
-	"regranted":        then(agreed, custody.KindRevocation, custody.KindGrant),
+	"empty":             nil,
+	"requested":         requested,
+	"reviewed":          reviewed,
+	"refused":           then(reviewed, custody.KindRefusal),
+	"granted":           granted,
+	"granted+sealed":    then(granted, custody.KindSeal),
+	"granted-revoked":   then(granted, custody.KindRevocation),
+	"accepted":          agreed,
+	"accepted-revoked":  then(agreed, custody.KindRevocation),
+	"sealed":            sealed,
+	"sealed-revoked":    then(sealed, custody.KindRevocation),
+	"unlocked":          unlocked,
+	"unlocked-revoked":  then(unlocked, custody.KindRevocation),
+	"released":          released,
+	"released-revoked":  then(released, custody.KindRevocation),
+	"received":          path,
+	"rejected":          then(released, custody.KindRejection),
+	"sealed-recalled":   then(sealed, custody.KindRecall),
+	"unlocked-recalled": then(unlocked, custody.KindRecall),
+	"released-recalled": then(released, custody.KindRecall),
+	"received-recalled": then(path, custody.KindRecall),
+	"recalled-revoked":  then(released, custody.KindRecall, custody.KindRevocation),
+	"regranted":         then(agreed, custody.KindRevocation, custody.KindGrant),
 }
 
 // actor is somebody with keys and a connection.
@@ -77,17 +82,21 @@ var actors = map[string]actor{
 var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindRequest: {"fr officers|nl officers|de officers", "*"}, // a new one has a record of its own
 	custody.KindReview: {"nl officers", "requested reviewed refused granted granted+sealed granted-revoked accepted accepted-revoked sealed" +
-		" sealed-revoked unlocked unlocked-revoked released released-revoked received rejected regranted"},
-	custody.KindGrant: {"nl officers", "reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked released-revoked"},
+		" sealed-revoked unlocked unlocked-revoked released released-revoked received rejected regranted" +
+		" sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked"},
+	custody.KindGrant: {"nl officers", "reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked released-revoked recalled-revoked"},
 	custody.KindRefusal: {"nl officers", "requested reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked" +
-		" released-revoked"},
+		" released-revoked recalled-revoked"},
 	custody.KindAcceptance: {"fr officers", "granted granted+sealed regranted"},
-	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted"},
-	custody.KindSeal:       {"sender", "granted accepted regranted"},
-	custody.KindUnlock:     {"sender", "sealed"},
-	custody.KindRelease:    {"recipient", "unlocked"},
-	custody.KindReceipt:    {"recipient", "released released-revoked"},
-	custody.KindRejection:  {"recipient", "released released-revoked"},
+	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
+		" sealed-recalled unlocked-recalled released-recalled received-recalled"},
+	custody.KindSeal:    {"sender", "granted accepted regranted"},
+	custody.KindUnlock:  {"sender", "sealed"},
+	custody.KindRelease: {"recipient", "unlocked"},
+	custody.KindReceipt: {"recipient", "released released-revoked released-recalled recalled-revoked"},
+	custody.KindRecall: {"nl officers|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
+		" released-revoked received rejected"},
+	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked"},
 }
 
 // TestMatrix tries every kind by every actor in every state.
@@ -138,11 +147,12 @@ func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 
 // TestCalls tries every call of every agent in every state.
 func TestCalls(t *testing.T) {
+	const recalled = " sealed-recalled unlocked-recalled released-recalled received-recalled" // the grant goes on
 	rules := map[custody.Act]struct{ who, when string }{
 		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
 		custody.ActAnnex:   {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
-		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted"},
-		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted"},
+		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled},
+		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled},
 		custody.ActHead:    {"fr/agent/lab-1", "released received rejected"},
 		custody.ActPayload: {"fr/agent/lab-1", "released received rejected"},
 	}

@@ -160,6 +160,15 @@ func (m *model) revoke(*rapid.T) {
 	m.next(custody.KindRevocation, func(st *custody.Statement) { m.submit(via("nl"), st) })
 }
 
+func (m *model) recall(t *rapid.T) {
+	who := rapid.SampledFrom([]string{"nl/agent/lab-1", "nl"}).Draw(t, "who recalls")
+	b := m.body(custody.KindRecall)
+	headerOf(b).By = who
+	if st, err := custody.Sign(b, m.signers(who)...); err == nil {
+		m.submit(via(who), st)
+	}
+}
+
 func (m *model) wait(t *rapid.T) {
 	m.now = m.now.Add(time.Duration(rapid.SampledFrom([]int{1, 60, 3600, 6 * 86400}).Draw(t, "seconds")) * time.Second)
 }
@@ -212,6 +221,7 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 		return f.SHA256 == lb.Acceptance && f.SHA256 == ub.Acceptance
 	})
 	_, _, xi := find(m, func(_ fact, b *custody.Revocation) bool { return b.Grant == gr.SHA256 })
+	_, _, ci := find(m, func(_ fact, b *custody.Recall) bool { return b.Seal == sl.SHA256 })
 	holder := map[custody.PartyID]custody.PartyID{"fr/recipient/lab": "fr/agent/lab-1", "fr/recipient/backup": "fr/agent/lab-2"}
 	switch {
 	case ai < 0 || ab.Grant != gr.SHA256:
@@ -220,6 +230,8 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 		return "out of order"
 	case xi >= 0:
 		return "the grant is revoked"
+	case ci >= 0:
+		return "the package is recalled"
 	case rb.By == rb.To || gb.By != rb.To || vb.By != rb.To || gb.To != rb.By || ab.By != rb.By:
 		return "not the two sides"
 	case !m.officers(rq, 1) || !m.officers(rv, 1) || !m.officers(gr, 2) || !m.officers(ac, 1):
@@ -288,8 +300,8 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
 			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,
-			"revoke": seldom(m.revoke),
-			"":       m.check,
+			"revoke": seldom(m.revoke), "recall": seldom(m.recall),
+			"": m.check,
 		})
 		m.replay(t)
 	})

@@ -134,6 +134,8 @@ func (s *Statement) request() Digest {
 		return b.Request
 	case *Rejection:
 		return b.Request
+	case *Recall:
+		return b.Request
 	}
 	return Digest{}
 }
@@ -161,6 +163,8 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 		a = b.Annex
 	case *Refusal:
 		a = b.Annex
+	case *Recall:
+		a = b.Annex
 	}
 	if a == nil {
 		return AnnexRef{}, false
@@ -181,8 +185,23 @@ func (s *Statement) Package() string {
 		return b.Package
 	case *Rejection:
 		return b.Package
+	case *Recall:
+		return b.Package
 	}
 	return ""
+}
+
+// byAgent reports whether an agent speaks, and signs alone. Of a recall its speaker
+// tells: both the agent that sealed a package and its State may take it back.
+func (s *Statement) byAgent() bool {
+	switch s.Kind {
+	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection:
+		return true
+	case KindRecall:
+		_, err := ParsePartyID(s.Header.By)
+		return err == nil
+	}
+	return false
 }
 
 // verify checks every signature against the keys given and returns how many

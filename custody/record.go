@@ -121,7 +121,9 @@ func (r *Record) Apply(e *Entry, s *Statement, leaf Digest) error {
 		return err
 	}
 	if s == nil {
-		r.events.apply(e.Event, e.Time)
+		if err := r.happened(e.Event, e.Time); err != nil {
+			return fmt.Errorf("entry %d of record %q: %w", e.Seq, r.ID, err)
+		}
 	} else {
 		if err := r.apply(e, s); err != nil {
 			return fmt.Errorf("entry %d of record %q: %w", e.Seq, r.ID, err)
@@ -159,6 +161,18 @@ func (r *Record) fits(e *Entry, s *Statement) error {
 		return fmt.Errorf("entry %d of record %q: a seal, and only a seal, has a deposit of its size", e.Seq, r.ID)
 	}
 	return nil
+}
+
+// happened folds an event.
+func (r *Record) happened(ev *Event, now Time) error {
+	if ev.Destroyed == nil {
+		r.events.apply(ev, now)
+		return nil
+	}
+	if r.kase == nil {
+		return errOrder
+	}
+	return r.kase.destroyed(ev.Destroyed.Package, now)
 }
 
 func (r *Record) apply(e *Entry, s *Statement) error {

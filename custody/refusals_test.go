@@ -272,6 +272,36 @@ var moreRefusals = []refusal{
 	{"unlocking nothing", custody.CodeNoSuchPackage, agreed, wrong(custody.KindUnlock)},
 	{"reading nothing", custody.CodeNoSuchPackage, agreed, read("fr/agent/lab-1")},
 	{"sealing twice", custody.CodeAlreadySealed, sealed, wrong(custody.KindSeal, edit(func(b *custody.Seal) { b.Delivery = 2 }))},
+	{"unlocking after a recall", custody.CodePackageRecalled, then(sealed, custody.KindRecall), wrong(custody.KindUnlock)},
+	{"releasing after a recall", custody.CodePackageRecalled, then(unlocked, custody.KindRecall), wrong(custody.KindRelease)},
+	{"reading after a recall", custody.CodePackageRecalled, then(released, custody.KindRecall), read("fr/agent/lab-1")},
+	{"reading the head after a recall", custody.CodePackageRecalled, then(path, custody.KindRecall), func(s *story) custody.Decision {
+		return s.act(custody.ActHead, "fr/agent/lab-1", custody.Action{Package: s.pkg})
+	}},
+	{"recalling twice", custody.CodePackageRecalled, then(released, custody.KindRecall), wrong(custody.KindRecall)},
+	{"officers recall what the agent has", custody.CodePackageRecalled, then(released, custody.KindRecall), wrong(custody.KindRecall, by("nl"))},
+	{"recalling nothing", custody.CodeNoSuchPackage, agreed, wrong(custody.KindRecall)},
+	{"officers recall nothing", custody.CodeNoSuchPackage, agreed, wrong(custody.KindRecall, by("nl"))},
+	{"recall of another seal", custody.CodeBadStatement, sealed, wrong(custody.KindRecall, edit(func(b *custody.Recall) { b.Seal = digest }))},
+	{"a colleague recalls", custody.CodeSenderNotGranted, sealed, wrong(custody.KindRecall, by("nl/agent/lab-2"))},
+	{"a recipient recalls", custody.CodeNotRequested, released, wrong(custody.KindRecall, by("fr/agent/lab-1"))},
+	{"the requesting State recalls", custody.CodeNotRequested, released, wrong(custody.KindRecall, by("fr"))},
+	{"a third State recalls", custody.CodeNotParty, released, wrong(custody.KindRecall, by("de"))},
+	{"an officer's key for the sealing agent", custody.CodeBadSignature, sealed, func(s *story) custody.Decision {
+		return s.try(s.sign(s.body(custody.KindRecall), s.nl.officers[0]))
+	}},
+	{"the sealing agent's key for its State", custody.CodeBadSignature, sealed, func(s *story) custody.Decision {
+		b := s.body(custody.KindRecall)
+		headerOf(b).By = "nl"
+		return s.try(s.sign(b, s.nl.agents["lab-1"]))
+	}},
+	{"replacing nothing", custody.CodeNoSuchPackage, agreed, wrong(custody.KindSeal, instead(9))},
+	{"replacing twice", custody.CodeAlreadySuperseded, reviewed, func(s *story) custody.Decision {
+		s.widely()
+		s.delivers(1)
+		s.delivers(2, instead(1))
+		return s.try(s.nth(3, instead(1)))
+	}},
 	{"releasing before unlock", custody.CodeNotUnlocked, sealed, wrong(custody.KindRelease)},
 	{"unlocking twice", custody.CodeAlreadyUnlocked, unlocked, wrong(custody.KindUnlock)},
 	{"receipt before release", custody.CodeNotReleased, unlocked, wrong(custody.KindReceipt)},
@@ -281,6 +311,12 @@ var moreRefusals = []refusal{
 	{"reading by the sender", custody.CodeNotReleased, released, read("nl/agent/lab-1")},
 	{"rejection after receipt", custody.CodeAlreadyReceived, path, wrong(custody.KindRejection)},
 	{"receipt after rejection", custody.CodeAlreadyReceived, then(released, custody.KindRejection), wrong(custody.KindReceipt)},
+	{"more receipts for single files than allowed", custody.CodeReceiptsUsedUp, released, func(s *story) custody.Decision {
+		for i := range custody.MaxExhibitReceipts {
+			s.try(s.make(custody.KindReceipt, single(int64(i+1))))
+		}
+		return s.try(s.make(custody.KindReceipt, single(1)))
+	}},
 	{"an unknown act", custody.CodeUnknownAction, requested, func(s *story) custody.Decision { return s.act("peek", "nl/agent/lab-1", custody.Action{}) }},
 	{"reserving in an authority's record", custody.CodeUnknownAction, nil, func(s *story) custody.Decision {
 		return custody.Decide(s.record("authority/nl"), s.view, custody.Action{Act: custody.ActReserve, Via: "nl/agent/lab-1"}, s.time())

@@ -36,6 +36,8 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Acceptance
 	case KindRevocation:
 		return t.Revocation
+	case KindRecall:
+		return 1 // no directory can ask for more: what went to the wrong place is stopped by who sees it first
 	}
 	return 1 << 20
 }
@@ -66,7 +68,7 @@ func distinct(c *Case, v *View, s *Statement) Decision {
 // stops reports whether a statement can only keep evidence from moving.
 func stops(s *Statement) bool {
 	b, review := s.Body.(*Review)
-	return s.Kind == KindRefusal || s.Kind == KindRevocation || review && b.Finding == FindingObjection
+	return s.Kind == KindRefusal || s.Kind == KindRevocation || s.Kind == KindRecall || review && b.Finding == FindingObjection
 }
 
 // lists reports whether the directory lists a key, in whatever role and standing.

@@ -58,6 +58,15 @@ func openBucket(ctx context.Context, folder string) (*s3.Bucket, error) {
 // onBucket is newRelay with the objects in a bucket of a real server.
 func onBucket(t *testing.T) (*world, *minio.Client) {
 	t.Helper()
+	w, server := onServer(t)
+	root, err := s3server.Client(server.RootConfig(bucketName, ""))
+	check(t, err)
+	return w, root
+}
+
+// onServer is onBucket with the server, which knows the credentials of all.
+func onServer(t *testing.T) (*world, *s3server.Server) {
+	t.Helper()
 	server := s3test.Versitygw(t)
 	w := newWorld(t)
 	text, err := json.Marshal(bucketAccess{server.URL, server.CAFile, server.Access, server.Secret})
@@ -66,14 +75,12 @@ func onBucket(t *testing.T) (*world, *minio.Client) {
 	b, err := openBucket(t.Context(), w.dir)
 	check(t, err)
 	t.Cleanup(func() { b.Close() })
-	w.change = func(c *gateway.Config) { c.Store = b }
+	w.change = func(c *gateway.Config) { c.Store, c.Destroyer = b, nil }
 	w.start()
 	for _, a := range []*authority{w.nl, w.fr, w.de} {
 		w.publish(a)
 	}
-	root, err := s3server.Client(server.RootConfig(bucketName, ""))
-	check(t, err)
-	return w, root
+	return w, server
 }
 
 // reader opens the store of the relay, which must not run, to read alone.

@@ -19,11 +19,12 @@ const (
 	actRelease
 	actFetch
 	actReceipt
+	actRecall
 	actAbandon // instead of a seal
 )
 
 func (a act) String() string {
-	return [...]string{"", "reserve", "part", "seal", "unlock", "release", "fetch", "receipt", "abandon"}[a]
+	return [...]string{"", "reserve", "part", "seal", "unlock", "release", "fetch", "receipt", "recall", "abandon"}[a]
 }
 
 // crash is one row of the table: the relay dies at a point of an act. Found is what
@@ -41,9 +42,7 @@ type crash struct {
 func table() (list []crash) {
 	lock, head := []gateway.CheckCode{fsck.CodeLock}, []gateway.CheckCode{fsck.CodeHeadMissing, fsck.CodeLock}
 	entry := func(a act, found []gateway.CheckCode) {
-		for _, p := range []ledger.Point{
-			ledger.EntryDecided, ledger.EntryCommitted, ledger.EntryCopied, ledger.EntryTiled, ledger.EntrySigned, ledger.EntryPublished,
-		} {
+		for _, p := range entryPoints {
 			// What is committed is published by the next start, which also decides
 			// again about a seal.
 			again := p == ledger.EntryCopied || p == ledger.EntryTiled || p == ledger.EntrySigned || a == actSeal && p == ledger.EntryDecided
@@ -64,6 +63,11 @@ func table() (list []crash) {
 		crash{actUnlock, ledger.InnerLocked, nil, false},
 	)
 	entry(actRelease, nil)
+	entry(actRecall, nil)
+	list = append(list,
+		crash{actRecall, ledger.RecallEntry, nil, false}, crash{actRecall, ledger.HeadDestroyed, nil, true}, crash{actRecall, ledger.InnerDestroyed, nil, true},
+		crash{actRecall, ledger.DestroyedEntry, nil, true}, crash{actRecall, ledger.RecallDone, nil, false},
+	)
 	return append(list,
 		crash{actRelease, ledger.ReleaseEntry, nil, false},
 		crash{actFetch, ledger.HeadAnswered, nil, false}, crash{actFetch, ledger.InnerAnswered, nil, false}, crash{actFetch, ledger.PayloadAnswered, nil, false},

@@ -34,9 +34,9 @@ type crashes struct {
 // and send as often as they must.
 type cargo struct {
 	*bundle
-	unlock, release, receipt *custody.Statement
-	proof                    *wire.Proof // the last one
-	at                       act         // what it went through
+	unlock, release, receipt, recall *custody.Statement
+	proof                            *wire.Proof // the last one
+	at                               act         // what it went through
 }
 
 // TestCrashAnywhere kills the relay at each point of each act of a package, on a
@@ -104,18 +104,23 @@ func (k *crashes) all() {
 	k.sound("in the end")
 }
 
+// entryPoints are those of an entry, whatever its kind.
+var entryPoints = []ledger.Point{
+	ledger.EntryDecided, ledger.EntryCommitted, ledger.EntryCopied, ledger.EntryTiled, ledger.EntrySigned, ledger.EntryPublished,
+}
+
 // left says which rows are left out.
 func (k *crashes) left(c crash) bool {
 	switch {
 	case *full:
 		return false
 	case !k.quick:
-		return c.act == actRelease && c.point != ledger.EntryCommitted && c.point != ledger.EntryTiled && c.point != ledger.ReleaseEntry
+		return (c.act == actRelease || c.act == actRecall && slices.Contains(entryPoints, c.point)) && c.point != ledger.EntryCommitted && c.point != ledger.EntryTiled && c.point != ledger.ReleaseEntry
 	}
 	return !slices.Contains([]ledger.Point{
 		ledger.ReserveBegun, ledger.PartStored, ledger.SealCompleted, ledger.EntryCopied, ledger.EntrySigned, ledger.SealEntry,
 		ledger.HeadStored, ledger.InnerStored, ledger.PayloadAnswered, ledger.AbandonRow,
-	}, c.point) || c.act == actRelease
+	}, c.point) || c.act == actRelease || c.act == actRecall
 }
 
 // kill brings a package to an act, kills the relay in the middle of it, and looks
@@ -218,6 +223,11 @@ func (k *crashes) do(transport string, b *cargo, a act) error {
 				Seal: b.seal.SHA256, InnerStatement: sum([]byte("inner")), Scope: custody.ScopeWhole}, k.fr.lab.key)
 		}
 		p, err = c.Submit(ctx, b.receipt.Envelope, nil)
+	case actRecall:
+		if b.recall == nil {
+			b.recall = k.recallOf(b.bundle, "nl/agent/lab", k.nl.lab.key)
+		}
+		p, err = c.Submit(ctx, b.recall.Envelope, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", a, err)
@@ -276,7 +286,7 @@ func (k *crashes) believe(b *cargo, a act, p *wire.Proof) {
 
 // statement is what an act files; nil if nothing.
 func (b *cargo) statement(a act) *custody.Statement {
-	return map[act]*custody.Statement{actSeal: b.seal, actUnlock: b.unlock, actRelease: b.release, actReceipt: b.receipt}[a]
+	return map[act]*custody.Statement{actSeal: b.seal, actUnlock: b.unlock, actRelease: b.release, actReceipt: b.receipt, actRecall: b.recall}[a]
 }
 
 // entryOf reads the entry of an act's statement from the database; nil if there is
@@ -343,7 +353,7 @@ func (k *crashes) sound(when string) {
 		if b.at >= actSeal && b.at != actAbandon {
 			want["payloads/"]++
 		}
-		if b.at >= actUnlock && b.at != actAbandon {
+		if b.at >= actUnlock && b.at < actRecall {
 			want["heads/"] += 2
 		}
 	}

@@ -79,6 +79,11 @@ type Config struct {
 	DB    *records.DB
 	Store objects.Store
 
+	// Destroyer deletes the heads of recalled packages while they are locked; of a
+	// bucket it has a credential of its own. If nil, they stay until the lock ends,
+	// handed out to nobody.
+	Destroyer objects.Destroyer
+
 	// Listen is the address for UDP and TCP, host:port. Required by Listen.
 	Listen string
 
@@ -221,7 +226,7 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 		return fmt.Errorf("filing what the store enforces: %w", err)
 	}
 	g.ingest = ingest.New(ingest.Config{
-		DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Lock: g.cfg.Lock, MinFree: g.cfg.MinFree, Now: g.cfg.Now, Logger: g.cfg.Logger,
+		DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Destroyer: g.cfg.Destroyer, Lock: g.cfg.Lock, MinFree: g.cfg.MinFree, Now: g.cfg.Now, Logger: g.cfg.Logger,
 	})
 	if err := g.ingest.Resume(ctx); err != nil {
 		return fmt.Errorf("driving packages on: %w", err)

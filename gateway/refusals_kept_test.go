@@ -54,6 +54,7 @@ var keptTables = map[string]string{
 	"packages":   "SELECT * FROM packages ORDER BY 1",
 	"uploads":    "SELECT * FROM uploads ORDER BY 1, 2",
 	"parts":      "SELECT * FROM parts ORDER BY 1, 2",
+	"recalled":   "SELECT * FROM recalled ORDER BY 1",
 	"annexes":    "SELECT * FROM annexes ORDER BY 1, 2",
 	"proposals":  "SELECT * FROM proposals ORDER BY 1",
 	"pins":       "SELECT * FROM pins ORDER BY 1",
@@ -88,7 +89,7 @@ func (f *faults) gets() []string {
 	for _, s := range f.cases() {
 		list = append(list, "/v1/records/"+string(s.id()), "/v1/annexes/"+sum(s.annexes[s.request]).String())
 	}
-	for _, b := range []*bundle{f.waiting, f.sealed} {
+	for _, b := range []*bundle{f.waiting, f.sealed, f.recalled, f.second} {
 		for _, of := range []string{"", "/head", "/inner", "/payload"} {
 			list = append(list, "/v1/packages/"+b.id+of)
 		}

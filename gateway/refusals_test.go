@@ -58,6 +58,22 @@ var refusals = []refusal{
 		a.release(a.fr.lab, a.open, a.sealed, func(*custody.Release) {})
 	}},
 	{"release before acceptance", "of the head, by the sender", custody.CodeNotAccepted, "accepted", func(a *attempt) { a.unlock(a.open, a.sealed) }},
+	{"package that was recalled", "an unlock", custody.CodePackageRecalled, "unlock", func(a *attempt) { a.unlock(a.taken, a.recalled) }},
+	{"package that was recalled", "a release", custody.CodePackageRecalled, "release", func(a *attempt) {
+		a.release(a.fr.lab, a.taken, a.recalled, func(*custody.Release) {})
+	}},
+	{"package that was recalled", "its head", custody.CodePackageRecalled, "released", func(a *attempt) { a.as(a.fr.lab).Head(a.t.Context(), a.recalled.id) }},
+	{"package that was recalled", "its inner file", custody.CodePackageRecalled, "released", func(a *attempt) { a.as(a.fr.lab).Inner(a.t.Context(), a.recalled.id) }},
+	{"package that was recalled", "its payload", custody.CodePackageRecalled, "released", func(a *attempt) {
+		a.as(a.fr.lab).Payload(a.t.Context(), a.recalled.id, 0, make([]byte, 10))
+	}},
+	{"package that was recalled", "another recall", custody.CodePackageRecalled, "recall", func(a *attempt) {
+		st := a.signed(a.taken.recallOf(a.recalled, "nl", a.nl.officers[0]).Body, a.nl.officers[0])
+		a.as(a.nl.desk).Submit(a.t.Context(), st.Envelope, nil)
+	}},
+	{"package that another replaces already", "", custody.CodeAlreadySuperseded, "supersedes", func(a *attempt) {
+		a.seal(a.taken, a.second, a.second.epoch, func(b *custody.Seal) { b.Delivery, b.Supersedes = 4, a.replaced.id })
+	}},
 	{"seal whose root does not match", "", wire.CodeRootMismatch, "", func(a *attempt) {
 		a.seal(a.open, a.waiting, 2, func(b *custody.Seal) { b.PayloadRoot[0] ^= 1 })
 	}},

@@ -26,11 +26,16 @@ type faults struct {
 	over   *story // its grant has expired
 	back   *story // its grant was revoked
 	small  *story // its grant is used up by an open package
+	taken  *story // accepted; has a recalled package and one that another replaces
 
 	waiting *bundle // of open: all parts are here, epoch 2
 	sealed  *bundle // of open
 	late    *bundle // of over, open, without parts
 	gone    *bundle // of back, open, without parts
+
+	recalled *bundle // of taken, after its release
+	replaced *bundle // of taken
+	second   *bundle // of taken, all parts are here
 }
 
 // party is an agent's client and what came back last.
@@ -72,8 +77,32 @@ func newFaults(t *testing.T) *faults {
 	f.small.reserve(lab, f.small.packOf(1000))
 	f.back.file(f.party(f.nl.desk, link.H2).Client, sign(t, &custody.Revocation{Header: f.header("nl", f.back.after), Request: f.back.request.SHA256,
 		Grant: f.back.grant.SHA256, Reason: "error"}, f.nl.officers[0]), nil)
+	f.takeBack()
 	ahead.Add(int64(2 * time.Hour))
 	return f
+}
+
+// takeBack recalls a package and replaces another one.
+func (f *faults) takeBack() {
+	f.t.Helper()
+	s := f.granting(func(b *custody.Grant) { b.MaxPackages = 4 })
+	f.taken = s
+	s.accepted()
+	lab := f.party(f.nl.lab, link.H2).Client
+	f.recalled = s.take(s.packOf(1000), 1)
+	s.file(lab, s.recallOf(f.recalled, "nl/agent/lab", f.nl.lab.key), nil)
+	f.replaced = s.deposit(lab, s.packOf(1000), 2)
+	b := s.packOf(1000)
+	s.reserve(lab, b)
+	s.upload(lab, b)
+	body := s.sealBody(b)
+	body.Delivery, body.Supersedes = 3, f.replaced.id
+	p, err := lab.Seal(f.t.Context(), b.id, b.epoch, sign(f.t, body, f.nl.lab.key).Envelope)
+	check(f.t, err)
+	s.after = f.proven(p, s.request.SHA256)
+	f.second = s.packOf(1000)
+	s.reserve(lab, f.second)
+	s.upload(lab, f.second)
 }
 
 // hurried gives a relay a clock that goes on by a quarter of a second whenever it is
@@ -107,7 +136,7 @@ func (f *faults) granting(change func(*custody.Grant)) *story {
 }
 
 func (f *faults) cases() []*story {
-	return []*story{f.open, f.others, f.bare, f.over, f.back, f.small}
+	return []*story{f.open, f.others, f.bare, f.over, f.back, f.small, f.taken}
 }
 
 // party returns an agent that has said hello, over one connection for the whole test.

@@ -52,7 +52,7 @@ func runRelay(folder string) error {
 			return err
 		}
 		defer b.Close()
-		changes = append(changes, func(c *gateway.Config) { c.Store = b })
+		changes = append(changes, func(c *gateway.Config) { c.Store, c.Destroyer = b, nil })
 	}
 	g, closeAll, err := openRelay(ctx, folder, changes...)
 	if err != nil {

@@ -117,16 +117,28 @@ func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.
 	if err != nil {
 		return nil, err
 	}
-	ref, bound := s.Annex()
-	return g.submit(ctx, ledger.Submission{Statement: s, Via: who.ID(), In: func(tx *records.Tx) error {
-		if bound {
-			a := records.Annex{SHA256: ref.SHA256, Size: ref.Size, Record: s.Record(), Scope: scope}
-			if err := tx.PutAnnex(a); err != nil {
-				return err
-			}
+	proof, err := g.submit(ctx, ledger.Submission{Statement: s, Via: who.ID(), In: func(tx *records.Tx) error { return follow(tx, s, scope) }})
+	if err == nil && s.Kind == custody.KindRecall {
+		g.ingest.Recalled(ctx, s.Package())
+	}
+	return proof, err
+}
+
+// follow changes what follows from a statement of a case in the transaction of its
+// entry.
+func follow(tx *records.Tx, s *custody.Statement, scope []string) error {
+	if s.Kind == custody.KindRecall {
+		if err := tx.AddRecalled(s.Package()); err != nil {
+			return err
 		}
-		return tx.DeleteProposal(s.SHA256)
-	}})
+	}
+	if ref, bound := s.Annex(); bound {
+		a := records.Annex{SHA256: ref.SHA256, Size: ref.Size, Record: s.Record(), Scope: scope}
+		if err := tx.PutAnnex(a); err != nil {
+			return err
+		}
+	}
+	return tx.DeleteProposal(s.SHA256)
 }
 
 // decide answers allowed, below-threshold or duplicate, and refuses all else. It

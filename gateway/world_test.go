@@ -160,7 +160,7 @@ func relayConfig(folder string) (*gateway.Config, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg.Store = store
+	cfg.Store, cfg.Destroyer = store, dir.NewDestroyer(store)
 	return cfg, func() { store.Close(); cfg.DB.Close() }, nil
 }
 

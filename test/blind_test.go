@@ -1,6 +1,8 @@
 package test_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -23,6 +25,14 @@ var canaries = map[string]string{
 	"description of the package":     "CanaryDescriptionW6pZ3nTb8C",
 	"examiner":                       "CanaryExaminerL5jV9rXg2F",
 	"handling code":                  "canary-handling-k8sd4mqy7h",
+	"examiner of the device":         "CanaryAcquirerU3kD8vXs6P",
+	"laboratory":                     "CanaryLaboratoryE7mW2qJf9Z",
+	"number of the laboratory":       "CanaryLabNumberA4hT6bRn8Y",
+	"number of the exhibit":          "CanaryExhibitNumG9xC5wLv3K",
+	"serial number":                  "CanarySerialNumB2pQ7dMt4H",
+	"tool":                           "CanaryToolNameV6sF9jYk2N",
+	"place":                          "CanaryPlaceTextZ8gR3cXw5D",
+	"notes on the device":            "CanaryDeviceNotesK4nH7tBq9S",
 	"reference":                      "CanaryReferenceN2bW6tPv3R",
 	"facts in words":                 "CanaryFactsTextG7zJ5xCk9M",
 	"content of the annex":           "CanaryAnnexContentV3hL8wFd6S",
@@ -148,13 +158,14 @@ func (w *world) blindStory() string {
 		w.t.Fatal(err)
 	}
 	send := []string{"send", id, c["name of the folder sent"], "--description", c["description of the package"],
-		"--examiner", c["examiner"], "--handling", c["handling code"]}
+		"--examiner", c["examiner"], "--handling", c["handling code"], "--acquisition", w.acquisition()}
 	w.comity(1, c["name of a file that is special"], "de", send...)
 	if err := os.Remove(link); err != nil {
 		w.t.Fatal(err)
 	}
 	w.comity(0, "", "de", send...)
 	w.comity(0, c["description of the package"], "nl", "fetch", id, "--into", "evidence")
+	w.acquired("evidence")
 	arrived, err := filepath.Glob(filepath.Join(w.dir, "evidence", "*", "data", c["name of a folder"], c["name of a file"]))
 	if err != nil || len(arrived) != 1 {
 		w.t.Fatalf("the file has not arrived: %v, %v", arrived, err)
@@ -165,6 +176,37 @@ func (w *world) blindStory() string {
 
 	w.refusedStory(request("NL-2026-0413"))
 	return id
+}
+
+// acquisition writes what an examiner says of the exhibits.
+func (w *world) acquisition() string {
+	c := canaries
+	return w.write("acquisition.yaml", fmt.Sprintf(`examiner: %s
+laboratory: %s
+case: %s
+acquisitions:
+- exhibit: %s
+  device: {serial: %s}
+  tool: {name: %s}
+  place: %s
+  notes: %s
+  files: [{path: %s/%s, sha256: %x}]
+`, c["examiner of the device"], c["laboratory"], c["number of the laboratory"], c["number of the exhibit"], c["serial number"], c["tool"], c["place"],
+		c["notes on the device"], c["name of a folder"], c["name of a file"], sha256.Sum256([]byte(c["content of a file"]))))
+}
+
+// acquired sees that all of it came with the exhibits.
+func (w *world) acquired(folder string) {
+	w.t.Helper()
+	found, err := filepath.Glob(filepath.Join(w.dir, folder, "*", "acquisition.jsonld"))
+	if err != nil || len(found) != 1 {
+		w.t.Fatalf("no acquisition data has arrived: %v, %v", found, err)
+	}
+	b, err := os.ReadFile(found[0])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.reads(string(b), "examiner of the device", "laboratory", "number of the laboratory", "number of the exhibit", "serial number", "tool", "place", "notes on the device")
 }
 
 // refusedStory is a request that a review objects to and that is refused.

@@ -231,6 +231,9 @@ func TestCodes(t *testing.T) {
 		{officer.Reasons, func(s string) custody.Body {
 			return &custody.Revocation{Header: w.header("de", id), Request: c.RequestSHA256, Grant: custody.Digest{1}, Reason: s}
 		}},
+		{officer.RecallReasons, func(s string) custody.Body {
+			return &custody.Recall{Header: w.header("de", id), Request: c.RequestSHA256, Package: custody.PackageID([16]byte{1}), Seal: custody.Digest{1}, Reason: s}
+		}},
 	} {
 		for _, code := range l.list {
 			if _, err := custody.Draft(l.body(code.Code)); err != nil {

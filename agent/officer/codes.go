@@ -71,6 +71,15 @@ var Reasons = []Code{
 	{"error", "the grant was an error"},
 }
 
+// RecallReasons are why a package may be taken back.
+var RecallReasons = []Code{
+	{"wrong-package", "it is not what was to be sent"},
+	{"wrong-recipient", "it was not for those who can take it"},
+	{"contains-privileged", "it holds what immunity or privilege protects"},
+	{"error-in-request", "the request it answers was wrong"},
+	{"other", "another reason; say it in an annex"},
+}
+
 // Means returns what a code of one of these lists means, or "".
 func Means(list []Code, code string) string {
 	i := slices.IndexFunc(list, func(c Code) bool { return c.Code == code })

@@ -129,6 +129,30 @@ func (o Office) Revocation(h custody.Header, c *custody.Case, reason string) (*P
 	return o.paper(&custody.Revocation{Header: h, Request: c.RequestSHA256, Grant: g.SHA256, Reason: reason}, nil)
 }
 
+// Recall drafts the recall of a package in the name of the authority.
+func (o Office) Recall(h custody.Header, c *custody.Case, pkg, reason string, docs []Attachment) (*Paper, error) {
+	p := c.Package(pkg)
+	if p == nil {
+		return nil, refused("recall", custody.CodeNoSuchPackage)
+	}
+	file, ref, err := o.RecallAnnex(c, docs)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Recall{Header: h, Request: c.RequestSHA256, Package: pkg, Seal: p.SHA256, Reason: reason, Annex: ref}, file)
+}
+
+// RecallAnnex seals documents that say why a package is taken back to both
+// authorities, or nothing if there are none. The agent that sealed the package takes it
+// back itself, and binds them then.
+func (o Office) RecallAnnex(c *custody.Case, docs []Attachment) ([]byte, *custody.AnnexRef, error) {
+	if len(docs) == 0 {
+		return nil, nil, nil
+	}
+	file, ref, err := o.seal(annex.Annex{Attachments: docs}, c.From, c.To)
+	return file, &ref, err
+}
+
 // paper checks the form of a body before anybody is asked for a passphrase.
 func (o Office) paper(b custody.Body, file []byte) (*Paper, error) {
 	if _, err := custody.Draft(b); err != nil {

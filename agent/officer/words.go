@@ -2,6 +2,7 @@ package officer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,15 +73,23 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		if b.Final {
 			final = ", the final one"
 		}
+		if b.Supersedes != "" {
+			final += ", in place of package " + b.Supersedes[:8]
+		}
 		return fmt.Sprintf("%s deposits package %s, %s, delivery %d%s", by, b.Package[:8], About(b.PayloadSize), b.Delivery, final), nil
 	case *custody.Unlock:
 		return fmt.Sprintf("%s lets the head of package %s go", by, b.Package[:8]), nil
 	case *custody.Release:
 		return fmt.Sprintf("%s takes package %s for %s", by, b.Package[:8], b.Recipient), nil
 	case *custody.Receipt:
+		if b.Scope == custody.ScopeExhibits {
+			return fmt.Sprintf("%s has single files of package %s, verified: %s of its manifest", by, b.Package[:8], custody.Lines(b.Exhibits)), nil
+		}
 		return fmt.Sprintf("%s has package %s; everything in it verified", by, b.Package[:8]), nil
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s", by, b.Package[:8]), []string{b.Reason}
+	case *custody.Recall:
+		return fmt.Sprintf("%s recalls package %s", by, b.Package[:8]), []string{b.Reason}
 	}
 	return fmt.Sprintf("%s files a %s", by, st.Kind), nil
 }
@@ -139,6 +148,7 @@ func unfinished(c *custody.Case, name string) []Step {
 	for _, p := range c.Packages {
 		id := p.Package[:8]
 		switch {
+		case p.Recall != nil: // nothing of it moves any more; what stands at the other side people deal with
 		case p.Grant.Revoked || p.Grant.Acceptance.IsZero():
 		case p.Unlocked.IsZero():
 			list = append(list, Step{c.To, fmt.Sprintf("lets the key of package %s go: comity send %s, as %s", id, name, p.Sender)})
@@ -154,7 +164,11 @@ func unfinished(c *custody.Case, name string) []Step {
 func open(c *custody.Case, p *custody.PackageState, name string) []Step {
 	var list []Step
 	for _, r := range p.Releases {
-		if r.Closed.IsZero() {
+		switch {
+		case !r.Closed.IsZero():
+		case len(r.Singles) > 0:
+			list = append(list, Step{c.From, fmt.Sprintf("has single files of package %s and may fetch all of it, as %s: comity fetch %s --into FOLDER", p.Package[:8], r.By, name)})
+		default:
 			list = append(list, Step{c.From, fmt.Sprintf("finishes fetching package %s, as %s: comity fetch %s --into FOLDER", p.Package[:8], r.By, name)})
 		}
 	}
@@ -193,6 +207,18 @@ type PackageInfo struct {
 	Deposited custody.Time    `json:"deposited"`
 	Unlocked  custody.Time    `json:"unlocked,omitzero"`
 	Taken     []TakeInfo      `json:"taken"`
+
+	Supersedes   string      `json:"supersedes,omitempty"`    // the package in whose place it was sent
+	SupersededBy string      `json:"superseded_by,omitempty"` // the package in its place
+	Recall       *RecallInfo `json:"recall,omitempty"`        // its sender has taken it back
+}
+
+// RecallInfo is the taking back of a package.
+type RecallInfo struct {
+	By        string       `json:"by"` // agent or authority
+	Reason    string       `json:"reason"`
+	Time      custody.Time `json:"time"`
+	Destroyed custody.Time `json:"head_destroyed,omitzero"` // by the relay's word
 }
 
 // TakeInfo is how a package went to one recipient.
@@ -201,6 +227,7 @@ type TakeInfo struct {
 	Recipient custody.PartyID `json:"recipient"`
 	Released  custody.Time    `json:"released"`
 	Closed    custody.Time    `json:"closed,omitzero"`
+	Exhibits  []int64         `json:"exhibits,omitempty"` // receipted one by one, by their lines in the manifest
 	Rejected  string          `json:"rejected,omitempty"` // the reason
 }
 
@@ -209,9 +236,20 @@ func Packages(c *custody.Case) []PackageInfo {
 	list := []PackageInfo{}
 	for _, p := range c.Packages {
 		i := PackageInfo{Package: p.Package, Delivery: p.Delivery, Final: p.Final, Size: p.PayloadSize, Sender: p.Sender,
-			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}}
+			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}, Supersedes: p.Supersedes}
+		if n := c.Successor(p.Package); n != nil {
+			i.SupersededBy = n.Package
+		}
+		if r := p.Recall; r != nil {
+			i.Recall = &RecallInfo{r.By, r.Reason, r.Time, p.Destroyed}
+		}
 		for _, r := range p.Releases {
 			t := TakeInfo{By: r.By, Recipient: r.Recipient, Released: r.Time, Closed: r.Closed}
+			for _, s := range r.Singles {
+				t.Exhibits = append(t.Exhibits, s.Exhibits...)
+			}
+			slices.Sort(t.Exhibits)
+			t.Exhibits = slices.Compact(t.Exhibits)
 			if r.Rejection != nil {
 				t.Rejected = r.Rejection.Reason
 			}

@@ -11,9 +11,10 @@
 //
 // It refuses every recipient that is not post-quantum (mlkem768x25519): classic
 // age keys, SSH keys, plugins and passphrases, when sealing and when opening.
-// It refuses to seal a part twice with the same key, since two ciphertexts of
+// It refuses to let two ciphertexts of one part out, since two ciphertexts of
 // different plaintexts under one keystream show their difference to anybody
-// who holds both. It refuses to work where crypto/fips140 is enforced, because
+// who holds both: a part is sealed in memory, and its SHA-256 must be the one
+// that is known of it, if one is. It refuses to work where crypto/fips140 is enforced, because
 // age needs X25519 and ChaCha20-Poly1305.
 //
 // age does not authenticate the sender: whoever can open a file can also make

@@ -3,11 +3,10 @@ package seal
 import (
 	"bytes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"sync"
 
@@ -15,19 +14,27 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// A Sealer seals one plaintext of fixed size under one fresh key. Its methods
-// may be called concurrently. It lives in memory only: a process that stops
-// before all parts are with the receiver begins again with a new Sealer, that
-// is, with a new package.
+// ErrChanged is wrapped by SealPart where a part that was sealed before has
+// other plaintext now.
+var ErrChanged = errors.New("the source has changed since the part was sealed first")
+
+// A Sealer seals one plaintext of fixed size under one key. Its methods may be
+// called concurrently. It is the guard against keystream reuse, on the first run
+// and on every later one: it remembers the SHA-256 of the ciphertext of every part
+// and lets no second one out.
 type Sealer struct {
 	head  []byte // age header and nonce
 	plain int64  // plaintext bytes in all
 
 	mu        sync.Mutex // guards the fields below
-	key       [chacha20poly1305.KeySize]byte
+	fileKey   [fileKeySize]byte
+	key       [chacha20poly1305.KeySize]byte // of the payload
 	destroyed bool
-	sealed    []uint64 // one bit for each part that SealPart has taken
+	known     map[int][32]byte // SHA-256 of the ciphertext of parts that may have left
 }
+
+// fileKeySize is the size of age's file key in bytes.
+const fileKeySize = 16
 
 // NewSealer makes a fresh key and a head for plainSize bytes of plaintext, 0 to
 // MaxPlain, padding included, and wraps the key to 1 to MaxRecipients
@@ -71,15 +78,14 @@ func newSealer(head, fileKey []byte, plainSize int64) (*Sealer, error) {
 	if plainSize < 0 || plainSize > MaxPlain {
 		return nil, fmt.Errorf("plaintext of %d bytes is outside 0 to %d", plainSize, int64(MaxPlain))
 	}
-	nonce := head[len(head)-NonceSize:]
-	key, err := hkdf.Key(sha256.New, fileKey, nonce, "payload", chacha20poly1305.KeySize)
+	key, err := payloadKey(head, fileKey)
 	if err != nil {
-		return nil, fmt.Errorf("deriving payload key: %v", err)
+		return nil, err
 	}
 	defer clear(key)
-	s := &Sealer{head: bytes.Clone(head), plain: plainSize}
+	s := &Sealer{head: bytes.Clone(head), plain: plainSize, known: map[int][32]byte{}}
+	copy(s.fileKey[:], fileKey)
 	copy(s.key[:], key)
-	s.sealed = make([]uint64, (s.Parts()+63)/64)
 	return s, nil
 }
 
@@ -94,74 +100,114 @@ func (s *Sealer) PayloadSize() int64 { return PayloadSize(s.plain) }
 // Parts returns the number of parts, at least 1.
 func (s *Sealer) Parts() int { return Parts(s.PayloadSize()) }
 
-// SealPart appends part n of the payload, PartLen(s.PayloadSize(), n) bytes, to
-// dst and returns the extended slice. plain is exactly the plaintext of that
-// part: PartPlain bytes from offset n*PartPlain, or what is left. The spare
-// capacity of dst must not overlap plain.
-//
-// A part is sealed once. The second call for the same n fails, whether or not
-// plain is the same: had the source changed in between, the two ciphertexts
-// XORed would be the change in clear. Callers keep a sealed part until the
-// other side has acknowledged it.
-func (s *Sealer) SealPart(dst []byte, n int, plain []byte) ([]byte, error) {
-	size := PartLen(s.PayloadSize(), n)
-	if size == 0 {
-		return nil, fmt.Errorf("sealing part %d: there are %d parts", n, s.Parts())
+// PayloadRoot returns the root over all parts, as the function of that name does.
+// It fails as long as a part was never sealed.
+func (s *Sealer) PayloadRoot() ([32]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var r Root
+	for n := range s.Parts() {
+		sum, ok := s.known[n]
+		if !ok {
+			return [32]byte{}, fmt.Errorf("computing payload root: part %d was never sealed", n)
+		}
+		r.Add(sum)
 	}
-	if want := min(PartPlain, s.plain-int64(n)*PartPlain); int64(len(plain)) != want {
-		return nil, fmt.Errorf("sealing part %d: got %d bytes, want %d", n, len(plain), want)
-	}
-	aead, err := s.take(n)
-	if err != nil {
-		return nil, fmt.Errorf("sealing part %d: %v", n, err)
-	}
-	return s.sealChunks(aead, slices.Grow(dst, int(size)), n, plain), nil
+	return r.Sum(), nil
 }
 
-// take marks part n as sealed, for ever, and returns the cipher for it. The
-// mark comes before the first byte is encrypted, so that of two concurrent
-// calls only one gets a keystream.
-func (s *Sealer) take(n int) (cipher.AEAD, error) {
+// SealPart appends part n of the payload, PartLen(s.PayloadSize(), n) bytes, to
+// dst and returns the extended slice and the SHA-256 of the part's ciphertext.
+// plain is exactly the plaintext of that part: PartPlain bytes from offset
+// n*PartPlain, or what is left. The spare capacity of dst must not overlap plain.
+//
+// A part may be sealed again. As sealing is deterministic, the same plaintext
+// gives the same ciphertext. Other plaintext would give another one under the same
+// keystream, and the two XORed are the change in clear: then the ciphertext is
+// overwritten before it is returned, the key is destroyed, and the error wraps
+// ErrChanged. Of concurrent calls for one part that is so as well: the first to
+// finish decides which plaintext is the part's.
+func (s *Sealer) SealPart(dst []byte, n int, plain []byte) (ct []byte, sum [32]byte, err error) {
+	size := PartLen(s.PayloadSize(), n)
+	if size == 0 {
+		return nil, sum, fmt.Errorf("sealing part %d: there are %d parts", n, s.Parts())
+	}
+	if want := min(PartPlain, s.plain-int64(n)*PartPlain); int64(len(plain)) != want {
+		return nil, sum, fmt.Errorf("sealing part %d: got %d bytes, want %d", n, len(plain), want)
+	}
+	aead, err := s.aead()
+	if err != nil {
+		return nil, sum, fmt.Errorf("sealing part %d: %w", n, err)
+	}
+	h := sha256.New()
+	ct = s.sealChunks(aead, h, slices.Grow(dst, int(size)), int64(n)*PartChunks, plain)
+	h.Sum(sum[:0])
+	if err := s.guard(n, sum); err != nil {
+		clear(ct[len(dst):])
+		return nil, [32]byte{}, fmt.Errorf("sealing part %d: %w", n, err)
+	}
+	return ct, sum, nil
+}
+
+var errDestroyed = errors.New("the key is destroyed")
+
+func (s *Sealer) aead() (cipher.AEAD, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.destroyed {
-		return nil, errors.New("the key is destroyed")
+		return nil, errDestroyed
 	}
-	bit := uint64(1) << (n % 64)
-	if s.sealed[n/64]&bit != 0 {
-		return nil, errors.New("already sealed, and a second time could show what changed in it")
-	}
-	s.sealed[n/64] |= bit
 	return chacha20poly1305.New(s.key[:])
 }
 
-// sealChunks appends the chunks of part n to dst. The nonce of a chunk is its
-// number in the payload, 11 bytes big-endian, and a byte that is 1 for the last
-// chunk of all (age.md, "Payload").
-func (s *Sealer) sealChunks(aead cipher.AEAD, dst []byte, n int, plain []byte) []byte {
+// guard decides whether a ciphertext of part n may leave: if there is none yet, or
+// if it is the same. It is asked after the ciphertext is complete and before
+// anybody sees it. A key that another part has lost meanwhile lets nothing out.
+func (s *Sealer) guard(n int, sum [32]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.destroyed {
+		return errDestroyed
+	}
+	was, ok := s.known[n]
+	if ok && was != sum {
+		s.destroy()
+		return ErrChanged
+	}
+	s.known[n] = sum
+	return nil
+}
+
+// sealChunks appends chunks to dst, beginning with chunk i, and hashes each while it
+// is in the processor's cache.
+func (s *Sealer) sealChunks(aead cipher.AEAD, h hash.Hash, dst []byte, i int64, plain []byte) []byte {
 	last := chunks(s.plain) - 1
-	var nonce [chacha20poly1305.NonceSize]byte
-	for i := int64(n) * PartChunks; ; i++ {
+	var nonce [chacha20poly1305.NonceSize]byte // outside the loop: one allocation for all
+	for ; ; i++ {
 		chunk := plain[:min(ChunkSize, len(plain))]
 		plain = plain[len(chunk):]
-		binary.BigEndian.PutUint64(nonce[3:11], uint64(i))
-		if i == last {
-			nonce[11] = 1
-		}
+		nonce = chunkNonce(i, i == last)
+		at := len(dst)
 		dst = aead.Seal(dst, nonce[:], chunk, nil)
+		h.Write(dst[at:])
 		if len(plain) == 0 {
 			return dst
 		}
 	}
 }
 
-// Destroy overwrites the key; every later SealPart fails, and calls that have
-// begun finish. It may be called more than once. Copies that age, HKDF and
-// finished calls left in freed memory are out of reach until the garbage
-// collector reuses it.
+// Destroy overwrites the key; every later SealPart fails, and so do calls that
+// have begun. It may be called more than once. Copies that age, HKDF and finished
+// calls left in freed memory are out of reach until the garbage collector reuses
+// it.
 func (s *Sealer) Destroy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.destroy()
+}
+
+func (s *Sealer) destroy() {
+	clear(s.fileKey[:])
 	clear(s.key[:])
 	s.destroyed = true
 }

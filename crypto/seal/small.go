@@ -3,7 +3,6 @@ package seal
 import (
 	"bytes"
 	"fmt"
-	"io"
 
 	"filippo.io/age"
 )
@@ -50,35 +49,13 @@ func OpenSmall(file []byte, limit int, ids ...age.Identity) ([]byte, error) {
 		return nil, fmt.Errorf("opening small file: %v", err)
 	}
 	cut := min(len(header)+NonceSize, len(file))
-	size, err := PlainSize(int64(len(file) - cut))
-	if err != nil {
-		return nil, fmt.Errorf("opening small file: %v", err)
-	}
-	r, err := Open(file[:cut], bytes.NewReader(file[cut:]), ids...)
+	o, err := NewOpener(file[:cut], int64(len(file)-cut), ids...)
 	if err != nil {
 		return nil, fmt.Errorf("opening small file: %w", err)
 	}
-	plain := make([]byte, size)
-	if _, err := io.ReadFull(r, plain); err != nil {
-		clear(plain)
-		return nil, fmt.Errorf("opening small file: %v", err)
-	}
-	if err := atEnd(r); err != nil {
-		clear(plain)
+	plain, err := o.OpenChunks(nil, 0, file[cut:])
+	if err != nil {
 		return nil, fmt.Errorf("opening small file: %v", err)
 	}
 	return plain, nil
-}
-
-// atEnd returns nil if r is at io.EOF, which age reports only after it has
-// authenticated the last chunk.
-func atEnd(r io.Reader) error {
-	var b [1]byte
-	switch n, err := io.ReadFull(r, b[:]); {
-	case n != 0:
-		return fmt.Errorf("more plaintext than the file's size allows")
-	case err != io.EOF:
-		return err
-	}
-	return nil
 }

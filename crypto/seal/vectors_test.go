@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"strings"
 	"testing"
 
@@ -101,6 +102,7 @@ func TestVectors(t *testing.T) {
 	entries, err := fs.ReadDir(agetest.Vectors, ".")
 	fatalIfErr(t, err)
 	resealed := 0
+	count := map[string]int{}
 	for _, e := range entries {
 		t.Run(e.Name(), func(t *testing.T) {
 			raw, err := fs.ReadFile(agetest.Vectors, e.Name())
@@ -111,6 +113,7 @@ func TestVectors(t *testing.T) {
 				v.dearmor(t)
 			}
 			v.checkOpenSmall(t)
+			count[v.checkOpener(t)]++
 			if v.expect == "success" {
 				v.checkReseal(t, plain)
 				resealed++
@@ -119,6 +122,14 @@ func TestVectors(t *testing.T) {
 	}
 	if len(entries) != 147 || resealed != 26 {
 		t.Errorf("%d vectors, %d sealed again; want 147 and 26", len(entries), resealed)
+	}
+	want := map[string]int{
+		"head of ours, success": 3, "head of ours, no match": 4, "head of ours, header failure": 2,
+		"file key, success": 23, "file key, payload failure": 19,
+		"head refused": 42, "no head": 54,
+	}
+	if !maps.Equal(count, want) {
+		t.Errorf("vectors by what our opener did: %v, want %v", count, want)
 	}
 }
 
@@ -168,6 +179,61 @@ func (v *vector) checkOpenSmall(t *testing.T) {
 	if sum := sha256.Sum256(plain); want && hex.EncodeToString(sum[:]) != v.payload {
 		t.Errorf("OpenSmall: wrong plaintext of %d bytes", len(plain))
 	}
+}
+
+// checkOpener opens the vector with our own opener and says how far that takes it.
+// By design it takes heads of our recipient type only, and for these every result
+// must be the vector's. Payloads under other heads are opened with the file key.
+func (v *vector) checkOpener(t *testing.T) string {
+	header, err := age.ExtractHeader(bytes.NewReader(v.file))
+	if err != nil || len(v.file) < len(header)+seal.NonceSize {
+		if v.expect != "header failure" && v.expect != "armor failure" {
+			t.Errorf("splitting off the head: %v, want %s", err, v.expect)
+		}
+		return "no head"
+	}
+	head, payload := v.file[:len(header)+seal.NonceSize], v.file[len(header)+seal.NonceSize:]
+	// The identity is tried with a payload size that is sound, since the vectors
+	// expect faults of the head and of the payload apart.
+	_, err = seal.NewOpener(head, seal.PayloadSize(0), v.ids...)
+	if seal.CheckHead(head) == nil {
+		return "head of ours, " + v.checkOpened(t, payload, err, func(size int64) (*seal.Opener, error) {
+			return seal.NewOpener(head, size, v.ids...)
+		})
+	}
+	if err == nil {
+		t.Error("opened a head that CheckHead refuses")
+	}
+	if v.expect != "success" && v.expect != "payload failure" {
+		return "head refused"
+	}
+	return "file key, " + v.checkOpened(t, payload, nil, func(size int64) (*seal.Opener, error) {
+		return seal.NewOpenerFromKey(head, v.fileKey, size)
+	})
+}
+
+// checkOpened opens the payload if the head has opened, err being nil, and demands
+// the vector's result.
+func (v *vector) checkOpened(t *testing.T, payload []byte, err error, opener func(size int64) (*seal.Opener, error)) string {
+	opened := err == nil
+	var plain []byte
+	if opened {
+		var o *seal.Opener
+		if o, err = opener(int64(len(payload))); err == nil {
+			plain, err = openAll(o, payload)
+		}
+	}
+	got := outcome(opened, err)
+	if got != v.expect {
+		t.Errorf("opener: %s (%v), want %s", got, err, v.expect)
+	}
+	if sum := sha256.Sum256(plain); got == "success" && hex.EncodeToString(sum[:]) != v.payload {
+		t.Errorf("opener: wrong plaintext of %d bytes", len(plain))
+	}
+	if got != "success" && plain != nil {
+		t.Errorf("opener: %s, and %d bytes came out", got, len(plain))
+	}
+	return got
 }
 
 // checkReseal seals the plaintext under the vector's key and nonce: our chunks

@@ -58,6 +58,11 @@ func TestSecondImplementation(t *testing.T) {
 	if !bytes.Equal(sealAll(t, again, plain), payload) {
 		t.Error("the file key that circl found does not give our payload")
 	}
+	o, err := seal.NewOpenerFromKey(s.Head(), fileKey, int64(len(payload)))
+	fatalIfErr(t, err)
+	if got, err := openAll(o, payload); err != nil || !bytes.Equal(got, plain) {
+		t.Errorf("the file key that circl found opens %d bytes of our payload, %v", len(got), err)
+	}
 }
 
 // circlOpen unwraps the file key of the first stanza of head.

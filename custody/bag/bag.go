@@ -7,14 +7,21 @@
 //	ID/
 //	ID/bagit.txt
 //	ID/bag-info.txt
+//	ID/acquisition.jsonld         if the inventory has one
 //	ID/data/                      folders and files below it, in order
 //	ID/manifest-sha256.txt        one line per file below data/, same order
-//	ID/tagmanifest-sha256.txt     bag-info.txt, bagit.txt, the manifest
+//	ID/tagmanifest-sha256.txt     acquisition.jsonld, bag-info.txt, bagit.txt, the manifest
+//	ID/index.txt                  where in the archive each item stands
 //
 // and ends with two zero blocks. Whoever seals the archive may append zeros
 // as padding. Stock tools open it: "tar -xif - && cd ID && sha256sum -c
 // manifest-sha256.txt". Only names with "%", CR or LF fail there, because RFC
 // 8493 writes these three as %25, %0D and %0A in a manifest.
+//
+// The index lets a reader who may fetch any range of the archive list it and take
+// single files out, without the rest: [ReadIndex], [ExtractExhibits]. It is a tag
+// file like any other to a reader of bags, and no tag manifest lists it, because it
+// comes last: whoever sends the bag signs its place and hash ([IndexRef]).
 //
 // The order is that of the path components, bytewise: a folder comes first,
 // its content follows at once, and "a/c" precedes "a-b" (as if "/" sorted
@@ -59,6 +66,7 @@ const (
 	dataName        = "data/"
 	manifestName    = "manifest-sha256.txt"
 	tagManifestName = "tagmanifest-sha256.txt"
+	indexName       = "index.txt"
 )
 
 // bagitText is the whole of bagit.txt (RFC 8493, section 2.1.1).

@@ -1,6 +1,10 @@
 package bag
 
-import "time"
+import (
+	"os"
+	"testing"
+	"time"
+)
 
 // The tests forge archives that differ from a good one in a single point.
 
@@ -9,7 +13,10 @@ var (
 	Compare    = compare
 )
 
-const BagitText = bagitText
+const (
+	BagitText = bagitText
+	IndexHead = indexHead
+)
 
 // Header is the canonical header of a file, or of a folder if name ends
 // with a slash.
@@ -31,4 +38,23 @@ func Extended(records string) []byte {
 	b := appendBlock(nil, typePAX, entry{name: paxName, size: int64(len(records)), mtime: stamp()})
 	b = append(b, records...)
 	return append(b, make([]byte, padding(int64(len(records))))...)
+}
+
+// AppendExhibit adds a line of an index.
+func AppendExhibit(b []byte, x Exhibit) []byte { return x.append(b) }
+
+// ReprintSource parses a line of a list of sources and prints it again.
+func ReprintSource(line string) (string, error) {
+	it, err := parseSource(line)
+	return string(it.appendSource(nil)), err
+}
+
+// TellsChange reports whether the system tells when a file was changed.
+func TellsChange(t *testing.T, path string) bool {
+	t.Helper()
+	fi, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fingerprint(fi) != Fingerprint{}
 }

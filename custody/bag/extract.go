@@ -3,7 +3,6 @@ package bag
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -16,14 +15,15 @@ import (
 
 // Contents is what an extracted bag holds.
 type Contents struct {
-	Files             int      // files below data/
-	Bytes             int64    // sum of their sizes
-	Folders           []string // below data/, in the order of the archive
-	ArchiveSize       int64    // length of the archive without padding
-	Manifest          []byte   // manifest-sha256.txt
-	TagManifest       []byte   // tagmanifest-sha256.txt
+	Files             int    // files below data/
+	Bytes             int64  // sum of their sizes
+	Folders           int    // below data/
+	ArchiveSize       int64  // length of the archive without padding
+	TagManifest       []byte // tagmanifest-sha256.txt
 	TagManifestSHA256 [32]byte
+	Index             IndexRef
 	Info              []Field // bag-info.txt without Payload-Oxum
+	Acquisition       []byte  // acquisition.jsonld; nil if there is none
 }
 
 const readBuffer = 1 << 20
@@ -35,8 +35,8 @@ const readBuffer = 1 << 20
 //
 // All of it is verified when Extract returns without an error: the form of
 // every header, bagit.txt, Payload-Oxum, every file against the manifest
-// with the hash taken while writing, the tag manifest, and that zeros only
-// follow the end of the archive until r ends. Whether this is the bag the
+// with the hash taken while writing, the tag manifest, every line of the index,
+// and that zeros only follow the end of the archive until r ends. Whether this is the bag the
 // sender signed is for the caller to compare, by TagManifestSHA256.
 //
 // After an error into holds an unverified part; the caller must remove it
@@ -59,7 +59,8 @@ func Extract(r io.Reader, into *os.Root, id string, lim Limits) (*Contents, erro
 		limits:  lim.orDefaults(),
 	}
 	defer x.folders.close()
-	for _, step := range []func() error{x.head, x.data, x.tail, x.setTimes} {
+	x.index.Write([]byte(indexHead))
+	for _, step := range []func() error{x.head, x.data, x.tail} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -94,12 +95,21 @@ type extraction struct {
 	limits   Limits
 	sequence sequence
 	tally    tally
-	times    []time.Time
-	problems []Problem
+	inside   []opened // the folders that the last item stands in
+	problems NamesError
+	manifest summer
+	index    summer
 	oxum     string
 	info     [32]byte
 	last     entry // the entry that ended the data
 	found    Contents
+}
+
+// opened is a folder of which more may come. Its time is set after the last of it:
+// to fill a folder changes its time.
+type opened struct {
+	path  string
+	mtime time.Time
 }
 
 // head reads what stands before the data.
@@ -117,7 +127,7 @@ func (x *extraction) head() error {
 	if err := x.readInfo(); err != nil {
 		return err
 	}
-	return x.tagFolder(dataName)
+	return x.readAcquisition()
 }
 
 // expect reads the header of the entry called name in the bag's folder.
@@ -207,59 +217,82 @@ func (x *extraction) item(e entry, path string) error {
 		return x.archive.refuse("%s", r)
 	}
 	if r := x.names.next(path); r != "" {
-		x.problems = append(x.problems, Problem{Path: path, Reason: r})
+		x.problems.add(path, r)
 	}
-	if len(x.problems) > 0 {
+	if x.problems.Count > 0 {
 		return x.archive.skip(e.size) // the rest is read for its names only
+	}
+	if err := x.leave(path); err != nil {
+		return err
 	}
 	err := x.store(e, path)
 	if errors.Is(err, fs.ErrExist) {
 		// The quarantine was empty, so the file system itself takes two
 		// spellings for one name. The failed creation consumed nothing.
-		x.problems = append(x.problems, Problem{Path: path, Reason: "is the name of another item to this file system"})
+		x.problems.add(path, "is the name of another item to this file system")
 		return x.archive.skip(e.size)
 	}
 	return err
 }
 
-// store writes one file or folder and notes what the manifest must say.
+// store writes one file or folder and notes what manifest and index must say.
 func (x *extraction) store(e entry, path string) error {
-	if e.dir() {
-		x.found.Folders = append(x.found.Folders, path)
-		x.times = append(x.times, e.mtime)
-		return x.mkdir(strings.TrimSuffix(e.name, "/"))
+	ex := Exhibit{Item: Item{Path: path, Dir: e.dir(), Size: e.size, ModTime: e.mtime}, Offset: x.archive.off}
+	if ex.Dir {
+		x.found.Folders++
+		x.inside = append(x.inside, opened{path, e.mtime})
+		if err := x.mkdir(strings.TrimSuffix(e.name, "/")); err != nil {
+			return err
+		}
+	} else {
+		sum, err := x.file(e, func([]byte) error { return nil })
+		if err != nil {
+			return err
+		}
+		ex.Sum = sum
+		x.manifest.line = Line{Sum: sum, Path: dataName + path}.append(x.manifest.line[:0])
+		x.manifest.Write(x.manifest.line)
 	}
-	sum, err := x.file(e, func([]byte) error { return nil })
-	if err != nil {
-		return err
-	}
-	x.found.Manifest = Line{Sum: sum, Path: dataName + path}.append(x.found.Manifest)
+	x.index.line = ex.append(x.index.line[:0])
+	x.index.Write(x.index.line)
 	return nil
 }
 
-// tail reads the manifests and the end. What they must be is known.
+// tail reads the manifests, the index and the end. What they must be is known.
 func (x *extraction) tail() error {
-	if len(x.problems) > 0 {
-		return &NamesError{Problems: x.problems}
+	if x.problems.Count > 0 {
+		return &x.problems
+	}
+	if err := x.leave(""); err != nil {
+		return err
 	}
 	x.found.Files, x.found.Bytes = x.tally.files, x.tally.bytes
 	if want := oxum(x.found.Bytes, x.found.Files); x.oxum != want {
 		return x.archive.refuse("%s is %q, the bag has %q", oxumLabel, x.oxum, want)
 	}
-	manifest, err := x.fixed(x.last, x.found.Manifest)
-	if err != nil {
+	if err := x.listed(x.last, &x.manifest); err != nil {
 		return err
 	}
-	x.found.TagManifest = Line{Sum: x.info, Path: infoName}.append(nil)
-	x.found.TagManifest = Line{Sum: sha256.Sum256([]byte(bagitText)), Path: bagitName}.append(x.found.TagManifest)
-	x.found.TagManifest = Line{Sum: manifest, Path: manifestName}.append(x.found.TagManifest)
 	e, err := x.expect(tagManifestName)
 	if err != nil {
 		return err
 	}
+	x.found.TagManifest = tagManifest(acquisitionLine(x.found.Acquisition), x.info, x.manifest.sum())
 	if x.found.TagManifestSHA256, err = x.fixed(e, x.found.TagManifest); err != nil {
 		return err
 	}
+	if e, err = x.expect(indexName); err != nil {
+		return err
+	}
+	x.found.Index = IndexRef{Offset: x.archive.off, Size: x.index.size, SHA256: x.index.sum()}
+	if err := x.listed(e, &x.index); err != nil {
+		return err
+	}
+	return x.end()
+}
+
+// end reads the end of the archive.
+func (x *extraction) end() error {
 	_, end, err := x.archive.next()
 	if err != nil {
 		return err
@@ -267,6 +300,8 @@ func (x *extraction) tail() error {
 	if !end {
 		return x.archive.refuse("stands after the last entry of a bag")
 	}
-	x.found.ArchiveSize, err = x.archive.finish()
-	return err
+	if x.found.ArchiveSize, err = x.archive.finish(); err != nil {
+		return err
+	}
+	return x.setTagTimes()
 }

@@ -54,9 +54,10 @@ func TestExtractRefusesBags(t *testing.T) {
 		{"no bag-info.txt", without(2), "must stand"},
 		{"no data folder", without(3), "must stand"},
 		{"no manifest", without(7), "must stand"},
-		{"no tag manifest", without(8), "ends before"},
-		{"no end", without(9), "truncated"},
-		{"one zero block", set(9, part{raw: make([]byte, 512)}), "truncated"},
+		{"no tag manifest", without(8), "must stand"},
+		{"no index", without(9), "ends before"},
+		{"no end", without(10), "truncated"},
+		{"one zero block", set(10, part{raw: make([]byte, 512)}), "truncated"},
 		{"bag-info.txt first", func(ps []part) []part { ps[1], ps[2] = ps[2], ps[1]; return ps }, "must stand"},
 		{"time of bagit.txt", func(ps []part) []part { ps[1].mtime = time.Unix(5, 0); return ps }, "modification time"},
 		{"other version", edit(1, func(s string) string { return strings.Replace(s, "1.0", "0.9", 1) }), "does not fit"},
@@ -72,28 +73,36 @@ func TestExtractRefusesBags(t *testing.T) {
 		{"info without line end", edit(2, func(s string) string { return s[:len(s)-1] }), "no line end"},
 		{"info too large", edit(2, func(s string) string { return "A: " + strings.Repeat("x", 70_000) + "\n" + s }), "at most"},
 		{"other info", edit(2, func(s string) string { return "A: b\n" + s }), "tagmanifest"},
-		{"other content", edit(4, func(string) string { return "ALPHA" }), "data/a"},
+		{"other content", edit(4, func(string) string { return "ALPHA" }), "does not list what the bag holds"},
 		{"extra file", insert(7, data("e", "")), `"9.2"`},
 		{"file missing", without(4), `"9.2"`},
 		{"folder missing", without(5), "not inside a folder"},
-		{"manifest line missing", edit(7, lines(func(l []string) []string { return l[1:] })), "manifest-sha256.txt"},
-		{"last manifest line missing", edit(7, lines(func(l []string) []string { return l[:1] })), "ends before"},
-		{"manifest line more", edit(7, func(s string) string { return s + string(bag.AppendLine(nil, evil)) }), "goes on"},
-		{"manifest order", edit(7, lines(func(l []string) []string { return []string{l[1], l[0]} })), "data/a"},
-		{"wrong hash", edit(7, func(s string) string { return "0" + s[1:] }), "data/a"},
-		{"manifest in capitals", edit(7, strings.ToUpper), "data/a"},
-		{"empty manifest", edit(7, func(string) string { return "" }), "ends before"},
+		{"manifest line missing", edit(7, lines(func(l []string) []string { return l[1:] })), "does not list what the bag holds"},
+		{"last manifest line missing", edit(7, lines(func(l []string) []string { return l[:1] })), "does not list what the bag holds"},
+		{"manifest line more", edit(7, func(s string) string { return s + string(bag.AppendLine(nil, evil)) }), "does not list what the bag holds"},
+		{"manifest order", edit(7, lines(func(l []string) []string { return []string{l[1], l[0]} })), "does not list what the bag holds"},
+		{"wrong hash", edit(7, func(s string) string { return "0" + s[1:] }), "does not list what the bag holds"},
+		{"manifest in capitals", edit(7, strings.ToUpper), "does not list what the bag holds"},
+		{"empty manifest", edit(7, func(string) string { return "" }), "does not list what the bag holds"},
 		{"wrong tag hash", edit(8, func(s string) string { return "g" + s[1:] }), "bag-info.txt"},
 		{"tag line missing", edit(8, lines(func(l []string) []string { return l[:2] })), "ends before"},
 		{"tag line more", edit(8, func(s string) string { return s + string(bag.AppendLine(nil, evil)) }), "goes on"},
+		{"index of another content", edit(9, func(s string) string { return strings.Replace(s, "f 8", "f 9", 1) }), "index.txt"},
+		{"index with another offset", edit(9, func(s string) string { return strings.Replace(s, " 4608 ", " 4609 ", 1) }), "index.txt"},
+		{"index line missing", edit(9, lines(func(l []string) []string { return l[1:] })), "index.txt"},
+		{"index line more", edit(9, func(s string) string { return s + "d - 0 0 0 data/z\n" }), "index.txt"},
+		{"empty index", edit(9, func(string) string { return "" }), "index.txt"},
+		{"time of the index", func(ps []part) []part { ps[9].mtime = time.Unix(5, 0); return ps }, "modification time"},
+		{"index twice", insert(9, tag("index.txt", "")), "index.txt"},
 		{"fetch.txt before data", insert(3, tag("fetch.txt", "")), "to be fetched"},
-		{"fetch.txt at the end", insert(9, tag("fetch.txt", "")), "after the last entry"},
+		{"fetch.txt at the end", insert(10, tag("fetch.txt", "")), "after the last entry"},
 		{"file after the manifest", insert(8, data("z", "")), "must stand"},
-		{"file after the tag manifest", insert(9, data("z", "")), "after the last entry"},
+		{"file after the tag manifest", insert(9, data("z", "")), "must stand"},
+		{"file after the index", insert(10, data("z", "")), "after the last entry"},
 		{"second manifest", insert(8, tag("manifest-sha512.txt", "")), "must stand"},
-		{"padding", insert(10, part{raw: append(make([]byte, 200_000), 1)}), "after the end"},
-		{"padding at once", insert(10, part{raw: []byte{1}}), "after the end"},
-		{"second zero block", set(9, part{raw: append(make([]byte, 1023), 1)}), "after the end"},
+		{"padding", insert(11, part{raw: append(make([]byte, 200_000), 1)}), "after the end"},
+		{"padding at once", insert(11, part{raw: []byte{1}}), "after the end"},
+		{"second zero block", set(10, part{raw: append(make([]byte, 1023), 1)}), "after the end"},
 		{"second archive", func(ps []part) []part { return append(ps, good()...) }, "after the end"},
 	} {
 		t.Run(tt.name, func(t *testing.T) { refused(t, join(tt.change(good())), bag.Limits{}, tt.want) })
@@ -116,11 +125,13 @@ func TestExtractFlippedBit(t *testing.T) {
 	want, err := bag.ParseManifest([]byte(good()[7].content))
 	fatalIfErr(t, err)
 	for i := 0; i < len(archive); i += 29 {
-		_, c, err := extract(t, bytes.NewReader(flip(archive, i)), bag.Limits{})
+		dir, _, err := extract(t, bytes.NewReader(flip(archive, i)), bag.Limits{})
 		if err != nil {
 			continue
 		}
-		got, err := bag.ParseManifest(c.Manifest)
+		b, err := os.ReadFile(dir + "/" + id + "/manifest-sha256.txt")
+		fatalIfErr(t, err)
+		got, err := bag.ParseManifest(b)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("bit in byte %d: extracted %q, %v", i, got, err)
 		}
@@ -188,6 +199,8 @@ func FuzzExtract(f *testing.F) {
 	f.Add(join(parts()))
 	f.Add(join(parts(data(strings.Repeat("é", 60)+"/", ""))))
 	f.Add(append(join(good()), 0))
+	with, _ := writeWith(f, f.TempDir(), []byte("{}\n"), nil)
+	f.Add(with)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := t.TempDir()
 		root, err := os.OpenRoot(dir)
@@ -197,7 +210,7 @@ func FuzzExtract(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, s := write(t, dir+"/"+id+"/data", c.Info...)
+		again, s := writeWith(t, dir+"/"+id+"/data", c.Acquisition, c.Info)
 		if s.TagManifestSHA256 != c.TagManifestSHA256 || int64(len(again)) != c.ArchiveSize || !bytes.Equal(again, b[:len(again)]) {
 			t.Errorf("accepted an archive that would not be written")
 		}

@@ -3,8 +3,8 @@ package bag
 import "fmt"
 
 // Limits bounds what an extraction takes from a sender. An archive cannot
-// expand: it costs the disk no more than the stream has bytes, and the
-// memory no more than Names allows. NewPlan refuses what exceeds the zero value,
+// expand: it costs the disk no more than the stream has bytes, and hardly any
+// memory. NewPlan refuses what exceeds the zero value,
 // so that nobody packs and sends what a receiver will not take.
 type Limits struct {
 	// Items is the largest number of files and folders below data/.
@@ -14,7 +14,7 @@ type Limits struct {
 	// stream bounds it.
 	Bytes int64
 	// Names is the largest sum of the sizes of the manifest and of all
-	// folder paths, in bytes; they are held in memory. If zero, MaxNames.
+	// folder paths as it would escape them, in bytes. If zero, MaxNames.
 	Names int64
 }
 
@@ -22,10 +22,15 @@ type Limits struct {
 // pack.
 const (
 	// MaxItems is how many files and folders a bag may hold.
-	MaxItems = 1_000_000
+	MaxItems = 2_000_000
 	// MaxNames is how many bytes the manifest and all folder paths may have
 	// together. No manifest is longer.
 	MaxNames = 256 << 20
+	// MaxIndex is how many bytes an index may have: what is above bounds the names
+	// in it.
+	MaxIndex = MaxNames + MaxItems*maxColumns + 1024
+
+	maxColumns = 160 // bytes of an index line beyond its path, at most
 )
 
 // orDefaults replaces zeros.
@@ -49,7 +54,7 @@ type tally struct {
 	files    int
 	bytes    int64 // of the files
 	manifest int64 // bytes of manifest-sha256.txt
-	folders  int64 // bytes of the folders' paths
+	folders  int64 // bytes of the folders' paths, escaped
 }
 
 // add counts an item and says which limit it exceeds, or "". Limits have no zeros
@@ -57,7 +62,7 @@ type tally struct {
 func (t *tally) add(path string, dir bool, size int64, l Limits) string {
 	t.items++
 	if dir {
-		t.folders += int64(len(path))
+		t.folders += lineSize(dataName+path) - int64(sumLen)
 	} else {
 		t.files++
 		t.manifest += lineSize(dataName + path)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func received(t *testing.T, items []bag.Item) error {
 // sender, before a byte is sent; what just fits both take.
 func TestLimitsAgree(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reaches the real limits, of a million items and 256 MiB of names: seconds, and minutes under the race detector")
+		t.Skip("reaches the real limits, of two million items and 256 MiB of names: seconds, and minutes under the race detector")
 	}
 	const long = 8 << 10
 	line := len("  \n") + 64 + len("data/") + 3*long + 7
@@ -67,20 +68,20 @@ func TestLimitsAgree(t *testing.T) {
 		fits int
 		want string
 	}{
-		{"items", 0, bag.MaxItems, "more than 1000000 items"},
+		{"items", 0, bag.MaxItems, "more than 2000000 items"},
 		{"names", long, fits, "names in the bag have more than 268435456 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			items := many(tt.fits+1, tt.size)
-			if _, err := bag.NewPlan(id, &bag.Inventory{Items: items[:tt.fits]}, nil); err != nil {
+			if _, err := bag.NewPlan(id, inventory(items[:tt.fits]...), nil); err != nil {
 				t.Errorf("what just fits is not planned: %v", err)
 			}
-			_, err := bag.NewPlan(id, &bag.Inventory{Items: items}, nil)
+			_, err := bag.NewPlan(id, inventory(items...), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "several packages") || len(err.Error()) > 4*long {
 				t.Errorf("NewPlan of one more: %v, want %q", err, tt.want)
 			}
 			if tt.size == 0 {
-				return // a receiver would make a million files; it counts with the same function
+				return // a receiver would make two million files; it counts with the same function
 			}
 			var re *bag.RefusedError
 			if err := received(t, items); !errors.As(err, &re) || re.Reason != "the "+tt.want {
@@ -89,6 +90,53 @@ func TestLimitsAgree(t *testing.T) {
 				t.Errorf("the receiver stops at %.200q, want the last item, %.200q", re.Path, last)
 			}
 		})
+	}
+}
+
+// endless is an archive of more items than a receiver takes, in the form of this
+// format, that notes the largest heap while it is read. Its first name is one that
+// no system holds, so that nothing is written.
+type endless struct {
+	next int
+	rest []byte
+	heap uint64
+}
+
+func (e *endless) Read(b []byte) (int, error) {
+	if len(e.rest) == 0 {
+		if e.next == 0 {
+			e.rest = join(append(good()[:2], tag("bag-info.txt", "Payload-Oxum: 0.0\n"), tag("data/", ""), data(strings.Repeat("-", 300), "")))
+		}
+		for range 1000 {
+			e.rest = append(e.rest, bag.Header(fmt.Sprintf("%s/data/mail %08d/", id, e.next), 0, time.Unix(1, 0))...)
+			e.next++
+		}
+		if e.next%100_000 == 0 {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			e.heap = max(e.heap, m.HeapAlloc)
+		}
+	}
+	n := copy(b, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+// TestManyItems: whoever sends items without end takes no memory by it.
+func TestManyItems(t *testing.T) {
+	if testing.Short() || runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("reads two million headers, and tells names apart by case where the system does not")
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	e := &endless{}
+	var re *bag.RefusedError
+	if _, _, err := extract(t, e, bag.Limits{}); !errors.As(err, &re) || !strings.Contains(re.Reason, "more than 2000000 items") {
+		t.Fatalf("Extract: %v", err)
+	}
+	if e.next < bag.MaxItems || e.heap > m.HeapAlloc+32<<20 {
+		t.Errorf("the heap grew from %d to %d KiB over %d items", m.HeapAlloc>>10, e.heap>>10, e.next)
 	}
 }
 
@@ -103,7 +151,7 @@ func TestLongestHeader(t *testing.T) {
 		items = append(items, bag.Item{Path: strings.TrimSuffix(strings.Repeat("d/", i+1), "/"), Dir: true, ModTime: mtime})
 	}
 	items = append(items, bag.Item{Path: path, Size: 1 << 50, ModTime: mtime})
-	_, err := bag.NewPlan(id, &bag.Inventory{Items: items}, nil)
+	_, err := bag.NewPlan(id, inventory(items...), nil)
 	fatalIfErr(t, err)
 	var forged []part
 	for _, it := range items[:len(items)-1] {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -23,7 +24,12 @@ const sumLen = 2*sha256.Size + len("  ") + len("\n")
 func (l Line) append(b []byte) []byte {
 	b = hex.AppendEncode(b, l.Sum[:])
 	b = append(b, "  "...)
-	for _, c := range []byte(l.Path) {
+	return append(appendPath(b, l.Path), '\n')
+}
+
+// appendPath adds a path with the escapes of a manifest.
+func appendPath(b []byte, path string) []byte {
+	for _, c := range []byte(path) {
 		switch c {
 		case '%', '\r', '\n':
 			b = fmt.Appendf(b, "%%%02X", c)
@@ -31,7 +37,7 @@ func (l Line) append(b []byte) []byte {
 			b = append(b, c)
 		}
 	}
-	return append(b, '\n')
+	return b
 }
 
 // lineSize is the length of the line of path.
@@ -53,22 +59,41 @@ func lineSize(path string) int64 {
 // empty manifest has no lines.
 func ParseManifest(b []byte) ([]Line, error) {
 	var lines []Line
-	for n := 1; len(b) > 0; n++ {
-		text, rest, ok := bytes.Cut(b, []byte("\n"))
-		if !ok {
-			return nil, fmt.Errorf("parsing manifest line %d: has no line end", n)
-		}
-		b = rest
-		l, err := parseLine(text)
+	for l, err := range Lines(b) {
 		if err != nil {
-			return nil, fmt.Errorf("parsing manifest line %d: %v", n, err)
-		}
-		if len(lines) > 0 && compare(l.Path, lines[len(lines)-1].Path) <= 0 {
-			return nil, fmt.Errorf("parsing manifest line %d: path %q stands twice or out of order", n, l.Path)
+			return nil, err
 		}
 		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// Lines iterates over a manifest as ParseManifest reads it, for one of which not all
+// lines are to be held. An error is the last it yields.
+func Lines(b []byte) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		last := ""
+		for n := 1; len(b) > 0; n++ {
+			text, rest, ok := bytes.Cut(b, []byte("\n"))
+			if !ok {
+				yield(Line{}, fmt.Errorf("parsing manifest line %d: has no line end", n))
+				return
+			}
+			b = rest
+			l, err := parseLine(text)
+			switch {
+			case err != nil:
+				yield(Line{}, fmt.Errorf("parsing manifest line %d: %v", n, err))
+				return
+			case n > 1 && compare(l.Path, last) <= 0:
+				yield(Line{}, fmt.Errorf("parsing manifest line %d: path %q stands twice or out of order", n, l.Path))
+				return
+			}
+			if last = l.Path; !yield(l, nil) {
+				return
+			}
+		}
+	}
 }
 
 // parseLine reads a line without its LF.
@@ -100,13 +125,17 @@ func unescape(path string) string {
 	return strings.NewReplacer("%25", "%", "%0D", "\r", "%0A", "\n").Replace(path)
 }
 
-// tagManifest is tagmanifest-sha256.txt for these files.
-func tagManifest(files map[string][]byte) []byte {
-	var b []byte
-	for _, name := range sortedNames(files) {
-		b = Line{Sum: sha256.Sum256(files[name]), Path: name}.append(b)
-	}
-	return b
+// tagManifestSize is the length in bytes of a tag manifest whose first line is that
+// of acquisition.jsonld, or empty.
+func tagManifestSize(acquisition []byte) int64 {
+	return int64(len(acquisition) + 3*sumLen + len(bagitName) + len(infoName) + len(manifestName))
+}
+
+// tagManifest is tagmanifest-sha256.txt of a bag with these tag files.
+func tagManifest(acquisition []byte, info, manifest [32]byte) []byte {
+	b := Line{Sum: info, Path: infoName}.append(bytes.Clone(acquisition))
+	b = Line{Sum: sha256.Sum256([]byte(bagitText)), Path: bagitName}.append(b)
+	return Line{Sum: manifest, Path: manifestName}.append(b)
 }
 
 // VerifyTagManifest checks that manifest is the tag manifest of exactly

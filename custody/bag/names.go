@@ -16,18 +16,32 @@ type Problem struct {
 	Reason string
 }
 
-// NamesError lists every name in a bag that this system cannot hold. The
+// maxProblems is how many names an error lists: a hostile sender has a million.
+const maxProblems = 1000
+
+// NamesError lists the names in a bag that this system cannot hold. The
 // bag itself may be perfectly good and open on another system.
 type NamesError struct {
-	Problems []Problem
+	Problems []Problem // the first of them, at most 1000
+	Count    int       // all of them
+}
+
+func (e *NamesError) add(path, reason string) {
+	e.Count++
+	if len(e.Problems) < maxProblems {
+		e.Problems = append(e.Problems, Problem{Path: path, Reason: reason})
+	}
 }
 
 // Error names every path, quoted, one to a line.
 func (e *NamesError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "extracting bag: %d names are not possible here:", len(e.Problems))
+	fmt.Fprintf(&b, "extracting bag: %d names are not possible here:", e.Count)
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n\t%q: %s", p.Path, p.Reason)
+	}
+	if n := e.Count - len(e.Problems); n > 0 {
+		fmt.Fprintf(&b, "\n\tand %d more", n)
 	}
 	return b.String()
 }

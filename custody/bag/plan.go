@@ -16,6 +16,8 @@ type Plan struct {
 	inv   *Inventory
 	info  []byte
 	tally tally
+	first int64    // where the header of the first item begins
+	index IndexRef // without its hash
 	size  int64
 }
 
@@ -30,19 +32,23 @@ func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{id: id, inv: inv}
-	if err := p.measure(); err != nil {
+	if r := checkAcquisition(inv.Acquisition); r != "" {
+		return nil, fmt.Errorf("planning bag %q: %s %s", id, acquisitionName, r)
+	}
+	if err := p.count(); err != nil {
 		return nil, err
 	}
 	var err error
 	if p.info, err = formatInfo(info, p.tally.bytes, p.tally.files); err != nil {
 		return nil, err
 	}
-	var buf []byte
-	for _, e := range append(p.head(), p.tail()...) {
-		buf = e.append(buf[:0])
-		p.size += int64(len(buf)) + e.size + padding(e.size)
+	p.first = lengths(p.head())
+	l := layout{id: id, off: p.first, tags: tagManifestSize(acquisitionLine(inv.Acquisition))}
+	for it := range inv.Items() {
+		l.item(it)
 	}
-	p.size += 2 * blockSize
+	p.index = IndexRef{Offset: l.indexOffset(p.tally.manifest), Size: l.indexSize()}
+	p.size = archiveSize(p.index.Offset, p.index.Size)
 	return p, nil
 }
 
@@ -50,49 +56,45 @@ func NewPlan(id string, inv *Inventory, info []Field) (*Plan, error) {
 // its end and without the padding a caller may append.
 func (p *Plan) Size() int64 { return p.size }
 
-// measure checks the items and adds up what depends on them.
-func (p *Plan) measure() error {
+// count checks the items and adds up what is limited.
+func (p *Plan) count() error {
 	var seq sequence
 	limits := Limits{}.orDefaults()
-	var buf []byte
-	for i := range p.inv.Items {
-		it := &p.inv.Items[i]
+	for it := range p.inv.Items() {
 		if r := seq.next(it.Path, it.Dir); r != "" {
 			return fmt.Errorf("planning bag %q: path %q %s", p.id, it.Path, r)
 		}
-		if it.Size < 0 || it.Size > maxSize || it.Dir && it.Size != 0 {
-			return fmt.Errorf("planning bag %q: path %q has impossible size %d", p.id, it.Path, it.Size)
-		}
-		if !timeInRange(it.ModTime) {
-			return fmt.Errorf("planning bag %q: modification time of path %q is out of range", p.id, it.Path)
+		if r := it.check(); r != "" {
+			return fmt.Errorf("planning bag %q: path %q %s", p.id, it.Path, r)
 		}
 		if r := p.tally.add(it.Path, it.Dir, it.Size, limits); r != "" {
 			return fmt.Errorf("planning bag %q: at path %q %s, which no receiver takes: send it in several packages", p.id, it.Path, r)
 		}
-		buf = p.entry(it).append(buf[:0])
-		p.size += int64(len(buf)) + it.Size + padding(it.Size)
 	}
 	return nil
 }
 
-// head is what stands before the items; the files' content is bagit.txt and
-// bag-info.txt.
+// check says what is wrong with an item besides its path, or "".
+func (it Item) check() string {
+	switch {
+	case it.Size < 0 || it.Size > maxSize || it.Dir && it.Size != 0:
+		return fmt.Sprintf("has impossible size %d", it.Size)
+	case !timeInRange(it.ModTime):
+		return "has a modification time out of range"
+	}
+	return ""
+}
+
+// head is what stands before the items; the files' content is bagit.txt,
+// bag-info.txt and, if there is one, acquisition.jsonld.
 func (p *Plan) head() []entry {
-	return []entry{
+	head := []entry{
 		tagEntry(p.id, "", 0),
 		tagEntry(p.id, bagitName, int64(len(bagitText))),
 		tagEntry(p.id, infoName, int64(len(p.info))),
-		tagEntry(p.id, dataName, 0),
 	}
-}
-
-// tail is what stands after the items: the manifests.
-func (p *Plan) tail() []entry {
-	tags := sumLen*3 + len(bagitName) + len(infoName) + len(manifestName)
-	return []entry{
-		tagEntry(p.id, manifestName, p.tally.manifest),
-		tagEntry(p.id, tagManifestName, int64(tags)),
-	}
+	head = append(head, p.acquisition()...)
+	return append(head, tagEntry(p.id, dataName, 0))
 }
 
 // tagEntry is a file or folder that is not below data/.
@@ -100,9 +102,9 @@ func tagEntry(id, name string, size int64) entry {
 	return entry{name: id + "/" + name, size: size, mtime: stamp()}
 }
 
-// entry is the item as it stands in the archive.
-func (p *Plan) entry(it *Item) entry {
-	name := p.id + "/" + dataName + it.Path
+// entry is the item as it stands in the archive of the bag id.
+func (it Item) entry(id string) entry {
+	name := id + "/" + dataName + it.Path
 	if it.Dir {
 		name += "/"
 	}

@@ -1,51 +1,13 @@
 package bag
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
-
-// Item is one file or folder of an inventory.
-type Item struct {
-	Path    string    // below data/, slash-separated, no slash at either end
-	Dir     bool      // a folder; Size is then 0
-	Size    int64     // bytes
-	ModTime time.Time // modification time, UTC, to the nanosecond
-}
-
-// Inventory lists what a bag is going to hold.
-type Inventory struct {
-	// Items is in the order of the path components, bytewise (see the
-	// package comment); every folder precedes its content.
-	Items []Item
-}
-
-// Files counts the items that are not folders.
-func (inv *Inventory) Files() int {
-	n := 0
-	for i := range inv.Items {
-		if !inv.Items[i].Dir {
-			n++
-		}
-	}
-	return n
-}
-
-// Bytes is the sum of all file sizes.
-func (inv *Inventory) Bytes() int64 {
-	n := int64(0)
-	for i := range inv.Items {
-		n += inv.Items[i].Size
-	}
-	return n
-}
 
 // Special is something a bag does not carry.
 type Special struct {
@@ -84,82 +46,90 @@ func Scan(dir string) (*Inventory, error) {
 		return nil, fmt.Errorf("opening %q as a folder: %w", dir, err)
 	}
 	defer root.Close()
-	s := scan{folders: folders{top: root}, todo: []string{""}}
+	s := scan{folders: folders{top: root}}
 	defer s.folders.close()
-	for len(s.todo) > 0 {
-		next := s.todo[len(s.todo)-1]
-		s.todo = s.todo[:len(s.todo)-1]
-		if err := s.folder(next); err != nil {
-			return nil, err
-		}
+	if err := s.folder(""); err != nil {
+		return nil, err
 	}
 	if len(s.specials) > 0 {
-		slices.SortFunc(s.specials, func(a, b Special) int { return compare(a.Path, b.Path) })
 		return nil, &SpecialError{Specials: s.specials}
 	}
-	slices.SortFunc(s.inv.Items, func(a, b Item) int { return compare(a.Path, b.Path) })
 	return &s.inv, nil
 }
 
-// scan is the state of one Scan.
+// scan is the state of one Scan. It walks in the order of the archive, so that
+// nothing has to be sorted at the end: what it holds besides the inventory are
+// the names of the folders that it stands in.
 type scan struct {
 	folders  folders
-	todo     []string // folders still to be read; last in, first out
 	inv      Inventory
 	specials []Special
 }
 
-// folder lists one folder.
+// folder adds what is in one folder, each folder in it with all it holds. It goes
+// no deeper than MaxDepth, because special refuses what lies below.
 func (s *scan) folder(path string) error {
-	root, err := s.folders.at(path)
+	names, err := s.names(path)
 	if err != nil {
 		return err
 	}
-	f, err := root.Open(".")
-	if err != nil {
-		return fmt.Errorf("opening folder %q: %w", path, err)
-	}
-	defer f.Close()
-	for {
-		// Names only, then Lstat relative to the open folder: a directory
-		// read that looks at the entries itself would do so by path.
-		names, err := f.Readdirnames(1024)
-		for _, name := range names {
-			if err := s.item(root, path, name); err != nil {
-				return err
-			}
+	for _, name := range names {
+		full := name
+		if path != "" {
+			full = path + "/" + name
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
+		dir, err := s.item(path, name, full)
+		if err == nil && dir {
+			err = s.folder(full)
 		}
 		if err != nil {
-			return fmt.Errorf("listing folder %q: %w", path, err)
+			return err
 		}
 	}
+	return nil
 }
 
-// item adds what is called name in the folder at path.
-func (s *scan) item(root *os.Root, path, name string) error {
-	full := name
-	if path != "" {
-		full = path + "/" + name
-	}
-	fi, err := root.Lstat(name)
+// names lists one folder, bytewise in order. Names only: a directory read that
+// looks at the entries itself would do so by path.
+func (s *scan) names(path string) ([]string, error) {
+	root, err := s.folders.at(path)
 	if err != nil {
-		return fmt.Errorf("inspecting %q: %w", full, err)
+		return nil, err
+	}
+	f, err := root.Open(".")
+	if err != nil {
+		return nil, fmt.Errorf("opening folder %q: %w", path, err)
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("listing folder %q: %w", path, err)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// item adds what is called name in the folder at path, and tells whether it is a
+// folder to go into.
+func (s *scan) item(path, name, full string) (dir bool, err error) {
+	root, err := s.folders.at(path)
+	if err != nil {
+		return false, err
+	}
+	fi, err := root.Lstat(name) // relative to the open folder
+	if err != nil {
+		return false, fmt.Errorf("inspecting %q: %w", full, err)
 	}
 	if kind := special(full, fi); kind != "" {
 		s.specials = append(s.specials, Special{Path: full, Kind: kind})
-		return nil
+		return false, nil
 	}
-	it := Item{Path: full, Dir: fi.IsDir(), ModTime: fi.ModTime().UTC()}
-	if it.Dir {
-		s.todo = append(s.todo, full)
-	} else {
+	it := Item{Path: full, Dir: fi.IsDir(), ModTime: fi.ModTime().UTC(), Fingerprint: fingerprint(fi)}
+	if !it.Dir {
 		it.Size = fi.Size()
 	}
-	s.inv.Items = append(s.inv.Items, it)
-	return nil
+	s.inv.Add(it)
+	return it.Dir, nil
 }
 
 // special says why a bag does not carry path, or "".

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -102,15 +103,36 @@ func line(b []byte, i int) []byte {
 	return b[start:]
 }
 
-// setTimes gives the folders their times, after everything in them is made.
-func (x *extraction) setTimes() error {
-	data := x.id + "/data"
-	for i, path := range x.found.Folders {
-		if err := x.setTime(data+"/"+path, x.times[i]); err != nil {
+// listed stores a list of all items, which must be the one that they make.
+func (x *extraction) listed(e entry, want *summer) error {
+	if e.size != want.size {
+		return x.archive.refuse("does not list what the bag holds: has %d bytes, must have %d", e.size, want.size)
+	}
+	sum, err := x.file(e, func([]byte) error { return nil })
+	if err == nil && sum != want.sum() {
+		err = x.archive.refuse("does not list what the bag holds")
+	}
+	return err
+}
+
+// leave gives their times to the folders that path is not inside of.
+func (x *extraction) leave(path string) error {
+	for n := len(x.inside) - 1; n >= 0; n-- {
+		f := x.inside[n]
+		if strings.HasPrefix(path, f.path+"/") {
+			return nil
+		}
+		if err := x.setTime(x.id+"/"+dataName+f.path, f.mtime); err != nil {
 			return err
 		}
+		x.inside = x.inside[:n]
 	}
-	if err := x.setTime(data, stamp()); err != nil {
+	return nil
+}
+
+// setTagTimes gives the bag and its data folder their times.
+func (x *extraction) setTagTimes() error {
+	if err := x.setTime(x.id+"/data", stamp()); err != nil {
 		return err
 	}
 	return x.setTime(x.id, stamp())

@@ -26,14 +26,57 @@ func (e *ChangedError) Error() string {
 type Summary struct {
 	Files             int    // files below data/
 	Bytes             int64  // sum of their sizes
-	Manifest          []byte // manifest-sha256.txt
 	TagManifest       []byte // tagmanifest-sha256.txt
 	TagManifestSHA256 [32]byte
+	Index             IndexRef
+
+	plan *Plan
+	sums [][32]byte // of the files, in their order
+}
+
+// WriteManifest writes manifest-sha256.txt. It is made anew each time: of a million
+// files only the hashes are held.
+func (s *Summary) WriteManifest(w io.Writer) error {
+	var line []byte
+	next := 0
+	for it := range s.plan.inv.Items() {
+		if it.Dir {
+			continue
+		}
+		line = Line{Sum: s.sums[next], Path: dataName + it.Path}.append(line[:0])
+		next++
+		if _, err := w.Write(line); err != nil {
+			return fmt.Errorf("writing the manifest: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeIndex writes index.txt.
+func (s *Summary) writeIndex(w io.Writer) error {
+	l := layout{id: s.plan.id, off: s.plan.first}
+	line := []byte(indexHead)
+	next := 0
+	for it := range s.plan.inv.Items() {
+		x := Exhibit{Item: it, Offset: l.item(it)}
+		if !it.Dir {
+			x.Sum = s.sums[next]
+			next++
+		}
+		line = x.append(line)
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		line = line[:0]
+	}
+	_, err := w.Write(line) // of an empty bag, which has the first line only
+	return err
 }
 
 const (
 	writeBuffer = 1 << 20
-	readMin     = 64 << 10 // smaller free space is flushed, not filled
+	readMin     = 64 << 10  // smaller free space is flushed, not filled
+	readMost    = 256 << 10 // what is hashed while it is in the processor's cache
 )
 
 // Write writes the archive to w, reading every file below src once, and
@@ -41,53 +84,34 @@ const (
 // of. All writes but the last have more than 900 KiB.
 //
 // A file is compared with the inventory before and after it is copied; one
-// that is gone, has another size or modification time, or is no regular file
+// that is gone, has another size, time or fingerprint, or is no regular file
 // any more gives a [*ChangedError]. After any error the bytes written are
 // no bag. Errors of w are returned as they are, wrapped.
 func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
-	o := &output{buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
-	defer o.folders.close()
-	s := &Summary{Files: p.tally.files, Bytes: p.tally.bytes, Manifest: make([]byte, 0, p.tally.manifest)}
-	o.head(p)
-	for i := range p.inv.Items {
-		it := &p.inv.Items[i]
-		sum, err := o.item(p.entry(it), it)
-		if err != nil {
-			return nil, err
-		}
-		if !it.Dir {
-			s.Manifest = Line{Sum: sum, Path: dataName + it.Path}.append(s.Manifest)
-		}
-	}
-	s.TagManifest = tagManifest(map[string][]byte{
-		bagitName: []byte(bagitText), infoName: p.info, manifestName: s.Manifest,
-	})
-	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
-	tail := p.tail()
-	o.bytes(tail[0], s.Manifest)
-	o.bytes(tail[1], s.TagManifest)
-	o.zeros(2 * blockSize)
-	if err := o.flush(); err != nil {
-		return nil, err
-	}
-	if o.n != p.size {
-		return nil, fmt.Errorf("writing bag %q: wrote %d bytes instead of %d", p.id, o.n, p.size)
-	}
-	return s, nil
+	return p.WriteFrom(w, src, Mark{}, 0, nil)
 }
 
 // output is the archive while it is written. Errors of the writer stay in
 // buf and come out at the next flush.
 type output struct {
+	w       io.Writer
 	buf     *bufio.Writer
 	folders folders
 	header  []byte // reused
-	n       int64  // bytes so far
+	n       int64  // bytes so far, with those that an earlier run has written
+	marks
 }
 
-func (o *output) write(b []byte) {
-	n, _ := o.buf.Write(b)
-	o.n += int64(n)
+func (o *output) write(b []byte) { o.Write(b) }
+
+// Write implements io.Writer, for what is made while it is written. What an earlier
+// run has written is left out.
+func (o *output) Write(b []byte) (int, error) {
+	o.pass(o.n, int64(len(b)))
+	skip := min(max(o.from.At-o.n, 0), int64(len(b)))
+	o.n += int64(len(b))
+	_, err := o.buf.Write(b[skip:])
+	return len(b), err
 }
 
 func (o *output) flush() error {
@@ -116,80 +140,177 @@ func (o *output) head(p *Plan) {
 	o.entry(head[0])
 	o.bytes(head[1], []byte(bagitText))
 	o.bytes(head[2], p.info)
-	o.entry(head[3])
+	for _, e := range p.acquisition() {
+		o.bytes(e, p.inv.Acquisition)
+	}
+	o.entry(head[len(head)-1])
 }
 
-// item writes one item and returns the SHA-256 of a file.
-func (o *output) item(e entry, it *Item) (sum [32]byte, err error) {
+// tail writes what stands after the items, each list while it is made.
+func (o *output) tail(s *Summary) error {
+	p := s.plan
+	manifest, err := o.made(tagEntry(p.id, manifestName, p.tally.manifest), s.WriteManifest)
+	if err != nil {
+		return err
+	}
+	s.TagManifest = tagManifest(acquisitionLine(p.inv.Acquisition), sha256.Sum256(p.info), manifest)
+	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
+	o.bytes(tagEntry(p.id, tagManifestName, int64(len(s.TagManifest))), s.TagManifest)
+	s.Index = p.index
+	s.Index.SHA256, err = o.made(tagEntry(p.id, indexName, p.index.Size), s.writeIndex)
+	o.zeros(2 * blockSize)
+	return err
+}
+
+// made writes a tag file whose content a function makes, and returns its SHA-256.
+func (o *output) made(e entry, content func(io.Writer) error) (sum [32]byte, err error) {
+	h := sha256.New()
+	o.entry(e)
+	if err := content(io.MultiWriter(o, h)); err != nil {
+		return sum, err
+	}
+	o.zeros(padding(e.size))
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// put writes one item.
+func (o *output) put(e entry, it *Item) error {
 	dir, base := split(it.Path)
 	root, err := o.folders.at(dir)
 	if err != nil {
-		return sum, changed(it, err)
+		return changed(it, err)
 	}
 	if it.Dir {
 		fi, err := root.Lstat(base)
 		if err != nil {
-			return sum, changed(it, err)
+			return changed(it, err)
 		}
 		if !fi.IsDir() {
-			return sum, &ChangedError{Path: it.Path, What: "is no folder"}
+			return &ChangedError{Path: it.Path, What: "is no folder"}
 		}
 		o.entry(e)
-		return sum, nil
+		o.item++
+		return nil
 	}
 	f, err := root.OpenFile(base, os.O_RDONLY|openFlags, 0)
 	if err != nil {
-		return sum, changed(it, err)
+		return changed(it, err)
 	}
 	defer f.Close()
 	return o.file(e, it, f)
 }
 
 // file copies one file.
-func (o *output) file(e entry, it *Item, f *os.File) (sum [32]byte, err error) {
+func (o *output) file(e entry, it *Item, f *os.File) error {
 	if err := unchanged(it, f); err != nil {
-		return sum, err
+		return err
 	}
 	o.entry(e)
-	if sum, err = o.copy(it, f); err != nil {
-		return sum, err
+	sum, err := o.copy(it, f)
+	if err != nil {
+		return err
 	}
-	o.zeros(padding(it.Size))
 	// One more read: on some network file systems the size that Stat
 	// reports lags behind what can be read.
 	if n, err := f.Read(make([]byte, 1)); n > 0 {
-		return sum, &ChangedError{Path: it.Path, What: "has grown"}
+		return &ChangedError{Path: it.Path, What: "has grown"}
 	} else if err != nil && !errors.Is(err, io.EOF) {
-		return sum, fmt.Errorf("reading %q: %w", it.Path, err)
+		return fmt.Errorf("reading %q: %w", it.Path, err)
 	}
-	return sum, unchanged(it, f)
+	if err := unchanged(it, f); err != nil {
+		return err
+	}
+	o.summed(sum)
+	o.zeros(padding(it.Size)) // after the checks: a mark in here says that the file is complete
+	return nil
 }
 
-// copy writes exactly it.Size bytes of f. It reads straight into the
-// buffer's free space, so nothing is held per file.
-func (o *output) copy(it *Item, f io.Reader) (sum [32]byte, err error) {
-	h := sha256.New()
-	for left := it.Size; left > 0; {
+// copy writes exactly it.Size bytes of f, or what an earlier run has left of them,
+// and holds nothing per file: it reads straight into the buffers of a writer that
+// reads itself, and else into the free space of its own.
+func (o *output) copy(it *Item, f *os.File) (sum [32]byte, err error) {
+	left, err := o.begin(it, f)
+	if err != nil {
+		return sum, err
+	}
+	c := &content{o: o, it: it, f: f, left: left}
+	if w, ok := o.w.(io.ReaderFrom); ok && left >= readMin {
+		if err := o.flush(); err != nil {
+			return sum, err
+		}
+		if _, err := w.ReadFrom(c); err != nil && c.err == nil {
+			return sum, fmt.Errorf("writing the archive: %w", err)
+		}
+	}
+	for c.left > 0 && c.err == nil {
 		if o.buf.Available() < readMin {
 			if err := o.flush(); err != nil {
 				return sum, err
 			}
 		}
 		free := o.buf.AvailableBuffer()
-		free = free[:min(int64(cap(free)), left)]
-		n, err := f.Read(free)
-		h.Write(free[:n])
-		o.write(free[:n])
-		left -= int64(n)
-		if errors.Is(err, io.EOF) && left > 0 {
-			return sum, &ChangedError{Path: it.Path, What: "has become shorter"}
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return sum, fmt.Errorf("reading %q: %w", it.Path, err)
-		}
+		n, _ := c.Read(free[:cap(free)])
+		o.buf.Write(free[:n])
 	}
-	h.Sum(sum[:0])
-	return sum, nil
+	o.hash.Sum(sum[:0])
+	return sum, c.err
+}
+
+// content is what is left of a file. What is read from it is hashed and counted, and
+// marks in it are noted.
+type content struct {
+	o    *output
+	it   *Item
+	f    *os.File
+	left int64
+	err  error // of the file, not io.EOF
+}
+
+// Read implements io.Reader.
+func (c *content) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	room := c.o.room(c.o.n)
+	n, err := c.f.Read(p[:min(int64(len(p)), c.left, room, readMost)])
+	c.left -= int64(n)
+	switch {
+	case errors.Is(err, io.EOF) && c.left > 0:
+		c.err = &ChangedError{Path: c.it.Path, What: "has become shorter"}
+	case err != nil && !errors.Is(err, io.EOF):
+		c.err = fmt.Errorf("reading %q: %w", c.it.Path, err)
+	case int64(n) == room:
+		// Nothing of what lies before the mark has left if the file has changed since
+		// the mark before.
+		c.err = unchanged(c.it, c.f)
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	c.o.hash.Write(p[:n])
+	c.o.pass(c.o.n, int64(n))
+	c.o.n += int64(n)
+	return n, nil
+}
+
+// begin moves to where an earlier run stopped in a file, and returns how many bytes
+// are left.
+func (o *output) begin(it *Item, f *os.File) (left int64, err error) {
+	done := min(max(o.from.At-o.n, 0), it.Size)
+	if o.hash, err = o.from.sha256(done > 0); err != nil {
+		return 0, err
+	}
+	if done > 0 {
+		if _, err := f.Seek(done, io.SeekStart); err != nil {
+			return 0, fmt.Errorf("reading %q: %w", it.Path, err)
+		}
+		o.n += done
+	}
+	return it.Size - done, nil
 }
 
 // unchanged compares the open file with the inventory.
@@ -208,6 +329,8 @@ func unchanged(it *Item, f *os.File) error {
 		what = "has become shorter"
 	case !fi.ModTime().Equal(it.ModTime):
 		what = "has another modification time"
+	case fingerprint(fi) != it.Fingerprint:
+		what = it.Fingerprint.differs(fingerprint(fi))
 	default:
 		return nil
 	}

@@ -132,7 +132,7 @@ func TestWriteTimes(t *testing.T) {
 		time.Unix(1<<33-1, 0), time.Unix(1<<33-1, 1), time.Unix(1<<33, 0), time.Unix(0, 1<<62), time.Unix(0, -1<<62),
 	}
 	for _, m := range times {
-		p, err := bag.NewPlan(id, &bag.Inventory{Items: []bag.Item{{Path: "d", Dir: true, ModTime: m}}}, nil)
+		p, err := bag.NewPlan(id, inventory(bag.Item{Path: "d", Dir: true, ModTime: m}), nil)
 		fatalIfErr(t, err)
 		dir := tree(t, map[string]string{"d/": ""})
 		src, err := os.OpenRoot(dir)
@@ -157,7 +157,7 @@ func TestWriteTimes(t *testing.T) {
 func TestSizeHuge(t *testing.T) {
 	now := time.Unix(1700000000, 0)
 	size := func(n int64) int64 {
-		p, err := bag.NewPlan(id, &bag.Inventory{Items: []bag.Item{{Path: "a", Size: n, ModTime: now}}}, nil)
+		p, err := bag.NewPlan(id, inventory(bag.Item{Path: "a", Size: n, ModTime: now}), nil)
 		fatalIfErr(t, err)
 		return p.Size()
 	}

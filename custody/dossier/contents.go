@@ -46,28 +46,35 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	if err := c.check(checkTagManifest(x, in), "tag manifest of package %q", p.Package); err != nil {
 		return err
 	}
-	lines, err := checkManifest(x, in)
-	if err := c.check(err, "manifest of package %q", p.Package); err != nil {
+	if err := c.check(checkManifest(x, in), "manifest of package %q", p.Package); err != nil {
 		return err
 	}
 	// A receipt that names another statement fails nothing. Whoever signed it
 	// answers for it, and must not be able to void what others signed.
+	var received []int64
 	for _, r := range p.Releases {
 		if r.Receipt != nil && r.Receipt.InnerStatement == sum {
 			c.passed("receipt of package %q by %q", p.Package, r.By)
 		}
+		if single := r.Exhibits(sum); len(single) > 0 {
+			c.passed("receipt of single files of package %q by %q", p.Package, r.By)
+			received = append(received, single...)
+		}
 	}
+	slices.Sort(received)
 	stands, why := standing(p, sum)
+	rest, restWhy := unreceipted(p)
 	c.verdict.opened[p.Package] = &Opened{
 		Inner: sum, Standing: stands, Why: why, Files: in.Files, Bytes: in.Bytes, TagManifest: in.TagManifest,
-		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, lines: lines,
+		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, Received: slices.Compact(received), manifest: x.Manifest, rest: rest, restWhy: restWhy,
 	}
 	return nil
 }
 
 // checkTagManifest: it is the one that the sender signed, lists the three tag
-// files of a bag, and has the hash of this manifest. The other two tag files say
-// nothing on the exhibits and are not in a dossier.
+// files of a bag, and acquisition.jsonld if there is one, and has the hash of this
+// manifest. The other tag files are not in a dossier: what they say of the exhibits is
+// the sender's word, and the line here binds it to that.
 func checkTagManifest(x Contents, in *custody.Inner) error {
 	if sha256.Sum256(x.TagManifest) != in.TagManifest {
 		return errors.New("the inner statement has another hash for it")
@@ -77,6 +84,9 @@ func checkTagManifest(x Contents, in *custody.Inner) error {
 		return err
 	}
 	names := []string{"bag-info.txt", "bagit.txt", manifestName}
+	if len(lines) > 0 && lines[0].Path == acquisitionName {
+		lines = lines[1:]
+	}
 	if len(lines) != len(names) {
 		return fmt.Errorf("it lists %d files instead of %d", len(lines), len(names))
 	}
@@ -91,18 +101,19 @@ func checkTagManifest(x Contents, in *custody.Inner) error {
 	return nil
 }
 
-func checkManifest(x Contents, in *custody.Inner) ([]bag.Line, error) {
-	lines, err := bag.ParseManifest(x.Manifest)
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(lines)) != in.Files {
-		return nil, fmt.Errorf("it lists %d files, the inner statement says %d", len(lines), in.Files)
-	}
-	for _, l := range lines {
-		if !strings.HasPrefix(l.Path, "data/") {
-			return nil, fmt.Errorf("it lists %q, which is not below data/", l.Path)
+func checkManifest(x Contents, in *custody.Inner) error {
+	n := int64(0)
+	for l, err := range bag.Lines(x.Manifest) {
+		if err != nil {
+			return err
 		}
+		if !strings.HasPrefix(l.Path, "data/") {
+			return fmt.Errorf("it lists %q, which is not below data/", l.Path)
+		}
+		n++
 	}
-	return lines, nil
+	if n != in.Files {
+		return fmt.Errorf("it lists %d files, the inner statement says %d", n, in.Files)
+	}
+	return nil
 }

@@ -219,7 +219,7 @@ func TestWithoutContents(t *testing.T) {
 	fatalIfErr(t, err)
 	v, err := dossier.Verify(d, s.Pins())
 	fatalIfErr(t, err)
-	if !v.Verified() || len(v.Exhibits()) != 0 || !strings.Contains(v.Text(), "which files are in package") {
+	if !v.Verified() || len(v.Exhibits(nil)) != 0 || !strings.Contains(v.Text(), "which files are in package") {
 		t.Errorf("without contents: %s", v.Text())
 	}
 }
@@ -228,7 +228,7 @@ func TestExhibits(t *testing.T) {
 	s, d, _ := wholeTale(t)
 	v, err := dossier.Verify(d, s.Pins())
 	fatalIfErr(t, err)
-	m := v.Exhibits()
+	m := v.Exhibits(nil)
 	if len(m) != 2 {
 		t.Fatalf("%d distinct exhibits, want 2", len(m))
 	}

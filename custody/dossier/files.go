@@ -30,6 +30,7 @@ const (
 	innerName       = "inner.json"
 	manifestName    = "manifest-sha256.txt"
 	tagManifestName = "tagmanifest-sha256.txt"
+	acquisitionName = "acquisition.jsonld"
 
 	requestFolder = "request"
 	maxEntries    = 1_000_000 // what six digits count

@@ -43,6 +43,19 @@ func invent(s *env.Story, p *env.Package) error {
 	return err
 }
 
+// describe lets the sender's bag hold an acquisition record beside the exhibits.
+func describe(s *env.Story, p *env.Package) error {
+	in, _, _, err := custody.ParseInner(p.Contents.Inner)
+	if err != nil {
+		return err
+	}
+	line := fmt.Sprintf("%x  acquisition.jsonld\n", sha256.Sum256([]byte("{}")))
+	p.Contents.TagManifest = append([]byte(line), p.Contents.TagManifest...)
+	in.TagManifest = sha256.Sum256(p.Contents.TagManifest)
+	p.Contents.Inner, err = custody.SignInner(*in, s.To.Lab)
+	return err
+}
+
 // TestStanding: what sender and recipients say of the contents of a package never
 // voids the dossier, and is told for each package; only what both say is confirmed.
 func TestStanding(t *testing.T) {
@@ -58,6 +71,7 @@ func TestStanding(t *testing.T) {
 		why      string
 	}{
 		{"receipted", []act{unlock, release, receipt}, dossier.StandingConfirmed, "the receipt of de/agent/lab-1 names this inner statement"},
+		{"receipted with an acquisition record", []act{describe, unlock, release, receipt}, dossier.StandingConfirmed, "names this inner statement"},
 		{"not unlocked", nil, dossier.StandingUnconfirmed, "no recipient confirmed it"},
 		{"not receipted", []act{unlock, release}, dossier.StandingUnconfirmed, "no recipient confirmed it"},
 		{"receipted otherwise", []act{unlock, release, receiptOther}, dossier.StandingDisputed, "the receipt of de/agent/lab-1 names another inner statement than the sender's here"},
@@ -95,7 +109,7 @@ func checkStanding(t *testing.T, v *dossier.Verdict, want dossier.Standing, why 
 	if p.Opened.Standing != want || !strings.Contains(p.Opened.Why, why) {
 		t.Errorf("standing %q: %q, want %q: %q", p.Opened.Standing, p.Opened.Why, want, why)
 	}
-	for _, list := range v.Exhibits() {
+	for _, list := range v.Exhibits(nil) {
 		for _, x := range list {
 			if x.Standing != want || x.Why != p.Opened.Why {
 				t.Errorf("exhibit %q stands as %q: %q", x.Path, x.Standing, x.Why)

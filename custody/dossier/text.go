@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/bag"
 )
 
 // notInRecord is what can be said of something that did not come: a dossier on an
@@ -49,6 +50,11 @@ func (v *Verdict) result(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "CONSISTENT, ORIGIN NOT CHECKED: request %s\n", v.Request)
 		fmt.Fprintf(b, "  anybody can make a consistent file: compare the fingerprints marked \"not checked\" with those on paper\n")
+	}
+	for _, p := range v.Packages {
+		if p.Recalled != nil {
+			fmt.Fprintf(b, "  note: package %s was recalled by the side that sent it, see below\n", p.ID)
+		}
 	}
 	for _, o := range v.Authorities {
 		fmt.Fprintf(b, "  authority %s, root %s, %s\n", o.Name, o.Fingerprint, o.checked())
@@ -96,6 +102,7 @@ func (p *Package) text(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "    head released  %s by the sender's unlock\n", p.Released)
 	}
+	p.fate(b)
 	if len(p.Taken) == 0 {
 		fmt.Fprintf(b, "    signed for     %s\n", notInRecord)
 	}
@@ -110,13 +117,44 @@ func (p *Package) text(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "    contents       %d files of %d bytes in all, by the sender's signed word\n", o.Files, o.Bytes)
 		fmt.Fprintf(b, "    standing       %s: %s\n", o.Standing, o.Why)
+		o.received(b)
 		fmt.Fprintf(b, "    described as   %q, examiner %q, handling %q\n", o.Description, o.Examiner, o.Handling)
+	}
+}
+
+// maxReceived is how many single files the text names; the JSON form has all lines.
+const maxReceived = 20
+
+// received names the single files that receipts name.
+func (o *Opened) received(b *strings.Builder) {
+	left := o.Received
+	n := int64(0)
+	for l := range bag.Lines(o.manifest) {
+		n++
+		if len(left) == 0 || len(o.Received)-len(left) == maxReceived {
+			break
+		}
+		if n == left[0] {
+			left = left[1:]
+			fmt.Fprintf(b, "    received       %q, SHA-256 %x\n", l.Path, l.Sum)
+		}
+	}
+	if len(o.Received) > 0 && o.Received[len(o.Received)-1] > o.Files {
+		fmt.Fprintf(b, "    doubtful       a receipt names line %d of a manifest of %d\n", o.Received[len(o.Received)-1], o.Files)
+	} else if len(left) > 0 {
+		fmt.Fprintf(b, "    received       and %d more\n", len(left))
 	}
 }
 
 func (t *Taking) text(b *strings.Builder) {
 	fmt.Fprintf(b, "    signed for     %s by %s for %s\n", t.Time, t.By, t.Recipient)
+	for _, s := range t.Singles {
+		fmt.Fprintf(b, "    receipted      %s: by its signed word single files arrived and verified there, %s of the manifest; this says nothing of the others\n",
+			s.Time, custody.Lines(s.Exhibits))
+	}
 	switch t.Outcome {
+	case "exhibits":
+		fmt.Fprintf(b, "    receipted      the whole: %s\n", notInRecord)
 	case "receipted":
 		fmt.Fprintf(b, "    receipted      %s: by its signed word everything in it arrived and verified there\n", t.Closed)
 	case "rejected":
@@ -143,15 +181,28 @@ func sentence(s *custody.Statement) string {
 	case *custody.Revocation:
 		return fmt.Sprintf("%s takes the grant back: %s", b.By, b.Reason)
 	case *custody.Seal:
-		return fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
+		s := fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
+		if b.Supersedes != "" {
+			s += "; it is sent in place of package " + b.Supersedes
+		}
+		return s
 	case *custody.Unlock:
 		return fmt.Sprintf("%s lets the head of package %s go, and says that it has read the log up to %d entries", b.By, b.Package, b.Checkpoint.Size)
 	case *custody.Release:
 		return fmt.Sprintf("%s signs that it takes package %s for %s", b.By, b.Package, b.Recipient)
 	case *custody.Receipt:
+		if b.Scope == custody.ScopeExhibits {
+			return fmt.Sprintf("%s receipts single files of package %s, %s of its manifest: it says that these arrived and verified", b.By, b.Package, custody.Lines(b.Exhibits))
+		}
 		return fmt.Sprintf("%s receipts package %s (%s): it says that everything in it arrived and verified", b.By, b.Package, b.Scope)
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s: it says that %s", b.By, b.Package, reasonSays(b.Reason))
+	case *custody.Recall:
+		s := fmt.Sprintf("%s recalls package %s: %s", b.By, b.Package, b.Reason)
+		if b.Annex != nil {
+			s += "; more in its annex"
+		}
+		return s
 	}
 	return string(s.Kind)
 }
@@ -190,6 +241,9 @@ func notProved(v *Verdict) []string {
 	}
 	if slices.ContainsFunc(v.Acts, func(a Act) bool { return a.Event != nil }) {
 		list = append(list, "what the relay says of itself without a signature: that it stands in the log is proved, that it happened is not")
+	}
+	if slices.ContainsFunc(v.Packages, func(p Package) bool { return p.Recalled != nil }) {
+		list = append(list, "that nobody kept, opened or used a package that was recalled: a recall stops what moves, and takes back nothing that had arrived")
 	}
 	for _, p := range v.Packages {
 		if s := p.unproven(); s != "" {

@@ -92,8 +92,21 @@ type Package struct {
 	Deposited   custody.Time      `json:"deposited"`
 	Released    custody.Time      `json:"head_released,omitzero"` // by the sender
 	Taken       []Taking          `json:"taken"`
-	Doubts      []string          `json:"doubts,omitempty"` // what a party signed of it and cannot be so
-	Opened      *Opened           `json:"opened,omitempty"` // if the dossier has its contents
+
+	Supersedes   string   `json:"supersedes,omitempty"`    // the package in whose place it was sent
+	SupersededBy string   `json:"superseded_by,omitempty"` // the package in its place
+	Recalled     *Recall  `json:"recalled,omitempty"`
+	Doubts       []string `json:"doubts,omitempty"` // what a party signed of it and cannot be so
+	Opened       *Opened  `json:"opened,omitempty"` // if the dossier has its contents
+}
+
+// Recall is the taking back of a package by the side that sent it. It takes nothing
+// back of what had arrived, and nothing of what is proved of it.
+type Recall struct {
+	Time      custody.Time `json:"time"`
+	By        string       `json:"by"` // the agent that sealed it, or its authority
+	Reason    string       `json:"reason"`
+	Destroyed custody.Time `json:"head_destroyed,omitzero"` // by the relay's word
 }
 
 // Taking is one recipient's taking of a package, and what it said of it.
@@ -101,10 +114,18 @@ type Taking struct {
 	By        custody.PartyID `json:"by"`
 	Recipient custody.PartyID `json:"recipient"`
 	Time      custody.Time    `json:"time"`
-	Outcome   string          `json:"outcome"` // receipted, rejected or none
+	Outcome   string          `json:"outcome"`           // receipted, rejected, exhibits or none
+	Singles   []Single        `json:"singles,omitempty"` // receipts for single files
 	Reason    string          `json:"reason,omitempty"`
 	Inner     custody.Digest  `json:"inner_statement_sha256,omitzero"` // that the receipt names
 	Closed    custody.Time    `json:"closed,omitzero"`
+}
+
+// Single is a receipt for single files of a package.
+type Single struct {
+	Time     custody.Time   `json:"time"`
+	Inner    custody.Digest `json:"inner_statement_sha256"`
+	Exhibits []int64        `json:"exhibits"` // by their lines in the manifest
 }
 
 // Opened is what the sender signed of a package, as the maker of the dossier shows
@@ -119,8 +140,11 @@ type Opened struct {
 	Description string         `json:"description"`
 	Handling    []string       `json:"handling"`
 	Examiner    string         `json:"examiner"`
-	Issued      custody.Time   `json:"issued"` // the sender's clock
-	lines       []bag.Line
+	Issued      custody.Time   `json:"issued"`             // the sender's clock
+	Received    []int64        `json:"received,omitempty"` // lines of the manifest that receipts for single files name
+	manifest    []byte         // checked; a million lines are not held twice
+	rest        Standing       // of the files that no receipt names, if one names others
+	restWhy     string
 }
 
 // Exhibit is a file that a manifest lists by the sender's signed word.
@@ -129,6 +153,7 @@ type Exhibit struct {
 	Path     string   `json:"path"` // in the package, below data/
 	Standing Standing `json:"standing"`
 	Why      string   `json:"why"`
+	Recalled bool     `json:"recalled,omitempty"` // the package was taken back by who sent it; Why says it too
 }
 
 func newVerdict(d *Dossier) *Verdict {
@@ -202,17 +227,23 @@ func (v *Verdict) tell(kase *custody.Case) {
 	}
 	v.Times, v.Completeness = timesText, completeText
 	for _, p := range kase.Packages {
-		v.Packages = append(v.Packages, v.describe(p))
+		v.Packages = append(v.Packages, v.describe(kase, p))
 	}
 	v.NotProved = notProved(v)
 }
 
-func (v *Verdict) describe(p *custody.PackageState) Package {
+func (v *Verdict) describe(kase *custody.Case, p *custody.PackageState) Package {
 	x := Package{
 		ID: p.Package, Sender: p.Sender, Seal: p.SHA256, HeadSHA256: p.HeadSHA256, PayloadSize: p.PayloadSize,
 		Parts: p.Parts, PayloadRoot: p.PayloadRoot, InnerSHA256: p.InnerSHA256, Delivery: p.Delivery, Final: p.Final,
 		Deposited: p.Deposited, Released: p.Unlocked, Taken: []Taking{}, Doubts: v.doubts[p.Package],
-		Opened: v.opened[p.Package],
+		Opened: v.opened[p.Package], Supersedes: p.Supersedes,
+	}
+	if n := kase.Successor(p.Package); n != nil {
+		x.SupersededBy = n.Package
+	}
+	if r := p.Recall; r != nil {
+		x.Recalled = &Recall{r.Time, r.By, r.Reason, p.Destroyed}
 	}
 	for _, r := range p.Recipients {
 		x.Recipients = append(x.Recipients, r.ID)
@@ -224,21 +255,32 @@ func (v *Verdict) describe(p *custody.PackageState) Package {
 			t.Outcome, t.Inner = "receipted", r.Receipt.InnerStatement
 		case r.Rejection != nil:
 			t.Outcome, t.Reason = "rejected", r.Rejection.Reason
+		case len(r.Singles) > 0:
+			t.Outcome = "exhibits"
+		}
+		for _, s := range r.Singles {
+			t.Singles = append(t.Singles, Single{s.Time, s.InnerStatement, s.Exhibits})
 		}
 		x.Taken = append(x.Taken, t)
 	}
 	return x
 }
 
-// Exhibits returns the files of all opened packages by their SHA-256, whatever
-// their standing: only StandingConfirmed makes them part of the evidence. It is
-// empty if the dossier has no contents, or failed.
-func (v *Verdict) Exhibits() map[custody.Digest][]Exhibit {
+// Exhibits returns the files of all opened packages that have one of these SHA-256,
+// or all files if sums is nil, whatever their standing: only StandingConfirmed makes
+// them part of the evidence. A recall changes no standing: else a sender could undo
+// the proof of what it had sent. It is empty if the dossier has no contents, or failed.
+func (v *Verdict) Exhibits(sums map[custody.Digest]bool) map[custody.Digest][]Exhibit {
 	m := map[custody.Digest][]Exhibit{}
 	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
 		o := v.opened[id]
-		for _, l := range o.lines {
-			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, o.Standing, o.Why})
+		n, note := int64(0), v.withdrawn(id)
+		for l := range bag.Lines(o.manifest) {
+			if n++; sums != nil && !sums[l.Sum] {
+				continue
+			}
+			stands, why := o.stands(n)
+			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why + note, note != ""})
 		}
 	}
 	return m

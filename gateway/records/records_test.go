@@ -96,6 +96,28 @@ func TestPackage(t *testing.T) {
 	})
 }
 
+// TestRecalled: what is to be destroyed is listed until it is done.
+func TestRecalled(t *testing.T) {
+	db := open(t)
+	list := func(want ...string) {
+		t.Helper()
+		fatalIfErr(t, db.View(t.Context(), func(tx *records.Tx) error {
+			got, err := tx.Recalled()
+			if !slices.Equal(got, want) {
+				t.Errorf("recalled are %q, want %q", got, want)
+			}
+			return err
+		}))
+	}
+	list()
+	update(t, db, func(tx *records.Tx) error {
+		return errors.Join(tx.InsertPackage(pack("b", 1)), tx.InsertPackage(pack("a", 1)), tx.AddRecalled("b"), tx.AddRecalled("a"))
+	})
+	list("a", "b")
+	update(t, db, func(tx *records.Tx) error { return errors.Join(tx.DropRecalled("a"), tx.DropRecalled("a")) })
+	list("b")
+}
+
 // TestFences moves a package through its states; callers with an old epoch or a
 // wrong idea of the state change nothing.
 func TestFences(t *testing.T) {

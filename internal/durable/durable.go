@@ -22,6 +22,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,7 +42,26 @@ func IsTemp(name string) bool { return strings.HasPrefix(name, tempPrefix) }
 // permissions are perm before umask, also when a file is replaced; a symbolic
 // link at path is replaced, not followed.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	return write(path, data, perm, replace)
+	return write(path, whole(data), perm, replace)
+}
+
+// WriteStream is WriteFile for a content that nobody has to hold: a function
+// writes it. The error of that function comes wrapped; path is then as it was.
+func WriteStream(path string, content func(io.Writer) error, perm fs.FileMode) error {
+	return write(path, content, perm, replace)
+}
+
+// WriteNewStream is WriteNew for such a content.
+func WriteNewStream(path string, content func(io.Writer) error, perm fs.FileMode) error {
+	return write(path, content, perm, publish)
+}
+
+// whole is the content that is data.
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
 }
 
 // WriteNew is WriteFile for a name that must not exist. If it does, even as a
@@ -49,12 +69,12 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 // callers at once exactly one succeeds. On unix the file system must support
 // hard links.
 func WriteNew(path string, data []byte, perm fs.FileMode) error {
-	return write(path, data, perm, publish)
+	return write(path, whole(data), perm, publish)
 }
 
-// write brings data to path by way of a temporary file in the same folder.
-func write(path string, data []byte, perm fs.FileMode, place func(temp, path string) error) error {
-	temp, err := writeTemp(filepath.Dir(path), data, perm)
+// write brings content to path by way of a temporary file in the same folder.
+func write(path string, content func(io.Writer) error, perm fs.FileMode, place func(temp, path string) error) error {
+	temp, err := writeTemp(filepath.Dir(path), content, perm)
 	// If we crash here, path is as it was and a whole temporary file remains.
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
@@ -76,13 +96,13 @@ func write(path string, data []byte, perm fs.FileMode, place func(temp, path str
 // writeTemp writes and syncs a new temporary file. The data must be on the
 // device before the file gets its name: otherwise a power cut may keep the
 // name and lose the data, and an empty file would stand where a whole one was.
-func writeTemp(folder string, data []byte, perm fs.FileMode) (path string, err error) {
+func writeTemp(folder string, content func(io.Writer) error, perm fs.FileMode) (path string, err error) {
 	path = filepath.Join(folder, tempPrefix+rand.Text())
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(data)
+	err = content(f)
 	if err == nil {
 		err = f.Sync() // on darwin F_FULLFSYNC: through the cache of the disk
 	}

@@ -3,6 +3,7 @@ package durable_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -233,4 +234,35 @@ func TestIsTemp(t *testing.T) {
 			t.Errorf("IsTemp(%q) = %v", name, !want)
 		}
 	}
+}
+
+// TestWriteStream: what a function writes replaces the file; if it fails, the file
+// is as it was and nothing else is left.
+func TestWriteStream(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	fatalIfErr(t, durable.WriteFile(path, []byte("old"), 0o600))
+	broken := errors.New("broken")
+	err := durable.WriteStream(path, func(w io.Writer) error {
+		io.WriteString(w, "half")
+		return broken
+	}, 0o600)
+	if !errors.Is(err, broken) {
+		t.Errorf("WriteStream: %v", err)
+	}
+	checkFile(t, path, "old")
+	fatalIfErr(t, durable.WriteStream(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, "new")
+		return err
+	}, 0o600))
+	checkFile(t, path, "new")
+	checkNames(t, filepath.Dir(path), "file")
+	another := func(w io.Writer) error {
+		_, err := io.WriteString(w, "another")
+		return err
+	}
+	if err := durable.WriteNewStream(path, another, 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("WriteNewStream over a file: %v", err)
+	}
+	checkFile(t, path, "new")
+	checkNames(t, filepath.Dir(path), "file")
 }

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 const usage = `Usage: go run ./test/demo [-s3] [-in DIR] [-out DIR]
@@ -83,7 +84,7 @@ func newWorld(in, out string) (*world, error) {
 	if left, err := os.ReadDir(out); err == nil && len(left) > 0 {
 		return nil, fmt.Errorf("%q is not empty: name a fresh folder with -out", out)
 	}
-	w := &world{in: filepath.Join(out, "sample"), out: out, peaks: map[string]int64{}}
+	w := &world{in: filepath.Join(out, "sample"), out: out, peaks: map[string]int64{}, times: map[string]time.Duration{}}
 	if in != "" {
 		if w.in, err = source(in, out); err != nil {
 			return nil, err

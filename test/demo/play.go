@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/gateway/objects/s3/s3server"
@@ -22,8 +23,9 @@ type world struct {
 	in, out string
 	relay   *process
 	s3      bool
-	server  *s3server.Server // with s3: runs until closeBucket
-	peaks   map[string]int64
+	server  *s3server.Server         // with s3: runs until closeBucket
+	peaks   map[string]int64         // bytes
+	times   map[string]time.Duration // but the relay's
 
 	relayRoot string            // fingerprints
 	roots     map[string]string // by authority
@@ -232,11 +234,16 @@ func (w *world) leave() error {
 	if err := os.WriteFile(w.path("keys", "recipient.txt"), []byte(strings.TrimSpace(identity)+"\n"), 0o600); err != nil {
 		return err
 	}
-	title("Peak memory of each process:")
+	title("Peak memory of each process, and how long it took:")
 	for _, row := range []struct{ who, key string }{
 		{"sender (de, comity send)", "de comity send"}, {"relay (comity-gateway run)", "relay"}, {"recipient (nl, comity fetch)", "nl comity fetch"},
+		{"dossier (nl, comity dossier)", "nl comity dossier"}, {"court (comity-verify)", "court comity-verify pins"},
 	} {
-		fmt.Printf("  %-30s %4d MiB\n", row.who, w.peaks[row.key]>>20)
+		took := ""
+		if t, ok := w.times[row.key]; ok {
+			took = fmt.Sprintf("%.1f s", t.Seconds())
+		}
+		fmt.Printf("  %-30s %10s %4d MiB\n", row.who, took, w.peaks[row.key]>>20)
 	}
 	title("What is in %s:", w.out)
 	kept := "store, database, log"

@@ -94,11 +94,13 @@ func (w *world) run(party, name string, args ...string) (string, error) {
 	}
 	var stdout, stderr bytes.Buffer
 	p.cmd.Stdout, p.cmd.Stderr = &stdout, &stderr
+	begun := time.Now()
 	err = p.cmd.Run()
 	if w.ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
-	w.peaks[party+" "+name+" "+args[min(2, len(args)-1)]] = p.ended()
+	key := party + " " + name + " " + args[min(2, len(args)-1)]
+	w.peaks[key], w.times[key] = p.ended(), time.Since(begun)
 	quote(stderr.String())
 	if err != nil {
 		quote(stdout.String())

@@ -29,7 +29,14 @@ type Package struct {
 
 // Send packs the files below dir as one bag, seals it to the recipients of the
 // live grant and posts the seal. Everything is held in memory.
-func (s *Story) Send(dir string) (*Package, error) {
+func (s *Story) Send(dir string) (*Package, error) { return s.send(dir, "") }
+
+// Replace is Send in place of an earlier package.
+func (s *Story) Replace(old *Package, dir string) (*Package, error) {
+	return s.send(dir, old.Seal.Package)
+}
+
+func (s *Story) send(dir, supersedes string) (*Package, error) {
 	var id [16]byte
 	rand.Read(id[:]) // never fails, see crypto/rand
 	name := custody.PackageID(id)
@@ -47,9 +54,14 @@ func (s *Story) Send(dir string) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Contents.Manifest, p.Contents.TagManifest = sum.Manifest, sum.TagManifest
+	var list bytes.Buffer
+	if err := sum.WriteManifest(&list); err != nil {
+		return nil, err
+	}
+	p.Contents.Manifest, p.Contents.TagManifest = list.Bytes(), sum.TagManifest
 	b := p.Seal
 	b.Header, b.Package, b.Delivery = s.header(string(s.To.ID("agent/lab-1"))), name, int64(len(s.Packages)+1)
+	b.Supersedes = supersedes
 	b.Request, b.Grant, b.Recipients = s.Case().RequestSHA256, s.Case().Live().SHA256, s.recipients()
 	if err := s.inner(p, int64(len(archive)), sum, to); err != nil {
 		return nil, err
@@ -91,18 +103,20 @@ func sealed(plain []byte, to []age.Recipient) (*Package, error) {
 	}
 	defer s.Destroy()
 	p := &Package{Head: s.Head()}
-	var root seal.Root
 	for n := range s.Parts() {
 		from := n * seal.PartPlain
-		part, err := s.SealPart(nil, n, plain[from:min(from+seal.PartPlain, len(plain))])
+		part, _, err := s.SealPart(nil, n, plain[from:min(from+seal.PartPlain, len(plain))])
 		if err != nil {
 			return nil, err
 		}
-		root.Add(sha256.Sum256(part))
 		p.Payload = append(p.Payload, part...)
 	}
+	root, err := s.PayloadRoot()
+	if err != nil {
+		return nil, err
+	}
 	p.Seal = &custody.Seal{
-		HeadSHA256: sha256.Sum256(p.Head), PayloadSize: s.PayloadSize(), Parts: int64(s.Parts()), PayloadRoot: root.Sum(),
+		HeadSHA256: sha256.Sum256(p.Head), PayloadSize: s.PayloadSize(), Parts: int64(s.Parts()), PayloadRoot: root,
 	}
 	return p, nil
 }
@@ -125,6 +139,7 @@ func (s *Story) inner(p *Package, archive int64, sum *bag.Summary, to []age.Reci
 		Package: b.Package, Request: b.Request, Sender: custody.PartyID(b.By), Recipients: b.Recipients,
 		HeadSHA256: b.HeadSHA256, PayloadRoot: b.PayloadRoot, PayloadSize: b.PayloadSize, ArchiveSize: archive,
 		TagManifest: sum.TagManifestSHA256, Files: int64(sum.Files), Bytes: sum.Bytes,
+		IndexOffset: sum.Index.Offset, IndexSize: sum.Index.Size, Index: sum.Index.SHA256,
 		Description: "image of a seized disk", Handling: []string{"law-enforcement-only"}, Examiner: "examiner 7", Issued: b.Issued,
 	}, s.To.Lab)
 	if err != nil {

@@ -102,12 +102,41 @@ func (s *Story) Receipt(p *Package) error {
 	})
 }
 
+// ReceiptExhibits says that single files of a released package arrived.
+func (s *Story) ReceiptExhibits(p *Package, lines ...int64) error {
+	_, sum, _, err := custody.ParseInner(p.Contents.Inner)
+	if err != nil {
+		return err
+	}
+	return s.agent(s.From, s.From.Lab, &custody.Receipt{
+		Header: s.header(string(s.From.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, InnerStatement: sum, Scope: custody.ScopeExhibits, Exhibits: lines,
+	})
+}
+
 // Reject says that a released package did not verify.
 func (s *Story) Reject(p *Package, reason string) error {
 	return s.agent(s.From, s.From.Lab, &custody.Rejection{
 		Header: s.header(string(s.From.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
 		Seal: p.SealSHA256, Reason: reason,
 	})
+}
+
+// Recall takes a package back, in the name of the agent that sealed it.
+func (s *Story) Recall(p *Package) error {
+	return s.agent(s.To, s.To.Lab, &custody.Recall{
+		Header: s.header(string(s.To.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+		Seal: p.SealSHA256, Reason: "wrong-package",
+	})
+}
+
+// RecallByOfficer takes a package back, in the name of the authority.
+func (s *Story) RecallByOfficer(p *Package) error {
+	_, err := s.Post(s.To.ID("agent/desk-1"), &custody.Recall{
+		Header: s.header(s.To.Name), Request: s.Case().RequestSHA256, Package: p.Seal.Package, Seal: p.SealSHA256,
+		Reason: "contains-privileged", Annex: &custody.AnnexRef{SHA256: statement.NewNonce(), Size: 2000},
+	}, s.To.Officers[0])
+	return err
 }
 
 // agent posts what a lab agent says of itself.

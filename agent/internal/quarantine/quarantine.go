@@ -1,13 +1,16 @@
 // Package quarantine holds what has arrived and is not verified yet: a folder
 // with a random name beside the place where it will stand, readable by its owner
-// only. It becomes visible by one rename, after everything in it is durable.
+// only. It becomes visible by one rename, after everything in it is durable. Beside
+// it a landing keeps the ciphertext that has arrived, for the next try.
 //
-// It refuses to replace a folder that exists.
+// It refuses to replace a folder that exists, and to write through a link that
+// stands where a landing should.
 package quarantine
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,6 +46,21 @@ func Clean(in, name string) error {
 	return nil
 }
 
+// Drop removes the landing and all quarantines of the bag of that name. A folder
+// that is missing holds none.
+func Drop(in, name string) error {
+	if _, err := os.Lstat(in); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := Clean(in, name); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(in, landingName(name))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing landing: %w", err)
+	}
+	return nil
+}
+
 // New makes an empty quarantine in a folder for the bag of that name.
 func New(in, name string) (*Folder, error) {
 	dir, err := os.MkdirTemp(in, prefix+name+"-")
@@ -62,6 +80,20 @@ func (f *Folder) Root() *os.Root { return f.root }
 
 // Sync makes all of the quarantine durable.
 func (f *Folder) Sync() error { return durable.SyncTree(f.dir) }
+
+// Copy returns a function that copies a file of the bag, by its name in the bag's
+// folder.
+func (f *Folder) Copy(name string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		from, err := f.root.Open(filepath.Join(f.name, name))
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		_, err = io.Copy(w, from)
+		return err
+	}
+}
 
 // Publish gives the verified bag its name. If we crash before the rename, the
 // next fetch starts over and the quarantine is garbage; after it, all is there.

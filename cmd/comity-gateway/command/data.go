@@ -46,6 +46,8 @@ type relay struct {
 	store objects.Store
 	found *s3.Found // what the store's server enforces; nil: a folder
 
+	destroyer objects.Destroyer // nil: heads stay as long as they are locked
+
 	closeStore func() error // nil: not open
 }
 
@@ -106,7 +108,7 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	}
 	return gateway.New(ctx, &gateway.Config{
 		Origin: r.cfg.Origin, Descriptor: descriptor, Key: k.hybrid, LogKey: k.log, Certificate: k.cert, Recovery: recovery,
-		DB: r.db, Store: r.store, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MinFree: r.cfg.MinFree(),
+		DB: r.db, Store: r.store, Destroyer: r.destroyer, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MinFree: r.cfg.MinFree(),
 		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger,
 	})
 }

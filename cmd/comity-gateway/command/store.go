@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -21,7 +22,7 @@ func (r *relay) openStore(ctx context.Context, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		r.store, r.closeStore = d, d.Close
+		r.store, r.destroyer, r.closeStore = d, dir.NewDestroyer(d), d.Close
 		return nil
 	}
 	if err := notBoth(r.cfg); err != nil {
@@ -35,9 +36,39 @@ func (r *relay) openStore(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if err := r.openDestroyer(*cfg); err != nil {
+		b.Close()
+		return err
+	}
 	found := b.Found()
 	r.store, r.closeStore, r.found = b, b.Close, &found
 	log.InfoContext(ctx, "probed the object store", "endpoint", cfg.Endpoint, "bucket", cfg.Bucket, "found", found)
+	return nil
+}
+
+// openDestroyer opens the bucket with the credential that may delete heads, if the
+// settings name one. It must be another than the relay's: that one's is kept from
+// doing so whatever goes wrong in a handler.
+func (r *relay) openDestroyer(cfg s3.Config) error {
+	if r.cfg.S3.DestroyAccessKeyFile == "" {
+		return nil
+	}
+	access, err := secret(r.cfg.S3.DestroyAccessKeyFile)
+	if err != nil {
+		return err
+	}
+	if access == cfg.AccessKey {
+		return errors.New("opening the store: the credential that destroys heads is the relay's own")
+	}
+	cfg.AccessKey = access
+	if cfg.SecretKey, err = secret(r.cfg.S3.DestroySecretKeyFile); err != nil {
+		return err
+	}
+	d, err := s3.NewDestroyer(&cfg)
+	if err != nil {
+		return err
+	}
+	r.destroyer = d
 	return nil
 }
 
@@ -114,5 +145,10 @@ func (a *app) printStore(r *relay) {
 	a.print("store        bucket %q at %s", r.cfg.S3.Bucket, r.cfg.S3.Endpoint)
 	for _, l := range r.found.Lines() {
 		a.print("             %s", l)
+	}
+	if r.destroyer == nil {
+		a.print("             the head of a recalled package stays until its lock ends, handed out to nobody: no destroy_access_key_file")
+	} else {
+		a.print("             the head of a recalled package is destroyed at once")
 	}
 }

@@ -40,7 +40,7 @@ func TestBucket(t *testing.T) {
 		if code != exitDone {
 			t.Fatalf("check: %d %s", code, errs)
 		}
-		for _, want := range []string{`bucket "evidence" at ` + s.URL, made, "COMPLIANCE holds", "cannot bypass GOVERNANCE", " entries, checkpoint verified"} {
+		for _, want := range []string{`bucket "evidence" at ` + s.URL, made, "COMPLIANCE holds", "cannot bypass GOVERNANCE", "stays until its lock ends", " entries, checkpoint verified"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("check says %s, not %q", out, want)
 			}
@@ -55,6 +55,33 @@ func TestBucket(t *testing.T) {
 	code, out, errs := run(t, "fsck", "--deep", "--recovery", filepath.Join(data, "recovery", "identity.txt"), "--data", data)
 	if code != exitDone || errs != "" || !strings.HasSuffix(out, "\nclean\n") {
 		t.Errorf("fsck: %d %q %q", code, out, errs)
+	}
+	own := filepath.Join(filepath.Dir(data), "own")
+	if err := os.WriteFile(own, []byte(s.Access+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := filepath.Join(data, configFile)
+	text, err := os.ReadFile(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(access string) string {
+		return strings.Replace(string(text), `destroy_access_key_file: ""`, "destroy_access_key_file: "+access+"\n  destroy_secret_key_file: "+access, 1)
+	}
+	for _, row := range []struct {
+		access, want string
+		code         int
+	}{{own, "is the relay's own", exitError}, {filepath.Join(data, "none"), "reading S3 key", exitError}} {
+		changed := strings.Replace(with(row.access), "\n  destroy_secret_key_file: \"\"", "", 1)
+		if err := os.WriteFile(settings, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errs := run(t, "check", "--data", data); code != row.code || !strings.Contains(errs, row.want) {
+			t.Errorf("check with the destroyer %q: %d %s, want %q", row.access, code, errs, row.want)
+		}
+	}
+	if err := os.WriteFile(settings, text, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	root, err := s3server.Client(s.RootConfig("evidence", ""))
 	if err != nil {

@@ -61,8 +61,8 @@ func (e hintError) Hint() string { return e.hint }
 
 // exhibits hashes every file below dir and looks for it in the manifests. Links
 // are not followed: what they lead to is no exhibit of this folder.
-func exhibits(dir string, held map[custody.Digest][]dossier.Exhibit) ([]exhibit, error) {
-	if len(held) == 0 {
+func exhibits(dir string, v *dossier.Verdict) ([]exhibit, error) {
+	if !slices.ContainsFunc(v.Packages, func(p dossier.Package) bool { return p.Opened != nil && p.Opened.Files > 0 }) {
 		return nil, hintError{"comparing exhibits: the dossier holds no manifest", hintNoContents}
 	}
 	root, err := os.OpenRoot(dir)
@@ -71,6 +71,7 @@ func exhibits(dir string, held map[custody.Digest][]dossier.Exhibit) ([]exhibit,
 	}
 	defer root.Close()
 	var list []exhibit
+	sums := map[custody.Digest]bool{} // of a manifest with a million lines only these are of interest
 	err = fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -83,14 +84,20 @@ func exhibits(dir string, held map[custody.Digest][]dossier.Exhibit) ([]exhibit,
 			if x.SHA256, err = hashFile(root, name); err != nil {
 				return err
 			}
-			x.Held = append(x.Held, held[x.SHA256]...)
-			x.Status = statusOf(x.Held)
+			sums[x.SHA256] = true
 		}
 		list = append(list, x)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("comparing exhibits: %w", err)
+	}
+	held := v.Exhibits(sums)
+	for i := range list {
+		if x := &list[i]; !x.SHA256.IsZero() {
+			x.Held = append(x.Held, held[x.SHA256]...)
+			x.Status = statusOf(x.Held)
+		}
 	}
 	if len(list) == 0 {
 		return nil, errors.New("comparing exhibits: there is no file below the folder")

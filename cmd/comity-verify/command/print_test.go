@@ -17,7 +17,7 @@ func TestPrintHostile(t *testing.T) {
 	const name = "data/\u009b2J\u202egpj.exe\x7f\x1b]0;x\a"
 	v := &dossier.Verdict{
 		Acts:     []dossier.Act{{By: name, Says: name}},
-		Packages: []dossier.Package{{ID: name, Opened: &dossier.Opened{Description: name, Examiner: name, Handling: []string{name}, Why: name}}},
+		Packages: []dossier.Package{{ID: name, Supersedes: name, SupersededBy: name, Recalled: &dossier.Recall{By: name, Reason: name}, Opened: &dossier.Opened{Description: name, Examiner: name, Handling: []string{name}, Why: name}}},
 	}
 	r := &report{
 		Verdict:  v,
@@ -47,6 +47,6 @@ func TestPrintHostile(t *testing.T) {
 	}
 	var back report
 	if err := json.Unmarshal(asJSON.Bytes(), &back); err != nil || back.Exhibits[0].Held[0].Path != name {
-		t.Errorf("the JSON reads back as %+q, %v", back.Exhibits, err)
+		t.Errorf("the JSON %+q reads back with %v", asJSON.String(), err)
 	}
 }

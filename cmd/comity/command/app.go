@@ -29,20 +29,17 @@ type app struct {
 	json    bool
 }
 
-const rootHelp = `Comity moves electronic evidence between national authorities: end-to-end
-encrypted, on one specific request, under a signed grant, with a record that
-nobody can rewrite unseen. The path of a case (nl asks, de holds the evidence):
+const rootHelp = `Comity moves electronic evidence between national authorities: end-to-end encrypted, on
+one request, under a signed grant, with a record that nobody can rewrite unseen. A case:
 
   nl  comity request new --to de --type stored-data --order order.pdf --ref NL-2026-0412
-  de  comity request list; comity request show 0412
-  de  comity grant 0412 --draft > g.yaml; comity grant 0412 -f g.yaml
+  de  comity request show 0412; comity grant 0412 --draft > g.yaml; comity grant 0412 -f g.yaml
   nl  comity accept 0412
   de  comity send 0412 exhibits/ --final
-  nl  comity fetch 0412 --into evidence/
+  nl  comity list 0412; comity fetch 0412 --into evidence/
       comity status 0412; comity dossier 0412 -o case.comity
 
 A request is named by its id, four or more letters of it, or its reference.
-
 Exit codes: 0 done, 1 error, 2 usage, 3 refused by the rules, 4 verification
 failed, 5 try again later, 130 interrupted.`
 
@@ -53,13 +50,15 @@ func (a *app) command() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true, DisableFlagsInUseLine: true, Args: cobra.ArbitraryArgs, RunE: needSub,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Use: "explain", Aliases: []string{"help"}, Hidden: true, Args: cobra.ArbitraryArgs, RunE: needHelp})
 	f := root.PersistentFlags()
 	f.StringVar(&a.homeDir, "home", "", "state folder (default $"+homeEnv+", else in the user's configuration folder)")
 	f.StringArrayVar(&a.as, "as", nil, "act as this agent or officer, of several whose keys are here")
 	f.BoolVar(&a.json, "json", false, "print data as JSON")
 	root.AddCommand(a.authorityCommand(), a.registrarCommand(), a.officerCommand(), a.agentCommand(), a.recipientCommand(),
 		a.directoryCommand(), a.trustCommand(), a.requestCommand(), a.grantCommand(), a.refuseCommand(), a.acceptCommand(),
-		a.revokeCommand(), a.signCommand(), a.sendCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(), a.versionCommand())
+		a.revokeCommand(), a.recallCommand(), a.signCommand(), a.sendCommand(), a.listCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(),
+		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.versionCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(misused)
@@ -93,6 +92,16 @@ func needSub(c *cobra.Command, args []string) error {
 // misused makes an error of the command line, with where to read on.
 func misused(c *cobra.Command, err error) error {
 	return hintf(usageError{err}, "%s --help", c.CommandPath())
+}
+
+// needHelp is run by comity help, which has no line in the list: cobra lists whatever
+// is called help, and a screen has few.
+func needHelp(c *cobra.Command, args []string) error {
+	sub, _, err := c.Root().Find(args)
+	if err != nil {
+		return misused(c.Root(), err)
+	}
+	return sub.Help()
 }
 
 // group makes a command that only groups others.

@@ -1,9 +1,9 @@
 package command
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"comity.example/comity/agent"
@@ -38,11 +38,7 @@ func (a *app) dossierCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				var b bytes.Buffer
-				if err := ag.Dossier(c.Context(), s, id, &b, !bare); err != nil {
-					return err
-				}
-				return a.writeNew(out, b.Bytes())
+				return a.writeNew(out, func(w io.Writer) error { return ag.Dossier(c.Context(), s, id, w, !bare) })
 			})
 		},
 	}
@@ -52,8 +48,8 @@ func (a *app) dossierCommand() *cobra.Command {
 }
 
 // writeNew writes a new file, whole or not at all, and replaces nothing.
-func (a *app) writeNew(path string, data []byte) error {
-	err := durable.WriteNew(path, data, 0o600)
+func (a *app) writeNew(path string, content func(io.Writer) error) error {
+	err := durable.WriteNewStream(path, content, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return hintf(fmt.Errorf("%q exists already", path), "choose another name: a dossier never replaces a file")
 	}

@@ -135,6 +135,8 @@ var codeHints = map[custody.Code]string{
 	custody.CodePackagesUsedUp:    "ask for a wider grant",
 	custody.CodeFork:              "the registrars have signed two directories of one number: begin again from what the relay has: comity directory reset",
 	custody.CodeNotAccepted:       "the requesting authority accepts first: comity accept REQUEST",
+	custody.CodePackageRecalled:   "comity status REQUEST says by whom and why; comity send REQUEST FOLDER --supersedes PACKAGE sends another in its place",
+	custody.CodeAlreadySuperseded: "comity status REQUEST says which package replaces it",
 	custody.CodeNotUnlocked:       "the sender lets the head go: comity send REQUEST",
 	custody.CodeRecipientNotGrant: "run this on the machine of the agent that holds a recipient of the grant",
 	custody.CodeSenderNotGranted:  "run this on the machine of an agent that the grant names",

@@ -66,6 +66,16 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// printLine writes data as JSON in one line, safe for terminals.
+func (a *app) printLine(v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing JSON: %v", err)
+	}
+	_, err = fmt.Fprintln(a.stdout, jsonSafe(string(data)))
+	return err
+}
+
 // printJSON writes data as indented JSON, safe for terminals.
 func (a *app) printJSON(v any) error {
 	data, err := json.MarshalIndent(v, "", "  ")

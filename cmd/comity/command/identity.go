@@ -29,8 +29,11 @@ func (a *app) officerCommand() *cobra.Command {
 }
 
 func (a *app) agentCommand() *cobra.Command {
-	return a.identityCommand(custody.RoleAgent, "an agent", "lab-1",
+	c := a.identityCommand(custody.RoleAgent, "an agent", "lab-1",
 		"Hand the enrolment to a registrar: comity directory add FILE --duty lab (packs, sends,\nfetches) or --duty desk (carries officers' statements).")
+	c.Short = "make the keys of an agent, or run it as a daemon"
+	c.AddCommand(a.agentRun())
+	return c
 }
 
 func (a *app) identityCommand(role custody.Role, what, example, after string) *cobra.Command {

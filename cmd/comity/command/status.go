@@ -14,24 +14,34 @@ import (
 
 const statusHelp = `Show a request as the log proves it: what happened, when, by whom, the packages, and
 what comes next. --full adds the hashes and the places in the log. Without a
-request, list all that concern this authority.
+request, list all that concern this authority. --watch shows instead what the daemon
+of this machine does, until it is interrupted; with --json, once.
 
   comity status
-  comity status 0412 --full`
+  comity status 0412 --full
+  comity status --watch`
 
 func (a *app) statusCommand() *cobra.Command {
-	var full bool
+	var full, watch bool
 	c := &cobra.Command{
-		Use: "status [REQUEST]", Short: "show what happened and what comes next", Long: statusHelp, Args: cobra.MaximumNArgs(1),
+		Use: "status [REQUEST] | --watch", Short: "show what happened and what comes next", Long: statusHelp, Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			if len(args) == 0 {
+			switch {
+			case watch && len(args) > 0:
+				return usagef("--watch shows all requests")
+			case watch && a.json:
+				return a.daemonStatus(ctx)
+			case watch:
+				return a.watch(ctx)
+			case len(args) == 0:
 				return a.listRequests(ctx)
 			}
 			return a.session(ctx, anyAgent, func(s *agent.Session) error { return a.status(ctx, s, args[0], full) })
 		},
 	}
 	c.Flags().BoolVar(&full, "full", false, "with hashes and places in the log")
+	c.Flags().BoolVar(&watch, "watch", false, "show what the daemon of this machine does")
 	return c
 }
 
@@ -44,6 +54,7 @@ type statusJSON struct {
 	State      string                `json:"state"`
 	Events     []officer.Event       `json:"events"`
 	Packages   []officer.PackageInfo `json:"packages"`
+	Recalled   []agent.Recalled      `json:"recalled"`
 	Next       []officer.Step        `json:"next"`
 	Relay      string                `json:"relay"`
 	Checkpoint custody.CheckpointRef `json:"checkpoint"`
@@ -70,9 +81,13 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	if err != nil {
 		return err
 	}
+	recalled, err := s.Recalls(snap, id)
+	if err != nil {
+		return err
+	}
 	c := snap.Case(id)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Events: events,
-		Packages: officer.Packages(c), Next: officer.Next(c, name, a.now()), Relay: s.Origin,
+		Packages: officer.Packages(c), Recalled: recalled, Next: officer.Next(c, name, a.now()), Relay: s.Origin,
 		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
 	if a.json {
 		return a.printJSON(j)
@@ -107,7 +122,12 @@ func (a *app) printStatus(j statusJSON, full bool) {
 		if !full {
 			id = id[:8]
 		}
-		a.print("package %s  delivery %d, %s, %s", id, p.Delivery, officer.About(p.Size), packageState(p))
+		a.print("package %s  delivery %d%s, %s, %s", id, p.Delivery, placed(p, full), officer.About(p.Size), packageState(p))
+	}
+	for _, r := range j.Recalled {
+		if r.Path != "" {
+			a.print("%s", r.Says())
+		}
 	}
 	a.print("")
 	for _, n := range j.Next {
@@ -124,19 +144,63 @@ func (a *app) printStatus(j statusJSON, full bool) {
 	}
 }
 
+// placed says what a package is among the others of the request.
+func placed(p officer.PackageInfo, full bool) (s string) {
+	name := func(id string) string {
+		if full {
+			return id
+		}
+		return id[:8]
+	}
+	if p.Final {
+		s = ", final"
+	}
+	if p.Supersedes != "" {
+		s += ", in place of " + name(p.Supersedes)
+	}
+	if p.SupersededBy != "" {
+		s += ", replaced by " + name(p.SupersededBy)
+	}
+	return s
+}
+
 // packageState says how far a package is.
 func packageState(p officer.PackageInfo) string {
+	if r := p.Recall; r != nil {
+		return "RECALLED by " + r.By + ": " + r.Reason + howFar(p)
+	}
 	if p.Unlocked.IsZero() {
 		return "deposited; its key is with the sender"
 	}
 	if len(p.Taken) == 0 {
 		return "ready to be fetched"
 	}
+	return takings(p)
+}
+
+// howFar says how far a package came that was taken back, and whether its key is
+// known to be gone.
+func howFar(p officer.PackageInfo) string {
+	switch {
+	case p.Unlocked.IsZero():
+		return "; its key never left the sender"
+	case len(p.Taken) > 0:
+		return "; before, " + takings(p)
+	case p.Recall.Destroyed.IsZero():
+		return "; nobody had taken it"
+	}
+	return "; nobody had taken it, and the relay has destroyed its key"
+}
+
+// takings says who has a package.
+func takings(p officer.PackageInfo) string {
 	var list []string
 	for _, t := range p.Taken {
 		switch {
 		case t.Rejected != "":
 			list = append(list, string(t.By)+" rejected it: "+t.Rejected)
+		case t.Closed.IsZero() && len(t.Exhibits) > 0:
+			list = append(list, string(t.By)+" has single files of it, verified: "+custody.Lines(t.Exhibits)+" of its manifest")
 		case t.Closed.IsZero():
 			list = append(list, string(t.By)+" is fetching it")
 		default:

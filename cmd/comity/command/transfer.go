@@ -19,11 +19,25 @@ const sendHelp = `Pack a folder, seal it to exactly the recipients of the grant,
 relay. The key to it leaves this machine only after the other State has accepted
 the conditions: if it has not yet, run the command again without a folder later.
 
+--supersedes says that the folder is sent in place of an earlier package, which stays
+as it is: comity recall takes that one back.
+
   comity send 0412 exhibits/ --final --description "disk images of 4 March"
-  comity send 0412`
+  comity send 0412 corrected/ --supersedes k3vq
+  comity send 0412
+
+A send that was interrupted goes on where it stopped when the same command is run
+again: what the relay has is neither read nor sent twice. If a file has changed in
+between, or the state of this machine was copied, nothing more of that package leaves.
+
+Forensic images among the files are recognised, and what seems to be missing is said.
+With --acquisition the examiner's own file on how they were made goes along, sealed
+like them; hashes in it are compared first, which reads those files once more, and if
+one differs nothing is sent. config/testdata/acquisition.yaml is an example.`
 
 func (a *app) sendCommand() *cobra.Command {
 	var opt agent.SendOptions
+	var acquisition string
 	c := &cobra.Command{
 		Use: "send REQUEST [FOLDER]", Short: "send a folder, or let keys go that wait", Long: sendHelp, Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -31,6 +45,10 @@ func (a *app) sendCommand() *cobra.Command {
 				if info, err := os.Stat(args[1]); err != nil || !info.IsDir() {
 					return usagef("%q is not a folder", args[1])
 				}
+			}
+			var err error
+			if opt.Acquisition, err = acquisitionFile(acquisition); err != nil {
+				return err
 			}
 			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
 				if len(args) == 1 {
@@ -42,8 +60,10 @@ func (a *app) sendCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.BoolVar(&opt.Final, "final", false, "no delivery follows under this grant")
+	f.StringVar(&opt.Supersedes, "supersedes", "", "the package of this request that this one replaces")
 	f.StringVar(&opt.Description, "description", "", "what the package is; sealed to the recipients")
 	f.StringVar(&opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
+	f.StringVar(&acquisition, "acquisition", "", "file on how the exhibits were made; sealed to the recipients")
 	f.StringSliceVar(&opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
 	return c
 }
@@ -56,7 +76,7 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 	}
 	a.meter = newMeter(a.stderr, isTerminal(a.stderr))
 	defer a.settle()
-	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update})
+	ag, err := agent.New(&agent.Config{Home: h, Now: a.now, Progress: a.meter.update, Out: teller{a}})
 	if err != nil {
 		return err
 	}
@@ -65,7 +85,7 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 		if err != nil {
 			return err
 		}
-		unlock, err := h.LockCase(id)
+		unlock, err := h.Await(ctx, id, func() { a.say("the daemon moves a package of this request: waiting until it is done with that one") })
 		if err != nil {
 			return err
 		}
@@ -127,7 +147,7 @@ func (a *app) unlock(ctx context.Context, ag *agent.Agent, s *agent.Session, id,
 	}
 	waits := 0
 	for _, p := range snap.Case(id).Packages {
-		if p.Sender == s.ID && p.Unlocked.IsZero() {
+		if p.Sender == s.ID && p.Unlocked.IsZero() && p.Recall == nil {
 			waits++
 		}
 	}
@@ -156,28 +176,53 @@ it to its last byte, and put it into a folder as ID/, a BagIt bag with the files
 below data/. A package that does not verify is never shown: it is removed, with exit
 code 4. If its bytes are those that the sender signed it is rejected for good; if the
 relay gave out others, fetch it again. The receipt is signed when all is in place.
+What its sender recalled is not fetched, or removed if it was on its way; what stood
+in its place before is left to you.
 
-  comity fetch 0412 --into evidence/`
+A fetch that stopped goes on when it is run again: what has arrived is kept as
+ciphertext in a hidden file in the folder, until the package is there, rejected or
+revoked. The disk needs room for that and for the files, about twice the package.
+
+With --package and --exhibit, take only these files of it, or all below these
+folders, by their names as comity list shows them: they are put into ID/data/ beside
+ID/exhibits-sha256.txt, and the receipt names them alone. The whole can follow, into
+another folder.
+
+  comity fetch 0412 --into evidence/
+  comity fetch 0412 --package k3jq --exhibit "phone/1.jpg" --into evidence/`
 
 func (a *app) fetchCommand() *cobra.Command {
-	var into string
+	var into, pkg string
+	var paths []string
 	c := &cobra.Command{
-		Use: "fetch REQUEST --into FOLDER", Short: "fetch and verify what waits", Long: fetchHelp, Args: cobra.ExactArgs(1),
+		Use: "fetch REQUEST --into FOLDER [--package PACKAGE --exhibit PATH ...]", Short: "fetch and verify what waits", Long: fetchHelp, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if into == "" {
 				return hintf(usagef("--into is missing"), "comity fetch %s --into evidence/", args[0])
 			}
+			if (pkg == "") != (len(paths) == 0) {
+				return hintf(usagef("--package and --exhibit go together"), "comity list %s shows both", args[0])
+			}
 			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
+				if pkg != "" {
+					return a.fetchExhibits(c.Context(), ag, s, id, pkg, paths, into)
+				}
 				list, err := ag.Fetch(c.Context(), s, id, into)
 				a.settle()
 				if errors.Is(err, agent.ErrTryLater) && wire.CodeOf(err) == "" {
 					err = hintf(err, "comity status %s says who acts next", args[0])
+				}
+				var full *agent.SpaceError
+				if errors.As(err, &full) {
+					err = hintf(err, "free some space, or fetch into another disk: comity fetch %s --into FOLDER", args[0])
 				}
 				return errors.Join(err, a.fetched(list, err))
 			})
 		},
 	}
 	c.Flags().StringVar(&into, "into", "", "the folder for the packages")
+	c.Flags().StringVar(&pkg, "package", "", "the package to take single files of")
+	c.Flags().StringArrayVar(&paths, "exhibit", nil, "a file, or a folder with all in it, to take out of it")
 	return c
 }
 
@@ -189,16 +234,18 @@ type fetchedJSON struct {
 	Bytes       int64           `json:"bytes"`
 	Sender      custody.PartyID `json:"sender"`
 	Description string          `json:"description,omitempty"`
+	Acquisition []string        `json:"acquisition,omitempty"`
 }
 
 func (a *app) fetched(list []agent.Fetched, failed error) error {
 	data := []fetchedJSON{}
 	for _, p := range list {
-		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description})
+		data = append(data, fetchedJSON{p.Package, p.Path, p.Files, p.Bytes, p.Sender, p.Description, p.Acquisition})
 		a.say("package %s from %s: %d files, %s, all verified; receipt filed", p.Package, p.Sender, p.Files, officer.About(p.Bytes))
 		if p.Description != "" {
 			a.say("  %s", strings.ReplaceAll(p.Description, "\n", "\n  "))
 		}
+		a.acquired(p.Acquisition)
 	}
 	if a.json {
 		return a.printJSON(data)

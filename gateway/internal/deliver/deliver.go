@@ -3,7 +3,9 @@
 //
 // It refuses whatever the rule book refuses at the moment of the request: bytes
 // of a package go to an agent whose signed release is in the log, and no longer
-// once the grant is revoked or the agent does not hold the recipient; and bytes that are not those of the deposit. Whoever
+// once the grant is revoked, the package is recalled or the agent does not hold the
+// recipient, not even the rest of an answer that has begun; and bytes that are not
+// those of the deposit. Whoever
 // writes to the bucket behind the relay can put a newer version over an object: of a
 // payload the version is read that the entry names, and head and inner file, whose
 // versions no row keeps, must have the SHA-256 that the seal names. Reading changes

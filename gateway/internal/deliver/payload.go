@@ -19,7 +19,8 @@ type Payload struct {
 	Span
 	store objects.Store
 	id    string
-	list  []custody.StoredPayload // of the deposit
+	list  []custody.StoredPayload     // of the deposit
+	still func(context.Context) error // asks the rules again
 }
 
 // Payload decides and finds the bytes that a Range field asks for.
@@ -36,7 +37,11 @@ func (d *Deliver) Payload(ctx context.Context, who admit.Principal, id, header s
 	if err != nil {
 		return nil, err
 	}
-	return &Payload{Span: span, store: d.cfg.Store, id: id, list: list}, nil
+	still := func(ctx context.Context) error {
+		_, err := d.released(ctx, who, id, custody.ActPayload)
+		return err
+	}
+	return &Payload{Span: span, store: d.cfg.Store, id: id, list: list, still: still}, nil
 }
 
 // objects returns the objects of a payload as its entry names them: what the store
@@ -64,19 +69,26 @@ func (d *Deliver) objects(ctx context.Context, p records.Package) ([]custody.Sto
 	return e.Deposit.Objects, nil
 }
 
-// copyBuffer is how much of a payload is held at a time.
-const copyBuffer = 256 << 10
+const (
+	// copyBuffer is how much of a payload is held at a time.
+	copyBuffer = 256 << 10
 
-// Copy writes the bytes to w. A payload of several objects is read from one after
-// the other.
+	// askEvery is after how many bytes of one answer the rules are asked again: an
+	// answer may take days, and a recall or a revocation ends it.
+	askEvery = 8 << 20
+)
+
+// Copy writes the bytes to w, as long as the rules allow it. A payload of several
+// objects is read from one after the other.
 func (p *Payload) Copy(ctx context.Context, w io.Writer) error {
 	buf := make([]byte, copyBuffer)
+	out := &answer{w: w, still: func() error { return p.still(ctx) }}
 	off, left := p.Off, p.Length
 	for left > 0 {
 		o := p.list[off/ingest.ObjectSize]
 		at := off % ingest.ObjectSize
 		n := min(left, o.Size-at)
-		if err := p.copyFrom(ctx, w, o, at, n, buf); err != nil {
+		if err := p.copyFrom(ctx, out, o, at, n, buf); err != nil {
 			return fmt.Errorf("reading payload of %q: %w", p.id, err)
 		}
 		off, left = off+n, left-n
@@ -90,7 +102,7 @@ func (p *Payload) copyFrom(ctx context.Context, w io.Writer, o custody.StoredPay
 		return err
 	}
 	defer r.Close()
-	m, err := io.CopyBuffer(answer{w}, struct{ io.Reader }{r}, buf)
+	m, err := io.CopyBuffer(w, struct{ io.Reader }{r}, buf)
 	if err == nil && m != n {
 		err = errors.New("the object is shorter than the store said")
 	}
@@ -98,11 +110,22 @@ func (p *Payload) copyFrom(ctx context.Context, w io.Writer, o custody.StoredPay
 }
 
 // answer is the answer to the recipient, one buffer at a time.
-type answer struct{ w io.Writer }
+type answer struct {
+	w     io.Writer
+	still func() error
+	since int // bytes since the rules were asked
+}
 
 // Write implements io.Writer.
-func (a answer) Write(b []byte) (int, error) {
+func (a *answer) Write(b []byte) (int, error) {
+	if a.since >= askEvery {
+		if err := a.still(); err != nil {
+			return 0, err
+		}
+		a.since = 0
+	}
 	n, err := a.w.Write(b)
+	a.since += n
 	if err == nil {
 		ledger.Crash(ledger.PayloadAnswered)
 	}

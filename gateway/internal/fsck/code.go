@@ -52,6 +52,8 @@ const (
 	CodeOrphan         Code = "orphan"     // an object, or an upload, that nothing explains
 	CodeUnreadable     Code = "unreadable" // the store cannot read an object
 
+	CodeHeadDestroyed  Code = "head-destroyed"  // head or inner file here, and an entry says that they are gone
+	CodeRecalled       Code = "recalled"        // the list of heads to destroy is not what follows from the log
 	CodePayloadVersion Code = "payload-version" // a newer version lies over the one that the entry names, or a delete marker
 )
 
@@ -64,4 +66,5 @@ const (
 	NoteCompleted   Code = "completed"    // a payload that is whole, of a package that is not sealed
 	NoteLeftover    Code = "leftover"     // what the next start frees
 	NoteUnbound     Code = "unbound"      // an annex that no statement binds, readable by nobody
+	NoteRecalled    Code = "recalled"     // head or inner file of a recalled package, handed out to nobody: destroyed when its lock lets it
 )

@@ -150,7 +150,7 @@ func (c *checker) check(ctx context.Context) error {
 	// and objects with what all of them explain.
 	for _, step := range []func(context.Context) error{
 		c.checkDatabase, c.readStored, c.checkLog, c.checkParties, c.checkHead, c.checkStored, c.checkTiles,
-		c.checkPackages, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
+		c.checkPackages, c.checkRecalls, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
 	} {
 		err := step(ctx)
 		if ctx.Err() != nil {

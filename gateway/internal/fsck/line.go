@@ -56,6 +56,8 @@ func (c *checker) checkLine(l *line, stored *tlog.Hash) translog.Leaf {
 		c.unknown = true
 	case s != nil:
 		c.remember(l, e, s)
+	case e.Event.Destroyed != nil:
+		c.rememberDestroyed(e.Event.Destroyed.Package)
 	}
 	return leaf
 }
@@ -202,6 +204,10 @@ func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
 	case *custody.Unlock:
 		if d := c.deposits[b.Package]; d != nil {
 			d.unlocked = true
+		}
+	case *custody.Recall:
+		if d := c.deposits[b.Package]; d != nil {
+			d.recalled = true
 		}
 	}
 	if ref, bound := s.Annex(); bound {

@@ -22,6 +22,9 @@ type deposit struct {
 	envelope custody.Digest
 	row      bool // the package has a row in state sealed
 	unlocked bool
+
+	recalled  bool
+	destroyed bool // the relay says so of head and inner file
 }
 
 // owner is who explains an object below payloads/ or heads/.

@@ -35,7 +35,11 @@ func (c *checker) checkDeposit(ctx context.Context, id string, d *deposit, parts
 			continue // see checkObjects
 		}
 		c.owners[key] = owner{id: id, seal: true}
-		if err := c.checkHeadFile(ctx, d, key, want); err != nil {
+		check := c.checkHeadFile
+		if d.recalled {
+			check = c.checkRecalledFile
+		}
+		if err := check(ctx, d, key, want); err != nil {
 			return err
 		}
 	}

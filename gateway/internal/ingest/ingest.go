@@ -1,7 +1,7 @@
 // Package ingest takes packages in: it reserves room under a grant, streams parts
 // into the object store, completes the payload when the sender's seal arrives,
-// files the seal as the deposit, and keeps the head and the inner file once the
-// sender has let them go.
+// files the seal as the deposit, keeps the head and the inner file once the sender has
+// let them go, and destroys them if the sending side takes the package back.
 //
 // The part table in the database is the truth about what has arrived; what the
 // store lists is a hint. Each step that changes something names what the next
@@ -12,7 +12,7 @@
 // length or digest than announced; other bytes for a part that is here, because a
 // part is sealed once, and a second version of it under the same key would tell
 // who holds both what they have in common; parts after the seal; a seal whose root
-// is not that of the parts; and a head before the signed unlock is in the log.
+// is not that of the parts; and a head before the signed unlock is in the log, or after a recall.
 package ingest
 
 import (
@@ -40,6 +40,10 @@ type Config struct {
 	// under GOVERNANCE.
 	Lock time.Duration
 
+	// Destroyer deletes heads that are still locked. If nil, those of recalled
+	// packages stay, handed out to nobody, until their lock ends.
+	Destroyer objects.Destroyer
+
 	// MinFree is the space in bytes below which nothing more is reserved.
 	MinFree int64
 
@@ -56,6 +60,10 @@ type Ingest struct {
 	reserving sync.Mutex
 
 	parts turns // who brings which part
+
+	// heads is held for reading while a head is stored, from the question whether its
+	// package was recalled on, and for writing while heads are destroyed.
+	heads sync.RWMutex
 }
 
 // New returns an Ingest. Call Resume before the first request.

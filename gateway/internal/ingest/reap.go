@@ -16,8 +16,9 @@ const (
 	reapPause = time.Hour
 )
 
-// Tend gives abandoned reservations up, every hour until ctx ends. Resume does it
-// at the start.
+// Tend gives abandoned reservations up, and destroys the heads of recalled packages
+// whose store would not let go of them, every hour until ctx ends. Resume does it at
+// the start.
 func (i *Ingest) Tend(ctx context.Context) {
 	tick := time.NewTicker(reapPause)
 	defer tick.Stop()
@@ -29,6 +30,9 @@ func (i *Ingest) Tend(ctx context.Context) {
 		}
 		if err := i.reap(ctx); err != nil && ctx.Err() == nil {
 			i.cfg.Logger.ErrorContext(ctx, "failed to look for abandoned reservations", "error", err)
+		}
+		if err := i.recalls(ctx); err != nil && ctx.Err() == nil {
+			i.cfg.Logger.ErrorContext(ctx, "failed to destroy heads of recalled packages", "error", err)
 		}
 	}
 }

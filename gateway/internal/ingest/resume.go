@@ -21,7 +21,7 @@ const lookBack = 60 * 24 * time.Hour
 // Resume gives up what nobody will finish, and then finishes what an earlier
 // process left: deposits between their two transactions, reservations without
 // uploads, payloads that were not locked yet, uploads of packages that were given
-// up. It is called before the first request. A package that cannot be driven on is logged and left for the
+// up, heads of packages that were recalled. It is called before the first request. A package that cannot be driven on is logged and left for the
 // next start: one broken package must not keep a relay down.
 func (i *Ingest) Resume(ctx context.Context) error {
 	if err := i.reap(ctx); err != nil {
@@ -44,6 +44,12 @@ func (i *Ingest) Resume(ctx context.Context) error {
 				i.cfg.Logger.ErrorContext(ctx, "failed to drive a package on", "package", p.ID, "state", p.State, "error", err)
 			}
 		}
+	}
+	if err := i.recalls(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		i.cfg.Logger.ErrorContext(ctx, "failed to destroy heads of recalled packages", "error", err)
 	}
 	return nil
 }

@@ -39,8 +39,13 @@ func (i *Ingest) Unlock(ctx context.Context, who admit.Principal, id string, env
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
+	i.heads.RLock()
+	defer i.heads.RUnlock()
 	proof, err := i.file(ctx, who, s)
 	if err != nil {
+		return nil, err
+	}
+	if err := i.unrecalled(ctx, s); err != nil {
 		return nil, err
 	}
 	ledger.Crash(ledger.UnlockEntry)

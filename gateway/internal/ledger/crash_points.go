@@ -119,6 +119,27 @@ const (
 // uploads still take room. The next start frees it.
 const AbandonRow Point = "ingest/after-abandon"
 
+// The points of a recall, after its entry. What is left to do is noted with it.
+const (
+	// RecallEntry: the recall is in the log, head and inner file are here, handed out
+	// to nobody. The next start destroys them.
+	RecallEntry Point = "ingest/after-recall"
+
+	// HeadDestroyed: the head is gone, the inner file is here. The next start finds
+	// that and goes on.
+	HeadDestroyed Point = "ingest/after-destroy-head"
+
+	// InnerDestroyed: both are gone and no entry says so. The next start files it.
+	InnerDestroyed Point = "ingest/after-destroy-inner"
+
+	// DestroyedEntry: the log says that both are gone, and they still count as work.
+	// The next start looks, finds nothing, and files nothing twice.
+	DestroyedEntry Point = "ingest/after-destroyed"
+
+	// RecallDone: nothing is left to do, and nobody was answered.
+	RecallDone Point = "ingest/after-recall-done"
+)
+
 // Points lists all of them, in the order in which a package passes them.
 func Points() []Point {
 	return []Point{
@@ -128,6 +149,7 @@ func Points() []Point {
 		SealEntry, SealLocked,
 		UnlockEntry, HeadStored, HeadLocked, InnerStored, InnerLocked,
 		ReleaseEntry, HeadAnswered, InnerAnswered, PayloadAnswered,
+		RecallEntry, HeadDestroyed, InnerDestroyed, DestroyedEntry, RecallDone,
 		AbandonRow,
 	}
 }

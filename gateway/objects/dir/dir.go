@@ -35,6 +35,7 @@ import (
 
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/internal/durable"
+	"comity.example/comity/internal/room"
 )
 
 // blockSize is the unit of copying: one buffer per running PutPart.
@@ -93,7 +94,7 @@ func New(root string) (*Dir, error) {
 func (d *Dir) Close() error { return d.disk.root.Close() }
 
 // Free returns the free bytes of the file system for an unprivileged user.
-func (d *Dir) Free() (int64, error) { return free(d.disk.path) }
+func (d *Dir) Free() (int64, error) { return room.Free(d.disk.path) }
 
 func (d *Dir) recover() error {
 	if _, err := d.disk.root.Lstat("objects"); err == nil {

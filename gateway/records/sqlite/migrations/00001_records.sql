@@ -121,6 +121,12 @@ CREATE TABLE parts (
     PRIMARY KEY (package, n)
 );
 
+-- Packages that were recalled and whose head and inner file have to be destroyed:
+-- work, which is done and forgotten. That they were recalled, the log says.
+CREATE TABLE recalled (
+    package TEXT PRIMARY KEY REFERENCES packages (id)
+);
+
 CREATE TABLE annexes (
     sha256 BLOB   NOT NULL,
     record TEXT   NOT NULL,

@@ -1,0 +1,4 @@
+package queue
+
+// Parse lets tests read an entry.
+var Parse = parse

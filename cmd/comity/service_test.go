@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestService: the unit is one that systemd takes without a word, it starts the
+// daemon, and systemd rates what is left open to it at 2.0 of 10 or less.
+func TestService(t *testing.T) {
+	unit, err := os.ReadFile("comity-agent.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const program = "/usr/local/bin/comity"
+	if !strings.Contains(string(unit), "\nExecStart="+program+" --home /var/lib/comity agent run\n") {
+		t.Error("the unit does not start the daemon")
+	}
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
+			t.Fatal("systemd-analyze is not installed, and COMITY_TEST_REQUIRE is all")
+		}
+		t.Skip("NOT TESTED: systemd-analyze is not installed")
+	}
+	self, err := os.Executable() // any program that is there
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "comity-agent.service")
+	if err := os.WriteFile(path, []byte(strings.Replace(string(unit), program, self, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", path).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+	if out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", path).CombinedOutput(); err != nil {
+		t.Errorf("systemd-analyze security: %v\n%s", err, out)
+	}
+}

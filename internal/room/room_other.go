@@ -1,0 +1,14 @@
+//go:build !windows
+
+package room
+
+import "golang.org/x/sys/unix"
+
+// free returns the bytes that an unprivileged user may still write.
+func free(path string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
