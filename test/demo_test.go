@@ -97,13 +97,23 @@ func (d *demonstration) arrived(t *testing.T) {
 		t.Errorf("diff: %v\n%s", err, out)
 	}
 	// diff says nothing of times.
-	before, err := bag.Scan(d.in)
+	if before, after := items(t, d.in), items(t, filepath.Join(d.out, "received")); !reflect.DeepEqual(after, before) {
+		t.Errorf("names, sizes and times are not what was sent:\n%v\n%v", before, after)
+	}
+}
+
+// items lists a folder, without the fingerprints: a copy has others.
+func items(t *testing.T, dir string) (list []bag.Item) {
+	t.Helper()
+	inv, err := bag.Scan(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after, err := bag.Scan(filepath.Join(d.out, "received")); err != nil || !reflect.DeepEqual(after, before) {
-		t.Errorf("names, sizes and times are not what was sent: %v", err)
+	for it := range inv.Items() {
+		it.Fingerprint = bag.Fingerprint{}
+		list = append(list, it)
 	}
+	return list
 }
 
 // promised wants every file that the demonstration says it leaves.
