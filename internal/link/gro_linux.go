@@ -94,6 +94,9 @@ func (c *groConn) receive() error {
 // appends the others (ECN, packet info) to dst. It returns 0 if there is none.
 func parseControl(oob, dst []byte) (segment int, control []byte, err error) {
 	for len(oob) > 0 {
+		if len(oob) < unix.SizeofCmsghdr { // unix reads the header before it asks how long oob is
+			return 0, dst, fmt.Errorf("parsing control message: %d bytes are no header", len(oob))
+		}
 		h, body, rest, err := unix.ParseOneSocketControlMessage(oob)
 		if err != nil {
 			return 0, dst, fmt.Errorf("parsing control message: %v", err)
