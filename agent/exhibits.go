@@ -274,6 +274,15 @@ func (x *fetching) keepSingle(index *stored) error {
 	return durable.WriteFile(filepath.Join(dir, fileInner), x.innerEn, 0o600)
 }
 
+// hasSingles reports whether single files of a package were received.
+func (h *Home) hasSingles(request, pkg string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(h.singleDir(request, pkg), fileInner))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Lines lists the lines of the manifest that were received.
 func (r *Received) Lines() []int64 {
 	var list []int64

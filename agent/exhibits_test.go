@@ -258,3 +258,21 @@ func TestExhibitRecalled(t *testing.T) {
 		t.Errorf("the release is %+v", r)
 	}
 }
+
+// TestRecallAfterExhibits: single files that stand here are not called nothing.
+func TestRecallAfterExhibits(t *testing.T) {
+	w := newCase(t)
+	w.accept()
+	pkg := w.sendFolder(tree(t, map[string]string{"a": "alpha", "b": "beta"}))
+	s, nl := w.connect("nl", "lab-1"), w.agent("nl")
+	_, err := nl.Exhibits(t.Context(), s, w.request, pkg, []string{"a"}, t.TempDir())
+	check(t, err)
+	w.recall(pkg)
+	snap, err := s.Sync(t.Context(), w.request)
+	check(t, err)
+	list, err := nl.Recalls(snap, w.request)
+	check(t, err)
+	if len(list) != 1 || !list[0].Singles || !strings.Contains(list[0].Says(), "single files of it were fetched here") || strings.Contains(list[0].Says(), "nothing of it") {
+		t.Errorf("Recalls = %+v", list)
+	}
+}

@@ -66,6 +66,7 @@ type Recalled struct {
 	Time      custody.Time `json:"time"`
 	Destroyed custody.Time `json:"head_destroyed,omitzero"` // by the relay's word
 	Path      string       `json:"path,omitempty"`          // where this machine has it, verified
+	Singles   bool         `json:"single_files,omitempty"`  // this machine has received single files of it
 }
 
 // Recalls lists the packages of a request that were taken back, and says of each
@@ -81,7 +82,11 @@ func (a *Agent) Recalls(snap *Snapshot, request string) ([]Recalled, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, Recalled{p.Package, p.Recall.By, p.Recall.Reason, p.Recall.Time, p.Destroyed, path})
+		singles, err := a.home.hasSingles(request, p.Package)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, Recalled{p.Package, p.Recall.By, p.Recall.Reason, p.Recall.Time, p.Destroyed, path, singles})
 	}
 	return list, nil
 }
@@ -127,7 +132,10 @@ func (a *Agent) warn(snap *Snapshot, request string) error {
 // Says tells in one sentence what a recall means for this machine.
 func (r Recalled) Says() string {
 	s := fmt.Sprintf("package %s was recalled by %s at %s (%s): ", r.Package, r.By, r.Time, r.Reason)
-	if r.Path == "" {
+	switch {
+	case r.Path == "" && r.Singles:
+		return s + "it is not fetched; single files of it were fetched here before: do not open them; Comity deletes nothing, an officer decides what becomes of them"
+	case r.Path == "":
 		return s + "it is not fetched, and nothing of it is here"
 	}
 	return s + fmt.Sprintf("it stands in %q: do not open it; Comity deletes nothing there, an officer decides what becomes of it", r.Path)
