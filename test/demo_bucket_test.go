@@ -77,7 +77,7 @@ func TestDemoInterrupted(t *testing.T) {
 	for name, signal := range map[string]os.Signal{"interrupted": os.Interrupt, "killed": os.Kill} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(filepath.Join(programs, "demo"), "-s3", "-out", filepath.Join(t.TempDir(), "out"))
+			cmd := exec.Command(filepath.Join(programs, "demo"), "-s3", "-out", filepath.Join(vanishing(t), "out"))
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -104,4 +104,29 @@ func TestDemoInterrupted(t *testing.T) {
 			d.gone(t)
 		})
 	}
+}
+
+// vanishing is t.TempDir for programs that may still write when the test ends: a
+// command that a demonstration was running when it was killed ends by itself soon.
+func vanishing(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "comity-vanishing-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return dir
 }
