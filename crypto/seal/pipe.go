@@ -16,7 +16,8 @@ type SealedPart struct {
 
 // A Pipe cuts plaintext into parts, which some goroutines seal, hash and hand to
 // a function. Its memory is constant in the size of the payload: one part of
-// plaintext and one of ciphertext for each goroutine, and one of plaintext more.
+// plaintext and one of ciphertext for each goroutine, and two of plaintext more, so
+// that whoever writes is never what the goroutines wait for.
 // One goroutine writes to it and ends it with Close or Abort.
 type Pipe struct {
 	sealer  *Sealer
@@ -35,6 +36,10 @@ type Pipe struct {
 	written int64
 	closed  bool
 }
+
+// ahead is how many parts are filled while all goroutines seal. With one alone, two
+// that end together find one part for both, and a core is idle while the next is filled.
+const ahead = 2
 
 // plainPart is one part of plaintext on its way to be sealed.
 type plainPart struct {
@@ -55,10 +60,10 @@ func NewPipe(s *Sealer, from, workers int, take func(worker int, p SealedPart) e
 	if from < 0 || from > s.Parts() || workers < 1 {
 		return nil, fmt.Errorf("sealing from part %d of %d on %d goroutines: impossible", from, s.Parts(), workers)
 	}
-	p := &Pipe{sealer: s, take: take, free: make(chan []byte, workers+1), parts: make(chan plainPart),
+	p := &Pipe{sealer: s, take: take, free: make(chan []byte, workers+ahead), parts: make(chan plainPart, workers+ahead),
 		stop: make(chan struct{}), next: from, written: min(int64(from)*PartPlain, s.plain)}
 	size := min(PartPlain, s.plain)
-	for range workers + 1 {
+	for range workers + ahead {
 		p.free <- make([]byte, 0, size)
 	}
 	for i := range workers {
