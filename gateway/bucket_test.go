@@ -24,63 +24,95 @@ const (
 )
 
 // bucketAccess is what a relay, also one in another process, needs of a server.
-type bucketAccess struct{ Endpoint, CA, Access, Secret string }
+type bucketAccess struct {
+	Endpoint, CA string
+	Relay        credential
+	Destroyer    credential // of who may delete under GOVERNANCE; zero: nobody
+}
 
-// bucketConfig reads the settings of the bucket of a folder.
-func bucketConfig(folder string) (*s3.Config, error) {
+type credential struct{ Access, Secret string }
+
+// readBucket reads the settings of the bucket of a folder.
+func readBucket(folder string) (b bucketAccess, roots *x509.CertPool, err error) {
 	text, err := os.ReadFile(filepath.Join(folder, bucketFile))
 	if err != nil {
-		return nil, err
+		return b, nil, err
 	}
-	var b bucketAccess
 	if err := json.Unmarshal(text, &b); err != nil {
-		return nil, err
+		return b, nil, err
 	}
 	ca, err := os.ReadFile(b.CA)
 	if err != nil {
-		return nil, err
+		return b, nil, err
 	}
-	roots := x509.NewCertPool()
+	roots = x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(ca) {
-		return nil, errors.New("no certificate")
+		return b, nil, errors.New("no certificate")
 	}
-	return &s3.Config{Endpoint: b.Endpoint, Bucket: bucketName, AccessKey: b.Access, SecretKey: b.Secret, RootCAs: roots}, nil
+	return b, roots, nil
 }
 
-func openBucket(ctx context.Context, folder string) (*s3.Bucket, error) {
-	cfg, err := bucketConfig(folder)
+// bucketConfig is the access of the relay of a folder.
+func bucketConfig(folder string) (*s3.Config, error) {
+	b, roots, err := readBucket(folder)
 	if err != nil {
 		return nil, err
 	}
-	return s3.New(ctx, cfg)
+	return b.as(b.Relay, roots), nil
+}
+
+func (b *bucketAccess) as(c credential, roots *x509.CertPool) *s3.Config {
+	return &s3.Config{Endpoint: b.Endpoint, Bucket: bucketName, AccessKey: c.Access, SecretKey: c.Secret, RootCAs: roots}
+}
+
+// openBucket returns what has a relay keep its objects in the bucket of its folder.
+func openBucket(ctx context.Context, folder string) (change func(*gateway.Config), closeAll func(), err error) {
+	b, roots, err := readBucket(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := s3.New(ctx, b.as(b.Relay, roots))
+	if err != nil {
+		return nil, nil, err
+	}
+	if b.Destroyer == (credential{}) {
+		return func(c *gateway.Config) { c.Store, c.Destroyer = store, nil }, func() { store.Close() }, nil
+	}
+	d, err := s3.NewDestroyer(b.as(b.Destroyer, roots))
+	if err != nil {
+		store.Close()
+		return nil, nil, err
+	}
+	return func(c *gateway.Config) { c.Store, c.Destroyer = store, d }, func() { d.Close(); store.Close() }, nil
 }
 
 // onBucket is newRelay with the objects in a bucket of a real server.
 func onBucket(t *testing.T) (*world, *minio.Client) {
 	t.Helper()
-	w, server := onServer(t)
+	server := s3test.Versitygw(t)
+	w := onServer(t, server, credential{server.RootAccess, server.RootSecret})
 	root, err := s3server.Client(server.RootConfig(bucketName, ""))
 	check(t, err)
 	return w, root
 }
 
-// onServer is onBucket with the server, which knows the credentials of all.
-func onServer(t *testing.T) (*world, *s3server.Server) {
+// onServer is onBucket on a server whose credentials the caller knows. destroyer may
+// delete under GOVERNANCE; the zero one is none.
+func onServer(t *testing.T, server *s3server.Server, destroyer credential) *world {
 	t.Helper()
-	server := s3test.Versitygw(t)
 	w := newWorld(t)
-	text, err := json.Marshal(bucketAccess{server.URL, server.CAFile, server.Access, server.Secret})
+	text, err := json.Marshal(bucketAccess{server.URL, server.CAFile, credential{server.Access, server.Secret}, destroyer})
 	check(t, err)
 	check(t, os.WriteFile(filepath.Join(w.dir, bucketFile), text, 0o600))
-	b, err := openBucket(t.Context(), w.dir)
+	change, closeAll, err := openBucket(t.Context(), w.dir)
 	check(t, err)
-	t.Cleanup(func() { b.Close() })
-	w.change = func(c *gateway.Config) { c.Store, c.Destroyer = b, nil }
+	t.Cleanup(closeAll)
+	w.change = change
 	w.start()
 	for _, a := range []*authority{w.nl, w.fr, w.de} {
 		w.publish(a)
 	}
-	return w, server
+	return w
 }
 
 // reader opens the store of the relay, which must not run, to read alone.

@@ -119,8 +119,8 @@ func (k *crashes) left(c crash) bool {
 	}
 	return !slices.Contains([]ledger.Point{
 		ledger.ReserveBegun, ledger.PartStored, ledger.SealCompleted, ledger.EntryCopied, ledger.EntrySigned, ledger.SealEntry,
-		ledger.HeadStored, ledger.InnerStored, ledger.PayloadAnswered, ledger.AbandonRow,
-	}, c.point) || c.act == actRelease || c.act == actRecall
+		ledger.HeadStored, ledger.InnerStored, ledger.PayloadAnswered, ledger.HeadDestroyed, ledger.InnerDestroyed, ledger.AbandonRow,
+	}, c.point) || (c.act == actRelease || c.act == actRecall) && slices.Contains(entryPoints, c.point)
 }
 
 // kill brings a package to an act, kills the relay in the middle of it, and looks

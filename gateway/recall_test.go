@@ -17,6 +17,7 @@ import (
 	"comity.example/comity/gateway/internal/ingest"
 	"comity.example/comity/gateway/objects/s3"
 	"comity.example/comity/gateway/objects/s3/s3server"
+	"comity.example/comity/gateway/objects/s3/s3test"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
 	"github.com/minio/minio-go/v7"
@@ -181,7 +182,8 @@ func TestRecallLocked(t *testing.T) {
 // GOVERNANCE, the destroyer's can, and leaves no version of it.
 func TestRecallOnBucket(t *testing.T) {
 	slowUnderRace(t)
-	w, server := onServer(t)
+	server := s3test.Versitygw(t)
+	w := onServer(t, server, credential{})
 	root, err := s3server.Client(server.RootConfig(bucketName, ""))
 	check(t, err)
 	s := w.agreed()

@@ -47,12 +47,12 @@ func runRelay(folder string) error {
 	defer cancel()
 	var changes []func(*gateway.Config)
 	if _, err := os.Stat(filepath.Join(folder, bucketFile)); err == nil {
-		b, err := openBucket(ctx, folder)
+		change, closeAll, err := openBucket(ctx, folder)
 		if err != nil {
 			return err
 		}
-		defer b.Close()
-		changes = append(changes, func(c *gateway.Config) { c.Store, c.Destroyer = b, nil })
+		defer closeAll()
+		changes = append(changes, change)
 	}
 	g, closeAll, err := openRelay(ctx, folder, changes...)
 	if err != nil {

@@ -120,7 +120,7 @@ func (w *exhibits) header(x Exhibit, e entry) error {
 		return err
 	}
 	if !bytes.Equal(got, want) {
-		return refuseAt(at, e, "does not stand where the index says")
+		return refuseAt(at, e, "is not there, or not as the index says")
 	}
 	return nil
 }

@@ -207,8 +207,8 @@ func TestArchiveAgainstIndex(t *testing.T) {
 		want   string
 	}{
 		{"content", func(b []byte, at int64) { b[at] ^= 1 }, "another SHA-256"},
-		{"name", func(b []byte, at int64) { b[at-512+20] ^= 1 }, "does not stand where"},
-		{"a link", func(b []byte, at int64) { b[at-512+156] = '2' }, "does not stand where"},
+		{"name", func(b []byte, at int64) { b[at-512+20] ^= 1 }, "is not there, or not as the index"},
+		{"a link", func(b []byte, at int64) { b[at-512+156] = '2' }, "is not there, or not as the index"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ps := good()
@@ -270,8 +270,9 @@ func TestExhibitsInUsedFolder(t *testing.T) {
 }
 
 // FuzzReadIndex: a sender signs any text as an index. What is listed is exactly what
-// would be written again, and every item that can be taken out is one that the
-// manifest lists.
+// would be written again, and every item can be taken out, but where the whole archive
+// would be refused as well: the time of a folder stands in no manifest, and shows to be
+// another one when its header is read.
 func FuzzReadIndex(f *testing.F) {
 	f.Add([]byte(good()[9].content))
 	f.Add([]byte(bag.IndexHead))
@@ -292,7 +293,9 @@ func FuzzReadIndex(f *testing.F) {
 			t.Errorf("listed an index that would not be written: %q", b)
 		}
 		if _, err := single(t, bytes.NewReader(archive), xs); err != nil {
-			t.Errorf("the index follows from the archive, and an item of it is refused: %v", err)
+			if _, _, whole := extract(t, bytes.NewReader(archive), bag.Limits{}); whole == nil {
+				t.Errorf("an item of an archive that is accepted is refused: %v", err)
+			}
 		}
 	})
 }
