@@ -63,6 +63,14 @@ func transient(err error) bool {
 	return false
 }
 
+// passing adds ErrTryLater to what may pass: a relay that died in between.
+func passing(err error) error {
+	if !transient(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, ErrTryLater)
+}
+
 // current returns the client of the newest connection.
 func (s *Session) current() *wire.Client {
 	s.mu.Lock()

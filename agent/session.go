@@ -126,7 +126,7 @@ func (s *Session) reach(ctx context.Context, cfg link.DialConfig) (*link.Conn, e
 func (s *Session) identify(ctx context.Context) error {
 	env, err := s.Client.Relay(ctx)
 	if err != nil {
-		return err
+		return passing(err)
 	}
 	st, err := custody.ParseStatement(env)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Session) hello(ctx context.Context, spki custody.Digest) error {
 		if errors.Is(err, wire.ErrHello) {
 			err = fmt.Errorf("%w: %w", err, ErrVerify)
 		}
-		return err
+		return passing(err)
 	}
 	if d := s.agent.now().Sub(h.Time.Time()).Abs(); d > maxClockSkew {
 		s.agent.log.Warn("clock differs from the relay's", "seconds", int64(d.Seconds()))
