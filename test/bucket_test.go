@@ -31,6 +31,8 @@ type bucket struct {
 	log  string // file
 	root *minio.Client
 	init []string
+
+	destroyAccess, destroySecret string // files with the credential that destroys heads
 }
 
 func newBucket(t *testing.T) *bucket {
@@ -51,7 +53,8 @@ func newBucket(t *testing.T) *bucket {
 	}
 	keys := t.TempDir()
 	access, secret := filepath.Join(keys, "access"), filepath.Join(keys, "secret")
-	for path, text := range map[string]string{access: b.Access, secret: b.Secret} {
+	b.destroyAccess, b.destroySecret = filepath.Join(keys, "destroy-access"), filepath.Join(keys, "destroy-secret")
+	for path, text := range map[string]string{access: b.Access, secret: b.Secret, b.destroyAccess: b.RootAccess, b.destroySecret: b.RootSecret} {
 		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -66,6 +69,26 @@ func (b *bucket) flags() []string {
 		return nil
 	}
 	return b.init
+}
+
+// destroys lets the relay of a world destroy heads in the bucket, from its next start
+// on.
+func (b *bucket) destroys(w *world) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, "relay", "gateway.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	set := string(text)
+	for key, file := range map[string]string{"destroy_access_key_file": b.destroyAccess, "destroy_secret_key_file": b.destroySecret} {
+		was := key + `: ""`
+		if !strings.Contains(set, was) {
+			w.t.Fatalf("the settings of the relay lack %q:\n%s", was, text)
+		}
+		set = strings.Replace(set, was, fmt.Sprintf("%s: %q", key, file), 1)
+	}
+	w.write("relay/gateway.yaml", set)
 }
 
 // reading is what a test reads of a store.

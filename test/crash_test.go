@@ -20,8 +20,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"comity.example/comity/gateway/objects/s3/s3test"
 )
 
 // full makes the tests of crashes long: every point, and many more kills.
@@ -35,13 +33,13 @@ const patience = 5 * time.Minute
 // package has arrived as it was, once. Package gateway kills it at all points.
 func TestCrashPrograms(t *testing.T) {
 	t.Parallel()
-	newCrashWorld(t, nil).points([]string{"ingest/after-part-row", "ledger/after-commit", "ingest/after-head"}, []string{"deliver/after-payload"})
+	newCrashWorld(t).points([]string{"ingest/after-part-row", "ledger/after-commit", "ingest/after-head"}, []string{"deliver/after-payload"})
 }
 
 // TestCrashProgramsOnS3 is TestCrashPrograms with the objects in a bucket.
 func TestCrashProgramsOnS3(t *testing.T) {
 	t.Parallel()
-	newCrashWorld(t, bucketFlags(t)).points([]string{"ingest/after-begin"}, []string{"ledger/after-tiles"})
+	newCrashWorldOn(t, newBucket(t)).points([]string{"ingest/after-begin"}, []string{"ledger/after-tiles"})
 }
 
 // TestCrashAtRandom kills the real relay at moments that a seed chooses.
@@ -51,7 +49,7 @@ func TestCrashAtRandom(t *testing.T) {
 	if *full {
 		kills = 10
 	}
-	newCrashWorld(t, nil).atRandom(1, kills)
+	newCrashWorld(t).atRandom(1, kills)
 }
 
 // TestCrashAtRandomOnS3 is TestCrashAtRandom with the objects in a bucket.
@@ -60,33 +58,26 @@ func TestCrashAtRandomOnS3(t *testing.T) {
 	if !*full {
 		t.Skip("NOT TESTED: runs with -full")
 	}
-	newCrashWorld(t, bucketFlags(t)).atRandom(2, 10)
-}
-
-// bucketFlags are those of init for a bucket of a real server.
-func bucketFlags(t *testing.T) []string {
-	t.Helper()
-	s := s3test.Versitygw(t)
-	dir := t.TempDir()
-	access, secret := filepath.Join(dir, "access"), filepath.Join(dir, "secret")
-	for path, text := range map[string]string{access: s.Access, secret: s.Secret} {
-		if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return []string{"--s3-endpoint", s.URL, "--s3-bucket", "evidence", "--s3-ca-file", s.CAFile, "--s3-access-file", access, "--s3-secret-file", secret}
+	newCrashWorldOn(t, newBucket(t)).atRandom(2, 10)
 }
 
 // crashWorld is a granted and accepted request at a relay that does not run.
 type crashWorld struct {
 	*world
-	sent    int
-	exhibit []byte
+	sent     int // and not recalled
+	recalled int
+	exhibit  []byte
 }
 
-func newCrashWorld(t *testing.T, init []string) *crashWorld {
+func newCrashWorld(t *testing.T) *crashWorld { return newCrashWorldOn(t, nil) }
+
+// newCrashWorldOn has the relay keep its objects in a bucket, if there is one.
+func newCrashWorldOn(t *testing.T, b *bucket) *crashWorld {
 	t.Helper()
-	w := &crashWorld{world: newWorldOn(t, init, "nl", "de"), exhibit: make([]byte, 9<<20)} // two parts
+	w := &crashWorld{world: newWorldOn(t, b.flags(), "nl", "de"), exhibit: make([]byte, 9<<20)} // two parts
+	if b != nil {
+		b.destroys(w.world)
+	}
 	for _, name := range []string{"nl", "de"} {
 		text, err := os.ReadFile(filepath.Join(w.dir, name, "comity.yaml"))
 		if err != nil || !bytes.Contains(text, []byte("\ntransport: auto\n")) {
@@ -250,8 +241,9 @@ var unfinished = []string{"lock", "head-missing", "orphan"}
 // points kills the relay at these points, or with -full at each.
 func (w *crashWorld) points(send, fetch []string) {
 	w.t.Helper()
+	recall := []string{"ingest/after-destroy-head"}
 	if *full {
-		send, fetch = allPoints(w.t)
+		send, fetch, recall = allPoints(w.t)
 	}
 	for _, p := range send {
 		w.killedAt(p, "de", "send", "0412", "exhibits")
@@ -266,7 +258,23 @@ func (w *crashWorld) points(send, fetch []string) {
 		r.cmd.Process.Kill()
 		r.died("between two points")
 	}
+	for _, p := range recall {
+		w.recalledAt(p)
+	}
 	w.home()
+}
+
+// recalledAt sends a package that must not arrive, and takes it back while the relay
+// dies at a point.
+func (w *crashWorld) recalledAt(point string) {
+	w.t.Helper()
+	r := w.launch("")
+	r.serves()
+	pkg := w.comity(0, "", "de", "send", "0412", "exhibits")
+	r.cmd.Process.Kill()
+	r.died("before " + point)
+	w.recalled++
+	w.killedAt(point, "de", "recall", "0412", pkg, "--reason", "wrong-package")
 }
 
 // killedAt runs a command of an agent while the relay dies at a point and comes
@@ -327,7 +335,7 @@ func (w *crashWorld) home() {
 	r.died("in the end")
 	w.fsck("in the end")
 	said := w.run(0, "", "comity-gateway", "fsck", "--data", "relay")
-	if want := fmt.Sprintf(" %d deposited;", w.sent); !strings.Contains(said, want) {
+	if want := fmt.Sprintf(" %d deposited;", w.sent+w.recalled); !strings.Contains(said, want) {
 		w.t.Errorf("fsck does not say%q:\n%s", want, said)
 	}
 }
@@ -373,7 +381,7 @@ func (w *crashWorld) atRandom(seed uint64, kills int) {
 
 // allPoints reads the points from the source, which this package cannot import, and
 // says in which command an agent passes each. No command gives a package up.
-func allPoints(t *testing.T) (send, fetch []string) {
+func allPoints(t *testing.T) (send, fetch, recall []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "gateway", "internal", "ledger", "crash_points.go"), nil, 0)
 	if err != nil {
@@ -392,13 +400,15 @@ func allPoints(t *testing.T) (send, fetch []string) {
 			fetch = append(fetch, p)
 		case area == "ledger":
 			send, fetch = append(send, p), append(fetch, p)
+		case strings.HasPrefix(step, "after-recall") || strings.HasPrefix(step, "after-destroy"):
+			recall = append(recall, p)
 		case step != "after-abandon":
 			send = append(send, p)
 		}
 		return true
 	})
-	if len(send)+len(fetch) < 25 {
-		t.Fatalf("found the points %q and %q", send, fetch)
+	if len(send)+len(fetch) < 25 || len(recall) < 5 {
+		t.Fatalf("found the points %q, %q and %q", send, fetch, recall)
 	}
-	return send, fetch
+	return send, fetch, recall
 }

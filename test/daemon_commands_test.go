@@ -17,7 +17,7 @@ import (
 // those that need a request get their turn beside it.
 func TestDaemonCommands(t *testing.T) {
 	t.Parallel()
-	w := &daemonWorld{crashWorld: newCrashWorld(t, nil), want: map[string][]byte{}}
+	w := &daemonWorld{crashWorld: newCrashWorld(t), want: map[string][]byte{}}
 	w.serve()
 	w.set("de", `folder: ""`, "folder: out")
 	ready := w.manager()

@@ -23,7 +23,7 @@ func TestDaemonKilled(t *testing.T) {
 	if *full {
 		packages, kills = 50, 60
 	}
-	w := &daemonWorld{crashWorld: newCrashWorld(t, nil), rnd: rand.New(rand.NewPCG(7, 7)), want: map[string][]byte{}}
+	w := &daemonWorld{crashWorld: newCrashWorld(t), rnd: rand.New(rand.NewPCG(7, 7)), want: map[string][]byte{}}
 	w.serve()
 	w.set("de", `folder: ""`, "folder: out")
 	w.set("nl", "  requests: []", "  requests: [NL-2026-0412]")
