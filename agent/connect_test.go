@@ -87,3 +87,21 @@ func TestLostOnConnecting(t *testing.T) {
 		t.Error("no connection was cut in time")
 	}
 }
+
+// TestLostBetween: what reads only is asked again over another connection.
+func TestLostBetween(t *testing.T) {
+	w := newWorld(t)
+	s := w.connect("de", "desk-1")
+	for range 2 {
+		w.stop() // the connection is gone
+		w.start()
+		if have, err := s.Authority(t.Context(), "de"); err != nil || len(have.Roots) == 0 {
+			t.Errorf("the authority's state after a restart: %+v, %v", have, err)
+		}
+		w.stop()
+		w.start()
+		if _, err := s.Proposals(t.Context()); err != nil {
+			t.Errorf("the proposals after a restart: %v", err)
+		}
+	}
+}

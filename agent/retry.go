@@ -63,6 +63,25 @@ func transient(err error) bool {
 	return false
 }
 
+// Authority and Proposals are those of the client, again after a lost connection: what
+// only reads may be repeated.
+func (s *Session) Authority(ctx context.Context, name string) (have *wire.AuthorityState, err error) {
+	err = s.retry(ctx, func(c *wire.Client) error {
+		have, err = c.Authority(ctx, name)
+		return err
+	})
+	return have, err
+}
+
+// Proposals lists the open proposals of this agent's authority.
+func (s *Session) Proposals(ctx context.Context) (list *wire.Proposals, err error) {
+	err = s.retry(ctx, func(c *wire.Client) error {
+		list, err = c.Proposals(ctx)
+		return err
+	})
+	return list, err
+}
+
 // passing adds ErrTryLater to what may pass: a relay that died in between.
 func passing(err error) error {
 	if !transient(err) {
