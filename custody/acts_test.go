@@ -105,6 +105,10 @@ func (s *story) content(k custody.Kind) custody.Body {
 		return &custody.Acceptance{Request: req, Grant: s.sha(custody.KindGrant)}
 	case custody.KindRevocation:
 		return &custody.Revocation{Request: req, Grant: s.sha(custody.KindGrant), Reason: "error"}
+	case custody.KindWithdrawal:
+		return &custody.Withdrawal{Request: req, Reason: "no-longer-needed"}
+	case custody.KindClosure:
+		return &custody.Closure{Request: req, Outcome: "executed"}
 	}
 	return s.packageContent(k, req)
 }
@@ -142,7 +146,7 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 // by is who speaks a kind.
 func (s *story) by(k custody.Kind) string {
 	switch k {
-	case custody.KindRequest, custody.KindAcceptance:
+	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure:
 		return "fr"
 	case custody.KindSeal, custody.KindUnlock, custody.KindRecall:
 		return "nl/agent/lab-1"

@@ -13,12 +13,22 @@ type Case struct {
 	Request       *Request
 	RequestSHA256 Digest
 	Refusal       *Refusal
+	End           *End            // nil until the request was withdrawn or closed
 	Grants        []*GrantState   // oldest first
 	Packages      []*PackageState // in order of deposit
 
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
 	signers     []signer      // of both States, once for each statement
+}
+
+// End is how a request ended.
+type End struct {
+	Kind   Kind   // KindWithdrawal or KindClosure
+	Code   string // the reason, or the outcome
+	SHA256 Digest // of the statement's payload
+	Time   Time
+	Annex  *AnnexRef
 }
 
 // signer is a key that signed for a State.
@@ -41,7 +51,11 @@ type GrantState struct {
 	Bytes      int64 // deposited under it; a recall gives none back
 	Packages   int64
 	Final      bool // the final delivery was made, and not recalled
+	Ended      bool // the request was withdrawn or closed
 }
+
+// Over reports whether nothing moves under the grant any more, whatever the time.
+func (g *GrantState) Over() bool { return g.Revoked || g.Ended }
 
 // PackageState is a deposited package and how far it went.
 type PackageState struct {
@@ -223,6 +237,10 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 			return errOrder
 		}
 		g.Revoked, g.RevokedAt, g.revokedSeq = true, e.Time, e.Seq
+	case *Withdrawal:
+		c.end(&End{s.Kind, b.Reason, s.SHA256, e.Time, b.Annex})
+	case *Closure:
+		c.end(&End{s.Kind, b.Outcome, s.SHA256, e.Time, b.Annex})
 	case *Seal:
 		return c.deposit(e, s, b)
 	case *Recall:
@@ -234,6 +252,14 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 	}
 	c.sign(s)
 	return nil
+}
+
+// end ends the request and every grant of it.
+func (c *Case) end(e *End) {
+	c.End = e
+	for _, g := range c.Grants {
+		g.Ended = true
+	}
 }
 
 func (c *Case) deposit(e *Entry, s *Statement, b *Seal) error {

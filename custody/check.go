@@ -220,6 +220,26 @@ func (b *Revocation) check() error {
 	return refs(b.Request, b.Grant)
 }
 
+func (b *Withdrawal) check() error {
+	if !withdrawalReasons[b.Reason] {
+		return bad("reason %q is unknown", b.Reason)
+	}
+	if err := checkAnnex(b.Annex); err != nil {
+		return err
+	}
+	return refs(b.Request)
+}
+
+func (b *Closure) check() error {
+	if !closureOutcomes[b.Outcome] {
+		return bad("outcome %q is unknown", b.Outcome)
+	}
+	if err := checkAnnex(b.Annex); err != nil {
+		return err
+	}
+	return refs(b.Request)
+}
+
 func (b *Seal) check() error {
 	if err := refs(b.Request, b.Grant, b.HeadSHA256, b.PayloadRoot, b.InnerSHA256); err != nil {
 		return err

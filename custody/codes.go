@@ -59,6 +59,7 @@ const (
 	CodeReceiptsUsedUp    Code = "receipts-used-up"   // for single files of a package
 	CodePackageRecalled   Code = "package-recalled"   // its sender has taken it back
 	CodeAlreadySuperseded Code = "already-superseded" // another package replaces that one already
+	CodeRequestEnded      Code = "request-ended"      // it was withdrawn or closed
 )
 
 var explanations = map[Code]string{
@@ -107,6 +108,7 @@ var explanations = map[Code]string{
 	CodeUnknownAction:     "the action is unknown",
 	CodeReceiptsUsedUp:    "single files of the package were receipted as often as the rules allow: fetch the whole",
 	CodePackageRecalled:   "the sending side has recalled the package: nothing of it is taken or given out any more",
+	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request: nothing moves under it any more",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

@@ -106,6 +106,8 @@ func live(g *GrantState, now Time) Decision {
 		return deny(rule, CodeNoGrant)
 	case g.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	case g.Ended:
+		return deny(rule, CodeRequestEnded)
 	case t.Before(g.NotBefore.Time()):
 		return deny(rule, CodeGrantNotYet)
 	case !t.Before(g.Expires.Time()):
@@ -148,7 +150,8 @@ func room(g *GrantState, bytes int64, open Usage) Decision {
 }
 
 // decideTake: bytes go only to an agent whose release is in the record and who still
-// holds the recipient it was for, and not after a revocation or a recall.
+// holds the recipient it was for, and not after a revocation, a recall, or the end of
+// the request.
 func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	const rule = "released"
 	p := c.Package(a.Package)
@@ -163,6 +166,8 @@ func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 		return deny(rule, CodePackageRecalled)
 	case p.Grant.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	case p.Grant.Ended:
+		return deny(rule, CodeRequestEnded)
 	}
 	if d := holds(v, p, r.Recipient, m, now); !d.Allowed() {
 		return d

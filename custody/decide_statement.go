@@ -84,6 +84,9 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	if d := distinct(r.kase, v, s); !d.Allowed() {
 		return d
 	}
+	if d := going(r.kase, s); !d.Allowed() {
+		return d
+	}
 	switch b := s.Body.(type) {
 	case *Request:
 		return decideRequest(v, b, now)
@@ -97,10 +100,25 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideAcceptance(r.kase, b, now)
 	case *Revocation:
 		return decideRevocation(r.kase, b)
+	case *Withdrawal:
+		return decideWithdrawal(r.kase, b)
+	case *Closure:
+		return decideClosure(r.kase, b)
 	case *Recall:
 		return decideRecall(r.kase, b)
 	}
 	return deny("acts", CodeUnknownAction)
+}
+
+// going: nothing is decided of a request that has ended. A grant can be revoked and a
+// package recalled all the same: the one says why for the record, the other has the
+// head destroyed.
+func going(c *Case, s *Statement) Decision {
+	const rule = "request-goes-on"
+	if c != nil && c.End != nil && s.Kind != KindRevocation && s.Kind != KindRecall {
+		return deny(rule, CodeRequestEnded)
+	}
+	return allow(rule)
 }
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
@@ -257,6 +275,34 @@ func decideRevocation(c *Case, b *Revocation) Decision {
 		return deny(rule, CodeNoGrant)
 	case g.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	}
+	return allow(rule)
+}
+
+// decideWithdrawal: by the requesting State, of a request that was not refused. It is
+// heard whenever it was signed.
+func decideWithdrawal(c *Case, b *Withdrawal) Decision {
+	const rule = "withdrawal"
+	switch {
+	case b.By != c.From:
+		return deny(rule, CodeNotRequesting)
+	case c.Refusal != nil:
+		return deny(rule, CodeAlreadyDecided)
+	}
+	return allow(rule)
+}
+
+// decideClosure: by the requesting State, of a request that was granted at some time:
+// what nobody has granted is withdrawn.
+func decideClosure(c *Case, b *Closure) Decision {
+	const rule = "closure"
+	switch {
+	case b.By != c.From:
+		return deny(rule, CodeNotRequesting)
+	case c.Refusal != nil:
+		return deny(rule, CodeAlreadyDecided)
+	case c.Live() == nil:
+		return deny(rule, CodeNoGrant)
 	}
 	return allow(rule)
 }

@@ -19,7 +19,8 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 	for k, st := range s.last {
 		all[k] = st
 	}
-	for _, k := range []custody.Kind{custody.KindRefusal, custody.KindRevocation, custody.KindRejection, custody.KindRecall} {
+	for _, k := range []custody.Kind{custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
+		custody.KindRecall} {
 		all[k] = s.make(k)
 	}
 	return all
@@ -103,6 +104,12 @@ func TestGrantFields(t *testing.T) {
 	refused("a zero annex", custody.KindRefusal, edit(func(b *custody.Refusal) { b.Annex = &custody.AnnexRef{Size: 5} }))
 	refused("no grant", custody.KindAcceptance, edit(func(b *custody.Acceptance) { b.Grant = custody.Digest{} }))
 	refused("no grant", custody.KindRevocation, edit(func(b *custody.Revocation) { b.Grant = custody.Digest{} }))
+	refused("an unknown reason", custody.KindWithdrawal, edit(func(b *custody.Withdrawal) { b.Reason = "mood" }))
+	refused("an empty annex", custody.KindWithdrawal, edit(func(b *custody.Withdrawal) { b.Annex = &custody.AnnexRef{} }))
+	refused("no request", custody.KindWithdrawal, edit(func(b *custody.Withdrawal) { b.Request = custody.Digest{} }))
+	refused("an unknown outcome", custody.KindClosure, edit(func(b *custody.Closure) { b.Outcome = "well" }))
+	refused("an empty annex", custody.KindClosure, edit(func(b *custody.Closure) { b.Annex = &custody.AnnexRef{} }))
+	refused("no request", custody.KindClosure, edit(func(b *custody.Closure) { b.Request = custody.Digest{} }))
 	refused("an unknown reason", custody.KindRevocation, edit(func(b *custody.Revocation) { b.Reason = "mood" }))
 }
 

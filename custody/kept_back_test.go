@@ -90,7 +90,11 @@ func TestKeptBackStops(t *testing.T) {
 	if d := s.try(revocation); !d.Allowed() {
 		t.Errorf("a revocation signed before the acceptance: %s", d)
 	}
-	s.do(custody.KindGrant)
+	withdrawal := s.make(custody.KindWithdrawal)
+	s.do(custody.KindGrant, custody.KindAcceptance)
+	if d := s.try(withdrawal); !d.Allowed() {
+		t.Errorf("a withdrawal signed before the grant: %s", d)
+	}
 	s.replay(t)
 }
 

@@ -14,6 +14,8 @@ const (
 	KindRefusal    Kind = "refusal"    // or refuses, on named grounds
 	KindAcceptance Kind = "acceptance" // the requesting State accepts exactly that grant
 	KindRevocation Kind = "revocation" // the granting State takes it back
+	KindWithdrawal Kind = "withdrawal" // the requesting State takes the request back
+	KindClosure    Kind = "closure"    // or says that it has what it asked for, or never will
 	KindSeal       Kind = "seal"       // the sender's agent fixes a package's bytes
 	KindUnlock     Kind = "unlock"     // and lets its head go, once accepted
 	KindRelease    Kind = "release"    // the recipient's agent takes it
@@ -205,6 +207,29 @@ type Revocation struct {
 
 var revocationReasons = codes("no-longer-justified", "remedy-granted", "conditions-breached", "key-compromise", "error")
 
+// Withdrawal takes a request back, at any time before it is closed. Nothing moves
+// under it from then on; what has arrived stays where it is, under its conditions.
+type Withdrawal struct {
+	Header
+	Request Digest    `json:"request_sha256"`
+	Reason  string    `json:"reason"`
+	Annex   *AnnexRef `json:"annex,omitempty"` // the reason in words
+}
+
+var withdrawalReasons = codes("no-longer-needed", "obtained-otherwise", "remedy-granted", "proceedings-ended", "conditions-not-acceptable", "error", "other")
+
+// Closure ends a request that was granted: the requesting State expects nothing more
+// under it. The condition delete-when-closed does not count from here but from the end
+// of the proceedings, which the outcome may say.
+type Closure struct {
+	Header
+	Request Digest    `json:"request_sha256"`
+	Outcome string    `json:"outcome"`
+	Annex   *AnnexRef `json:"annex,omitempty"` // more in words
+}
+
+var closureOutcomes = codes("executed", "executed-in-part", "not-executed", "proceedings-ended")
+
 // Seal fixes the bytes of a package. The sender's agent signs it when all parts
 // are with the relay; its entry is the proof that the package was deposited.
 type Seal struct {
@@ -333,6 +358,10 @@ func newBody(k Kind) Body {
 		return new(Acceptance)
 	case KindRevocation:
 		return new(Revocation)
+	case KindWithdrawal:
+		return new(Withdrawal)
+	case KindClosure:
+		return new(Closure)
 	case KindSeal:
 		return new(Seal)
 	case KindUnlock:
@@ -352,7 +381,7 @@ func newBody(k Kind) Body {
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
-		KindRevocation, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
+		KindRevocation, KindWithdrawal, KindClosure, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

@@ -34,6 +34,16 @@ var states = map[string][]custody.Kind{
 	"received-recalled": then(path, custody.KindRecall),
 	"recalled-revoked":  then(released, custody.KindRecall, custody.KindRevocation),
 	"regranted":         then(agreed, custody.KindRevocation, custody.KindGrant),
+
+	"requested-withdrawn": then(requested, custody.KindWithdrawal),
+	"granted-withdrawn":   then(granted, custody.KindWithdrawal),
+	"revoked-withdrawn":   then(sealed, custody.KindRevocation, custody.KindWithdrawal),
+	"sealed-withdrawn":    then(sealed, custody.KindWithdrawal),
+	"released-withdrawn":  then(released, custody.KindWithdrawal),
+	"accepted-closed":     then(agreed, custody.KindClosure),
+	"unlocked-closed":     then(unlocked, custody.KindClosure),
+	"released-closed":     then(released, custody.KindClosure),
+	"received-closed":     then(path, custody.KindClosure),
 }
 
 // actor is somebody with keys and a connection.
@@ -77,6 +87,10 @@ var actors = map[string]actor{
 	"stranger as officers":    {"nl", "nl/agent/desk-1", func(*story) []*keys.Private { return generate(2) }},
 }
 
+// granting are the states of a request that was granted at some time and goes on.
+const granting = "granted granted+sealed granted-revoked accepted accepted-revoked sealed sealed-revoked unlocked unlocked-revoked" +
+	" released released-revoked received rejected regranted sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked"
+
 // may is the rule book in one table, written without looking at it: for each
 // kind, who may do it, and in which states.
 var may = map[custody.Kind]struct{ who, when string }{
@@ -89,14 +103,17 @@ var may = map[custody.Kind]struct{ who, when string }{
 		" released-revoked recalled-revoked"},
 	custody.KindAcceptance: {"fr officers", "granted granted+sealed regranted"},
 	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
-		" sealed-recalled unlocked-recalled released-recalled received-recalled"},
-	custody.KindSeal:    {"sender", "granted accepted regranted"},
-	custody.KindUnlock:  {"sender", "sealed"},
-	custody.KindRelease: {"recipient", "unlocked"},
-	custody.KindReceipt: {"recipient", "released released-revoked released-recalled recalled-revoked"},
+		" sealed-recalled unlocked-recalled released-recalled received-recalled" +
+		" granted-withdrawn sealed-withdrawn released-withdrawn accepted-closed unlocked-closed released-closed received-closed"},
+	custody.KindWithdrawal: {"fr officers", "requested reviewed " + granting},
+	custody.KindClosure:    {"fr officers", granting},
+	custody.KindSeal:       {"sender", "granted accepted regranted"},
+	custody.KindUnlock:     {"sender", "sealed"},
+	custody.KindRelease:    {"recipient", "unlocked"},
+	custody.KindReceipt:    {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed"},
 	custody.KindRecall: {"nl officers|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
-		" released-revoked received rejected"},
-	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked"},
+		" released-revoked received rejected revoked-withdrawn sealed-withdrawn released-withdrawn unlocked-closed released-closed received-closed"},
+	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed"},
 }
 
 // TestMatrix tries every kind by every actor in every state.

@@ -72,7 +72,7 @@ func (m *model) honest(t *rapid.T) {
 }
 
 func (m *model) live() *custody.GrantState {
-	if c := m.kase(); c != nil && c.Live() != nil && !c.Live().Revoked {
+	if c := m.kase(); c != nil && c.Live() != nil && !c.Live().Revoked && !c.Live().Ended {
 		return c.Live()
 	}
 	return nil
@@ -160,6 +160,11 @@ func (m *model) revoke(*rapid.T) {
 	m.next(custody.KindRevocation, func(st *custody.Statement) { m.submit(via("nl"), st) })
 }
 
+func (m *model) end(t *rapid.T) {
+	k := rapid.SampledFrom([]custody.Kind{custody.KindWithdrawal, custody.KindClosure}).Draw(t, "how it ends")
+	m.next(k, func(st *custody.Statement) { m.submit(via("fr"), st) })
+}
+
 func (m *model) recall(t *rapid.T) {
 	who := rapid.SampledFrom([]string{"nl/agent/lab-1", "nl"}).Draw(t, "who recalls")
 	b := m.body(custody.KindRecall)
@@ -222,6 +227,8 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	})
 	_, _, xi := find(m, func(_ fact, b *custody.Revocation) bool { return b.Grant == gr.SHA256 })
 	_, _, ci := find(m, func(_ fact, b *custody.Recall) bool { return b.Seal == sl.SHA256 })
+	_, _, wi := find(m, func(_ fact, b *custody.Withdrawal) bool { return b.Request == rq.SHA256 })
+	_, _, di := find(m, func(_ fact, b *custody.Closure) bool { return b.Request == rq.SHA256 })
 	holder := map[custody.PartyID]custody.PartyID{"fr/recipient/lab": "fr/agent/lab-1", "fr/recipient/backup": "fr/agent/lab-2"}
 	switch {
 	case ai < 0 || ab.Grant != gr.SHA256:
@@ -232,6 +239,8 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 		return "the grant is revoked"
 	case ci >= 0:
 		return "the package is recalled"
+	case wi >= 0 || di >= 0:
+		return "the request has ended"
 	case rb.By == rb.To || gb.By != rb.To || vb.By != rb.To || gb.To != rb.By || ab.By != rb.By:
 		return "not the two sides"
 	case !m.officers(rq, 1) || !m.officers(rv, 1) || !m.officers(gr, 2) || !m.officers(ac, 1):
@@ -300,7 +309,7 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
 			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,
-			"revoke": seldom(m.revoke), "recall": seldom(m.recall),
+			"revoke": seldom(m.revoke), "recall": seldom(m.recall), "end": seldom(seldom(m.end)),
 			"": m.check,
 		})
 		m.replay(t)

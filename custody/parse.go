@@ -124,6 +124,10 @@ func (s *Statement) request() Digest {
 		return b.Request
 	case *Revocation:
 		return b.Request
+	case *Withdrawal:
+		return b.Request
+	case *Closure:
+		return b.Request
 	case *Seal:
 		return b.Request
 	case *Unlock:
@@ -162,6 +166,10 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 	case *Grant:
 		a = b.Annex
 	case *Refusal:
+		a = b.Annex
+	case *Withdrawal:
+		a = b.Annex
+	case *Closure:
 		a = b.Annex
 	case *Recall:
 		a = b.Annex

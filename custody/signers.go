@@ -36,6 +36,8 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Acceptance
 	case KindRevocation:
 		return t.Revocation
+	case KindWithdrawal, KindClosure:
+		return t.Request // who asked says that no more is asked for
 	case KindRecall:
 		return 1 // no directory can ask for more: what went to the wrong place is stopped by who sees it first
 	}
@@ -67,8 +69,13 @@ func distinct(c *Case, v *View, s *Statement) Decision {
 
 // stops reports whether a statement can only keep evidence from moving.
 func stops(s *Statement) bool {
-	b, review := s.Body.(*Review)
-	return s.Kind == KindRefusal || s.Kind == KindRevocation || s.Kind == KindRecall || review && b.Finding == FindingObjection
+	switch s.Kind {
+	case KindRefusal, KindRevocation, KindWithdrawal, KindClosure, KindRecall:
+		return true
+	case KindReview:
+		return s.Body.(*Review).Finding == FindingObjection
+	}
+	return false
 }
 
 // lists reports whether the directory lists a key, in whatever role and standing.

@@ -180,6 +180,10 @@ func sentence(s *custody.Statement) string {
 		return fmt.Sprintf("%s accepts exactly these conditions", b.By)
 	case *custody.Revocation:
 		return fmt.Sprintf("%s takes the grant back: %s", b.By, b.Reason)
+	case *custody.Withdrawal:
+		return more(fmt.Sprintf("%s withdraws the request: %s", b.By, b.Reason), b.Annex)
+	case *custody.Closure:
+		return more(fmt.Sprintf("%s closes the request: %s", b.By, b.Outcome), b.Annex)
 	case *custody.Seal:
 		s := fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
 		if b.Supersedes != "" {
@@ -198,11 +202,7 @@ func sentence(s *custody.Statement) string {
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s: it says that %s", b.By, b.Package, reasonSays(b.Reason))
 	case *custody.Recall:
-		s := fmt.Sprintf("%s recalls package %s: %s", b.By, b.Package, b.Reason)
-		if b.Annex != nil {
-			s += "; more in its annex"
-		}
-		return s
+		return more(fmt.Sprintf("%s recalls package %s: %s", b.By, b.Package, b.Reason), b.Annex)
 	}
 	return string(s.Kind)
 }
@@ -212,12 +212,16 @@ func grantSentence(b *custody.Grant) string {
 	if cond == "" {
 		cond = "none in codes"
 	}
-	s := fmt.Sprintf("%s grants it to %s from %s until %s, at most %d packages of %d bytes in all; senders: %s; recipients: %s; conditions: %s",
-		b.By, b.To, b.NotBefore, b.Expires, b.MaxPackages, b.MaxBytes, ids(b.Senders), ids(b.Recipients), cond)
-	if b.Annex != nil {
-		s += "; more in its annex"
+	return more(fmt.Sprintf("%s grants it to %s from %s until %s, at most %d packages of %d bytes in all; senders: %s; recipients: %s; conditions: %s",
+		b.By, b.To, b.NotBefore, b.Expires, b.MaxPackages, b.MaxBytes, ids(b.Senders), ids(b.Recipients), cond), b.Annex)
+}
+
+// more says that a statement says more in a sealed annex.
+func more(s string, a *custody.AnnexRef) string {
+	if a == nil {
+		return s
 	}
-	return s
+	return s + "; more in its annex"
 }
 
 func ids(list []custody.PartyID) string {
