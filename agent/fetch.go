@@ -76,7 +76,9 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 			continue
 		}
 		if p.Unlocked.IsZero() {
-			waiting++
+			if !p.Grant.Over() {
+				waiting++
+			}
 			continue
 		}
 		f, err := a.fetchPackage(ctx, s, request, p.Package, into)

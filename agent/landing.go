@@ -111,7 +111,7 @@ func (x *fetching) abandon(cause error) error {
 
 // over reports whether a refusal ends a package for good.
 func over(c custody.Code) bool {
-	return c == custody.CodeGrantRevoked || c == custody.CodePackageRecalled
+	return c == custody.CodeGrantRevoked || c == custody.CodeRequestEnded || c == custody.CodePackageRecalled
 }
 
 // forget removes what has landed of a package, then that it was on its way. If we
@@ -124,7 +124,7 @@ func (a *Agent) forget(p packageFile) error {
 }
 
 // sweep forgets the packages of a request that were on their way and will not be
-// fetched any more: rejected, recalled or revoked since.
+// fetched any more: rejected, recalled, revoked or ended since.
 func (a *Agent) sweep(c *custody.Case, request string) error {
 	list, err := a.home.packages(request)
 	if err != nil {
@@ -150,7 +150,7 @@ func (p *packageFile) underway() bool {
 
 // awaited reports whether an agent may still fetch a package.
 func awaited(p *custody.PackageState, by custody.PartyID) bool {
-	if p == nil || p.Grant.Revoked || p.Recall != nil {
+	if p == nil || p.Grant.Over() || p.Recall != nil {
 		return false
 	}
 	r := p.Released(by)

@@ -88,6 +88,11 @@ func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt S
 	x := &sending{a: a, s: s, request: request, dir: dir, opt: opt}
 	defer x.letGo()
 	if err := x.prepare(ctx); err != nil {
+		if code := wire.CodeOf(err); code == custody.CodeGrantRevoked || code == custody.CodeRequestEnded {
+			// Packages that waited for the conditions will never be opened: their heads go.
+			_, ended := a.Unlock(ctx, s, request)
+			a.log.Debug("looked for heads that may never leave", "error", ended)
+		}
 		return nil, err
 	}
 	if x.old != nil && x.old.State != stateOpen {

@@ -88,6 +88,8 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 		return a.end(p, custody.CodePackageRecalled)
 	case ps.Grant.Revoked:
 		return a.end(p, custody.CodeGrantRevoked)
+	case ps.Grant.Ended:
+		return a.end(p, custody.CodeRequestEnded)
 	case ps.Grant.Acceptance.IsZero():
 		return errWaits
 	}
@@ -101,7 +103,8 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	return a.dropHead(p)
 }
 
-// end destroys a head that may never leave: a revocation and a recall are for good.
+// end destroys a head that may never leave: a revocation, the end of a request and
+// a recall are for good.
 // The error says which it was.
 func (a *Agent) end(p packageFile, why custody.Code) error {
 	if err := a.endHead(p); err != nil {

@@ -221,8 +221,20 @@ func TestRecallOnBucket(t *testing.T) {
 	}
 }
 
-// TestRecallMidAnswer: an answer that has begun ends with the recall.
-func TestRecallMidAnswer(t *testing.T) {
+// TestStoppedMidAnswer: an answer that has begun ends with what stops it.
+func TestStoppedMidAnswer(t *testing.T) {
+	t.Run("recall", func(t *testing.T) {
+		stoppedMidAnswer(t, func(s *story, b *bundle) { s.file(s.as(s.nl.lab), s.recallOf(b, "nl/agent/lab", s.nl.lab.key), nil) })
+	})
+	t.Run("withdrawal", func(t *testing.T) {
+		stoppedMidAnswer(t, func(s *story, _ *bundle) {
+			s.file(s.as(s.fr.desk), sign(s.t, &custody.Withdrawal{Header: s.header("fr", s.after), Request: s.request.SHA256, Reason: "error"},
+				s.fr.officers[0]), nil)
+		})
+	})
+}
+
+func stoppedMidAnswer(t *testing.T, stop func(*story, *bundle)) {
 	w := newRelay(t)
 	s := w.agreed()
 	s.accepted()
@@ -236,10 +248,10 @@ func TestRecallMidAnswer(t *testing.T) {
 	defer resp.Body.Close()
 	_, err = io.ReadFull(resp.Body, make([]byte, 1000))
 	check(t, err)
-	s.file(w.as(w.nl.lab), s.recallOf(b, "nl/agent/lab", w.nl.lab.key), nil)
+	stop(s, b)
 	n, err := io.Copy(io.Discard, resp.Body)
 	if err == nil || n+1000 >= b.size {
-		t.Errorf("after the recall %d of %d bytes came, error %v", n+1000, b.size, err)
+		t.Errorf("after that %d of %d bytes came, error %v", n+1000, b.size, err)
 	}
 }
 

@@ -71,6 +71,25 @@ var Reasons = []Code{
 	{"error", "the grant was an error"},
 }
 
+// WithdrawalReasons are why a request may be taken back.
+var WithdrawalReasons = []Code{
+	{"no-longer-needed", "the evidence is not needed any more"},
+	{"obtained-otherwise", "it was obtained in another way"},
+	{"remedy-granted", "a legal remedy against the request succeeded"},
+	{"proceedings-ended", "the proceedings have ended"},
+	{"conditions-not-acceptable", "the conditions of the grant cannot be accepted"},
+	{"error", "the request was an error"},
+	{"other", "another reason; say it in words"},
+}
+
+// Outcomes are how a request ends that was granted.
+var Outcomes = []Code{
+	{"executed", "all that was asked for has arrived"},
+	{"executed-in-part", "a part of it has arrived, and no more is expected"},
+	{"not-executed", "nothing has arrived, and nothing is expected"},
+	{"proceedings-ended", "the proceedings have ended: the condition delete-when-closed counts from here"},
+}
+
 // RecallReasons are why a package may be taken back.
 var RecallReasons = []Code{
 	{"wrong-package", "it is not what was to be sent"},

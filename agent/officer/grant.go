@@ -169,6 +169,8 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 	switch {
 	case c.To != o.Authority:
 		return refused("grant", custody.CodeNotRequested)
+	case c.End != nil:
+		return refused("grant", custody.CodeRequestEnded)
 	case c.Refusal != nil || live != nil && !live.Revoked && o.Now.Before(live.Expires.Time()):
 		return refused("grant", custody.CodeAlreadyDecided)
 	case !o.Now.Before(c.Request.Expires.Time()):

@@ -129,6 +129,27 @@ func (o Office) Revocation(h custody.Header, c *custody.Case, reason string) (*P
 	return o.paper(&custody.Revocation{Header: h, Request: c.RequestSHA256, Grant: g.SHA256, Reason: reason}, nil)
 }
 
+// Withdrawal drafts the end of a request by who asked for it.
+func (o Office) Withdrawal(h custody.Header, c *custody.Case, reason, words string) (*Paper, error) {
+	file, ref, err := o.optional(annex.Text{Reasons: words}, words, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Withdrawal{Header: h, Request: c.RequestSHA256, Reason: reason, Annex: ref}, file)
+}
+
+// Closure drafts the end of a request that was granted.
+func (o Office) Closure(h custody.Header, c *custody.Case, outcome, words string) (*Paper, error) {
+	if c.Live() == nil {
+		return nil, refused("closure", custody.CodeNoGrant)
+	}
+	file, ref, err := o.optional(annex.Text{Reasons: words}, words, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Closure{Header: h, Request: c.RequestSHA256, Outcome: outcome, Annex: ref}, file)
+}
+
 // Recall drafts the recall of a package in the name of the authority.
 func (o Office) Recall(h custody.Header, c *custody.Case, pkg, reason string, docs []Attachment) (*Paper, error) {
 	p := c.Package(pkg)

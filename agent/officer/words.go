@@ -68,6 +68,10 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		return fmt.Sprintf("%s accepts the conditions of grant %s", by, short(b.Grant)), nil
 	case *custody.Revocation:
 		return fmt.Sprintf("%s revokes grant %s", by, short(b.Grant)), []string{b.Reason}
+	case *custody.Withdrawal:
+		return fmt.Sprintf("%s withdraws the request", by), []string{b.Reason}
+	case *custody.Closure:
+		return fmt.Sprintf("%s closes the request", by), []string{b.Outcome}
 	case *custody.Seal:
 		final := ""
 		if b.Final {
@@ -118,12 +122,14 @@ func Next(c *custody.Case, name string, now time.Time) []Step {
 	switch {
 	case c.Refusal != nil:
 		return []Step{{"", "the request was refused: nothing more can happen"}}
+	case c.End != nil:
+		return append(overdue(c, name), Step{"", "the request was " + ended(c.End) + ": nothing more moves under it"})
 	case g == nil && !now.Before(c.Request.Expires.Time()):
 		return []Step{{"", "the request has expired: a new one would be needed"}}
 	case g == nil || g.Revoked:
-		return append(unfinished(c, name), Step{c.To, fmt.Sprintf("decides: comity grant %s --draft, or comity refuse %s --ground CODE", name, name)})
+		return append(Unfinished(c, name), Step{c.To, fmt.Sprintf("decides: comity grant %s --draft, or comity refuse %s --ground CODE", name, name)})
 	case !now.Before(g.Expires.Time()):
-		return append(unfinished(c, name), Step{"", "the grant has expired on " + day(g.Expires)})
+		return append(Unfinished(c, name), Step{"", "the grant has expired on " + day(g.Expires)})
 	case g.Acceptance.IsZero():
 		list := []Step{{c.From, "reads the conditions and accepts: comity accept " + name}}
 		if len(c.Packages) == 0 {
@@ -131,7 +137,7 @@ func Next(c *custody.Case, name string, now time.Time) []Step {
 		}
 		return list
 	}
-	list := unfinished(c, name)
+	list := Unfinished(c, name)
 	if !g.Final {
 		list = append(list, Step{c.To, fmt.Sprintf("may send until %s: comity send %s FOLDER", day(g.Expires), name)})
 	}
@@ -141,15 +147,15 @@ func Next(c *custody.Case, name string, now time.Time) []Step {
 	return list
 }
 
-// unfinished lists the packages that have not arrived, as far as their grant
+// Unfinished lists the packages that have not arrived, as far as their grant
 // still lets them.
-func unfinished(c *custody.Case, name string) []Step {
+func Unfinished(c *custody.Case, name string) []Step {
 	var list []Step
 	for _, p := range c.Packages {
 		id := p.Package[:8]
 		switch {
 		case p.Recall != nil: // nothing of it moves any more; what stands at the other side people deal with
-		case p.Grant.Revoked || p.Grant.Acceptance.IsZero():
+		case p.Grant.Over() || p.Grant.Acceptance.IsZero():
 		case p.Unlocked.IsZero():
 			list = append(list, Step{c.To, fmt.Sprintf("lets the key of package %s go: comity send %s, as %s", id, name, p.Sender)})
 		case len(p.Releases) == 0:
@@ -159,6 +165,28 @@ func unfinished(c *custody.Case, name string) []Step {
 		}
 	}
 	return list
+}
+
+// overdue lists the packages that were taken before the request ended and of which
+// nobody has said how they arrived.
+func overdue(c *custody.Case, name string) []Step {
+	var list []Step
+	for _, p := range c.Packages {
+		for _, r := range p.Releases {
+			if r.Closed.IsZero() && len(r.Singles) == 0 {
+				list = append(list, Step{c.From, fmt.Sprintf("took package %s, as %s, and never said how it arrived", p.Package[:8], r.By)})
+			}
+		}
+	}
+	return list
+}
+
+// ended says in a word how a request ended.
+func ended(e *custody.End) string {
+	if e.Kind == custody.KindClosure {
+		return "closed"
+	}
+	return "withdrawn"
 }
 
 func open(c *custody.Case, p *custody.PackageState, name string) []Step {
@@ -181,6 +209,8 @@ func State(c *custody.Case, now time.Time) string {
 	switch {
 	case c.Refusal != nil:
 		return "refused"
+	case c.End != nil:
+		return ended(c.End)
 	case g == nil && !now.Before(c.Request.Expires.Time()):
 		return "expired"
 	case g == nil:
@@ -191,7 +221,7 @@ func State(c *custody.Case, now time.Time) string {
 		return "granted, not accepted"
 	case !now.Before(g.Expires.Time()):
 		return "grant expired"
-	case g.Final && len(unfinished(c, "")) == 0:
+	case g.Final && len(Unfinished(c, "")) == 0:
 		return "all arrived"
 	}
 	return "open"

@@ -26,7 +26,8 @@ The new request's id is printed on standard output. Types:
 ` + codeHelp(officer.RequestTypes)
 
 func (a *app) requestCommand() *cobra.Command {
-	return group("request", "file requests and read them", requestHelp, a.requestNew(), a.requestShow(), a.requestList())
+	return group("request", "file requests, read them and end them", requestHelp,
+		a.requestNew(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose())
 }
 
 // newRequest are the flags of request new.
@@ -230,6 +231,10 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 	if r := c.Refusal; r != nil {
 		say("refused by %s: %s", r.By, strings.Join(r.Grounds, ", "))
 		a.sealedText(ctx, s, r.Annex, say)
+	}
+	if e := c.End; e != nil {
+		say("%s by %s on %s: %s", officer.State(c, a.now()), c.From, e.Time, e.Code)
+		a.sealedText(ctx, s, e.Annex, say)
 	}
 }
 

@@ -88,7 +88,7 @@ func (i *Ingest) dead(ctx context.Context, p records.Package) (why custody.Code,
 		return "idle", nil
 	}
 	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: p.Agent, Grant: p.Grant})
-	if err == nil && (d.Code == custody.CodeGrantExpired || d.Code == custody.CodeGrantRevoked) {
+	if err == nil && (d.Code == custody.CodeGrantExpired || d.Code == custody.CodeGrantRevoked || d.Code == custody.CodeRequestEnded) {
 		why = d.Code
 	}
 	return why, err
