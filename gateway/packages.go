@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
@@ -172,7 +173,8 @@ func (g *Gateway) getPayload(w http.ResponseWriter, r *http.Request, who admit.P
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	return p.Copy(r.Context(), w)
+	rc := http.NewResponseController(w)
+	return p.Copy(r.Context(), w, func() { rc.SetWriteDeadline(time.Unix(1, 0)) }) // one that has passed
 }
 
 func (g *Gateway) getAnnex(w http.ResponseWriter, r *http.Request, who admit.Principal) error {

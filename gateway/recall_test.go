@@ -2,15 +2,12 @@ package gateway_test
 
 import (
 	"bytes"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"comity.example/comity/crypto/keys"
-	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway"
 	"comity.example/comity/gateway/internal/fsck"
@@ -218,40 +215,6 @@ func TestRecallOnBucket(t *testing.T) {
 	w.clean()
 	if n := left(); n != 0 {
 		t.Errorf("%d versions are left", n)
-	}
-}
-
-// TestStoppedMidAnswer: an answer that has begun ends with what stops it.
-func TestStoppedMidAnswer(t *testing.T) {
-	t.Run("recall", func(t *testing.T) {
-		stoppedMidAnswer(t, func(s *story, b *bundle) { s.file(s.as(s.nl.lab), s.recallOf(b, "nl/agent/lab", s.nl.lab.key), nil) })
-	})
-	t.Run("withdrawal", func(t *testing.T) {
-		stoppedMidAnswer(t, func(s *story, _ *bundle) {
-			s.file(s.as(s.fr.desk), sign(s.t, &custody.Withdrawal{Header: s.header("fr", s.after), Request: s.request.SHA256, Reason: "error"},
-				s.fr.officers[0]), nil)
-		})
-	})
-}
-
-func stoppedMidAnswer(t *testing.T, stop func(*story, *bundle)) {
-	w := newRelay(t)
-	s := w.agreed()
-	s.accepted()
-	const size = 6 * seal.PartPlain // more than the windows and buffers on the way hold
-	b := s.take(s.packOf(size), 1)
-	_, conn := s.raw(w.fr.lab)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://relay/v1/packages/"+b.id+"/payload", nil)
-	check(t, err)
-	resp, err := conn.RoundTrip(r)
-	check(t, err)
-	defer resp.Body.Close()
-	_, err = io.ReadFull(resp.Body, make([]byte, 1000))
-	check(t, err)
-	stop(s, b)
-	n, err := io.Copy(io.Discard, resp.Body)
-	if err == nil || n+1000 >= b.size {
-		t.Errorf("after that %d of %d bytes came, error %v", n+1000, b.size, err)
 	}
 }
 

@@ -19,8 +19,9 @@ type Payload struct {
 	Span
 	store objects.Store
 	id    string
-	list  []custody.StoredPayload     // of the deposit
-	still func(context.Context) error // asks the rules again
+	list  []custody.StoredPayload                         // of the deposit
+	watch func(context.Context) (context.Context, func()) // ends when the rules allow it no more
+	deny  func(custody.Decision) error
 }
 
 // Payload decides and finds the bytes that a Range field asks for.
@@ -37,11 +38,14 @@ func (d *Deliver) Payload(ctx context.Context, who admit.Principal, id, header s
 	if err != nil {
 		return nil, err
 	}
-	still := func(ctx context.Context) error {
-		_, err := d.released(ctx, who, id, custody.ActPayload)
-		return err
-	}
-	return &Payload{Span: span, store: d.cfg.Store, id: id, list: list, still: still}, nil
+	record, act := custody.RecordID(p.Request), custody.Action{Act: custody.ActPayload, Via: who.ID(), Package: id}
+	return &Payload{
+		Span: span, store: d.cfg.Store, id: id, list: list,
+		watch: func(ctx context.Context) (context.Context, func()) { return d.cfg.Ledger.Watch(ctx, record, act) },
+		deny: func(dec custody.Decision) error {
+			return admit.Deny(record, custody.ActPayload, dec, custody.CodeNoSuchPackage)
+		},
+	}, nil
 }
 
 // objects returns the objects of a payload as its entry names them: what the store
@@ -69,26 +73,37 @@ func (d *Deliver) objects(ctx context.Context, p records.Package) ([]custody.Sto
 	return e.Deposit.Objects, nil
 }
 
-const (
-	// copyBuffer is how much of a payload is held at a time.
-	copyBuffer = 256 << 10
+// copyBuffer is how much of a payload is held at a time.
+const copyBuffer = 256 << 10
 
-	// askEvery is after how many bytes of one answer the rules are asked again: an
-	// answer may take days, and a recall or a revocation ends it.
-	askEvery = 8 << 20
-)
+// Copy writes the bytes to w, as long as the rules allow it: an answer may take days,
+// and a recall or a revocation ends it, also one that its recipient does not read. cut
+// makes a Write to w fail that waits; it is not called after Copy has returned. A
+// payload of several objects is read from one after the other.
+func (p *Payload) Copy(ctx context.Context, w io.Writer, cut func()) error {
+	watched, done := p.watch(ctx)
+	defer done()
+	gone := make(chan struct{})
+	stop := context.AfterFunc(watched, func() { cut(); close(gone) })
+	err := p.copyAll(watched, &answer{w})
+	if !stop() {
+		<-gone
+	}
+	var refused *ledger.Refused
+	if err != nil && errors.As(context.Cause(watched), &refused) {
+		return p.deny(refused.Decision)
+	}
+	return err
+}
 
-// Copy writes the bytes to w, as long as the rules allow it. A payload of several
-// objects is read from one after the other.
-func (p *Payload) Copy(ctx context.Context, w io.Writer) error {
+func (p *Payload) copyAll(ctx context.Context, w io.Writer) error {
 	buf := make([]byte, copyBuffer)
-	out := &answer{w: w, still: func() error { return p.still(ctx) }}
 	off, left := p.Off, p.Length
 	for left > 0 {
 		o := p.list[off/ingest.ObjectSize]
 		at := off % ingest.ObjectSize
 		n := min(left, o.Size-at)
-		if err := p.copyFrom(ctx, out, o, at, n, buf); err != nil {
+		if err := p.copyFrom(ctx, w, o, at, n, buf); err != nil {
 			return fmt.Errorf("reading payload of %q: %w", p.id, err)
 		}
 		off, left = off+n, left-n
@@ -109,23 +124,12 @@ func (p *Payload) copyFrom(ctx context.Context, w io.Writer, o custody.StoredPay
 	return err
 }
 
-// answer is the answer to the recipient, one buffer at a time.
-type answer struct {
-	w     io.Writer
-	still func() error
-	since int // bytes since the rules were asked
-}
+// answer is the answer to the recipient.
+type answer struct{ w io.Writer }
 
 // Write implements io.Writer.
 func (a *answer) Write(b []byte) (int, error) {
-	if a.since >= askEvery {
-		if err := a.still(); err != nil {
-			return 0, err
-		}
-		a.since = 0
-	}
 	n, err := a.w.Write(b)
-	a.since += n
 	if err == nil {
 		ledger.Crash(ledger.PayloadAnswered)
 	}

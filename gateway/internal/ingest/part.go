@@ -50,14 +50,22 @@ func (i *Ingest) PutPart(ctx context.Context, who admit.Principal, id string, in
 	if len(p.Uploads) == 0 { // reserved by a call that did not come to its end
 		return wire.NewProblem(wire.CodeNotOpen, "")
 	}
-	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: who.ID(), Grant: p.Grant})
+	record, act := custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: who.ID(), Grant: p.Grant}
+	d, err := i.cfg.Ledger.Decide(ctx, record, act)
 	if err != nil {
 		return err
 	}
 	if !d.Allowed() {
-		return admit.Deny(custody.RecordID(p.Request), custody.ActPart, d, custody.CodeNoSuchPackage)
+		return admit.Deny(record, custody.ActPart, d, custody.CodeNoSuchPackage)
 	}
-	return i.bring(ctx, p, size, in)
+	ctx, done := i.cfg.Ledger.Watch(ctx, record, act)
+	defer done()
+	err = i.bring(ctx, p, size, in)
+	var refused *ledger.Refused
+	if err != nil && errors.As(context.Cause(ctx), &refused) {
+		return admit.Deny(record, custody.ActPart, refused.Decision, custody.CodeNoSuchPackage)
+	}
+	return err
 }
 
 // bring waits until nobody else brings the part, and asks again then: the package
