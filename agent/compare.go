@@ -22,9 +22,9 @@ func (q *acquiring) compare(ctx context.Context, f *acquisition.File) error {
 	if f.Hashes.IsZero() {
 		return nil
 	}
-	file, err := q.root.Open(filepath.FromSlash(f.Path))
+	file, err := q.src.Open(q.items[f.Path])
 	if err != nil {
-		return fmt.Errorf("opening %q: %w", f.Path, err)
+		return err
 	}
 	defer file.Close()
 	var w []io.Writer
