@@ -72,20 +72,43 @@ func (f *Folder) Folder(it Item) error {
 
 // Open implements Source.
 func (f *Folder) Open(it Item) (Content, error) {
-	o, err := f.open(it)
+	dir, base := split(it.Path)
+	root, err := f.folders.at(dir)
+	if err != nil {
+		return nil, changed(&it, err)
+	}
+	o, err := root.OpenFile(base, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, changed(&it, err)
 	}
 	return &file{o, it}, nil
 }
 
-func (f *Folder) open(it Item) (*os.File, error) {
+// OpenLive opens a file whose folder others work in, and returns it as an item that
+// has the size and the time of this moment. One that is gone, or of a kind that a bag
+// does not carry by now, is a [*ChangedError].
+func (f *Folder) OpenLive(it Item) (io.ReadCloser, Item, error) {
 	dir, base := split(it.Path)
 	root, err := f.folders.at(dir)
 	if err != nil {
-		return nil, err
+		return nil, it, changed(&it, err)
 	}
-	return root.OpenFile(base, os.O_RDONLY|openFlags, 0)
+	fi, err := root.Lstat(base) // opening follows a link
+	if err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+		return nil, it, &ChangedError{Path: it.Path, What: "is a symbolic link"}
+	}
+	o, err := root.OpenFile(base, os.O_RDONLY|openFlags, 0)
+	if err != nil {
+		return nil, it, changed(&it, err)
+	}
+	if fi, err = o.Stat(); err == nil && (fi.IsDir() || special(it.Path, fi) != "") {
+		err = &ChangedError{Path: it.Path, What: "is no regular file"}
+	}
+	if err != nil {
+		o.Close() // nothing was written
+		return nil, it, err
+	}
+	return o, Item{Path: it.Path, Size: fi.Size(), ModTime: fi.ModTime().UTC()}, nil
 }
 
 // file is a file of a folder with what the inventory says of it.
