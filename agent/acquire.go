@@ -21,11 +21,11 @@ import (
 //
 // Nothing is kept until the package is: if we crash here, the next send starts over.
 func (x *sending) acquire(ctx context.Context) error {
-	src, err := bag.OpenFolder(x.dir)
+	src, done, err := x.source()
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer done()
 	images, err := image.Find(src, x.inv)
 	if err != nil {
 		return err
