@@ -33,6 +33,9 @@ func TestKilledCapture(t *testing.T) {
 		captureToDie(t, os.Getenv(captureEnv[2]))
 		return
 	}
+	if testing.Short() {
+		t.Skip("short: processes that are killed tell the race detector nothing")
+	}
 	content := noise(2 * seal.PartPlain)
 	for _, tt := range []struct {
 		point          string
