@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"comity.example/comity/config"
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody/acquisition"
+	"comity.example/comity/custody/bag"
 )
 
 // acquire looks for forensic images in the folder, tells what it found, and makes the
@@ -21,12 +21,12 @@ import (
 //
 // Nothing is kept until the package is: if we crash here, the next send starts over.
 func (x *sending) acquire(ctx context.Context) error {
-	root, err := os.OpenRoot(x.dir)
+	src, done, err := x.source()
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	images, err := image.Find(root, x.inv)
+	defer done()
+	images, err := image.Find(src, x.inv)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (x *sending) acquire(ctx context.Context) error {
 	if x.opt.Acquisition == nil {
 		return nil
 	}
-	q := &acquiring{x: x, root: root, cfg: x.opt.Acquisition, images: images}
+	q := &acquiring{x: x, src: src, cfg: x.opt.Acquisition, images: images}
 	if x.record, err = q.record(ctx); err != nil {
 		return err
 	}
@@ -75,11 +75,12 @@ func segments(n int) string {
 // acquiring makes one record.
 type acquiring struct {
 	x      *sending
-	root   *os.Root
+	src    bag.Source
 	cfg    *config.Acquisition
 	images []image.Image
 	files  map[string]*acquisition.File
-	done   int64 // bytes read
+	items  map[string]bag.Item // of the files
+	done   int64               // bytes read
 	total  int64
 }
 
@@ -146,7 +147,7 @@ func device(d *config.AcquisitionDevice) *acquisition.Device {
 
 // find looks up every file that the record will name in the inventory.
 func (q *acquiring) find() error {
-	q.files = map[string]*acquisition.File{}
+	q.files, q.items = map[string]*acquisition.File{}, map[string]bag.Item{}
 	for i := range q.cfg.Acquisitions {
 		for _, f := range q.cfg.Acquisitions[i].Files {
 			q.files[f.Path] = &acquisition.File{Path: f.Path, Size: -1}
@@ -159,7 +160,7 @@ func (q *acquiring) find() error {
 	}
 	for it := range q.x.inv.Items() {
 		if f := q.files[it.Path]; f != nil && !it.Dir {
-			f.Size = it.Size
+			f.Size, q.items[it.Path] = it.Size, it
 		}
 	}
 	for path, f := range q.files {

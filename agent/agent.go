@@ -40,9 +40,9 @@ type Config struct {
 
 // Progress says how far a transfer is.
 type Progress struct {
-	Act   string // "sending", "fetching"
-	Done  int64  // payload bytes
-	Total int64
+	Act   string // "sending", "fetching", "capturing"
+	Done  int64  // payload bytes, or bytes captured
+	Total int64  // 0: nobody knows
 	Files int
 }
 

@@ -40,8 +40,9 @@ const (
 
 // begun is what a later process must find again to continue a package.
 type begun struct {
-	Folder     string                 `json:"folder"`  // absolute
-	Options    custody.Digest         `json:"options"` // see SendOptions.digest
+	Folder     string                 `json:"folder"`            // absolute; empty if what was captured is sent
+	Capture    string                 `json:"capture,omitempty"` // else empty
+	Options    custody.Digest         `json:"options"`           // see SendOptions.digest
 	Examiner   string                 `json:"examiner,omitempty"`
 	Grant      custody.Digest         `json:"grant"`
 	Recipients []custody.RecipientRef `json:"recipients"`
@@ -72,7 +73,7 @@ func (x *sending) keepBegun() (err error) {
 	if x.journal, err = journal.Create(filepath.Join(dir, fileJournal), x.res.Package, x.sealer.Parts()); err != nil {
 		return err
 	}
-	b := begun{Folder: x.folder, Options: x.options, Examiner: x.opt.Examiner, Grant: x.grant.SHA256, Recipients: x.recipients, Archive: x.archive}
+	b := begun{Folder: x.folder, Capture: x.captureID, Options: x.options, Examiner: x.opt.Examiner, Grant: x.grant.SHA256, Recipients: x.recipients, Archive: x.archive}
 	files := []struct {
 		name string
 		data []byte

@@ -22,9 +22,9 @@ func (q *acquiring) compare(ctx context.Context, f *acquisition.File) error {
 	if f.Hashes.IsZero() {
 		return nil
 	}
-	file, err := q.root.Open(filepath.FromSlash(f.Path))
+	file, err := q.src.Open(q.items[f.Path])
 	if err != nil {
-		return fmt.Errorf("opening %q: %w", f.Path, err)
+		return err
 	}
 	defer file.Close()
 	var w []io.Writer
@@ -85,6 +85,10 @@ func (q *acquiring) verify(ctx context.Context, r *acquisition.Record) error {
 		if m.Format != image.EWF && m.Format != image.EWF2 {
 			continue
 		}
+		if q.x.capture != nil {
+			q.unverified(m)
+			continue
+		}
 		for _, program := range q.x.a.home.Config.Verifiers {
 			fmt.Fprintf(q.x.a.out, "%q reads image %q\n", program, m.Segments[0])
 			a, err := verifier.Run(ctx, program, filepath.Join(dir, filepath.FromSlash(m.Segments[0])), verifier.MaxTime)
@@ -102,6 +106,18 @@ func (q *acquiring) verify(ctx context.Context, r *acquisition.Record) error {
 		}
 	}
 	return nil
+}
+
+// unverified says, in the record too, that no verifier of this machine has read an
+// image: they read files, and of what was captured there is none.
+func (q *acquiring) unverified(m *acquisition.Image) {
+	if len(q.x.a.home.Config.Verifiers) == 0 {
+		return
+	}
+	const says = "no verifier has read it, since it was captured and is no file"
+	fmt.Fprintf(q.x.a.out, "warning: image %q: %s\n", m.Segments[0], says)
+	m.Findings = append([]string{says}, m.Findings...)
+	m.Findings = m.Findings[:min(len(m.Findings), acquisition.MaxFindings)]
 }
 
 // differ says which hash of the media is not the one given. One that either side does

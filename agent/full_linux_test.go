@@ -1,10 +1,12 @@
 package agent_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"comity.example/comity/agent"
@@ -56,6 +58,21 @@ func TestNoRoom(t *testing.T) {
 		t.Errorf("%d rejections", n)
 	}
 	w.finish(folder, t.TempDir())
+}
+
+// TestCaptureDiskFull fills the disk with a capture. It is removed, and the error says
+// how far it was and where it lay.
+func TestCaptureDiskFull(t *testing.T) {
+	w := newCase(t)
+	disk, captures := small(t, "8m"), w.captureDir("")
+	check(t, os.MkdirAll(filepath.Dir(captures), 0o700))
+	check(t, os.Symlink(disk, captures))
+	_, err := w.agent("de").CaptureInput(t.Context(), w.connect("de", "lab-1"), w.request, "disk.img", bytes.NewReader(noise(16<<20)), agent.SendOptions{})
+	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "bytes were read into") || !strings.Contains(err.Error(), captures) {
+		t.Errorf("CaptureInput = %v", err)
+	}
+	empty(t, disk)
+	w.waiting()
 }
 
 // TestDiskFull fills the disk while the package is on its way. The plaintext is

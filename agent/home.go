@@ -26,6 +26,7 @@ import (
 //	keys/AUTHORITY/journal.key     for the keys of packages on their way
 //	enrolments/AUTHORITY/ROLE/NAME.json
 //	cases/REQUEST/                 what this machine knows of a request
+//	cases/REQUEST/captures/ID/     input that waits to be sent, see package capture
 //	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far
 //	queue/                         what the daemon has taken on
 //	agent.lock, agent.sock         of the daemon that runs

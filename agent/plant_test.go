@@ -37,7 +37,7 @@ func good(t *testing.T, id, dir string) *planted {
 	check(t, err)
 	plan, err := bag.NewPlan(id, inv, nil)
 	check(t, err)
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	check(t, err)
 	defer src.Close()
 	var b bytes.Buffer

@@ -25,8 +25,8 @@ type old struct {
 	*begun
 }
 
-// findOld finds the package that this send continues: one of the same folder with the
-// same options. Packages that nobody can continue are given up; others wait for
+// findOld finds the package that this send continues: one of the same folder, or
+// capture, with the same options. Packages that nobody can continue are given up; others wait for
 // their own send.
 func (x *sending) findOld(ctx context.Context) error {
 	list, err := x.a.home.packages(x.request)
@@ -46,11 +46,37 @@ func (x *sending) findOld(ctx context.Context) error {
 			if err := x.a.giveUp(ctx, x.s, p); err != nil {
 				return err
 			}
-		case x.old == nil && b.Folder == x.folder && b.Options == x.options:
+		case x.continues(p, b):
 			x.old = &old{p, b}
+		default:
+			if err := x.outlived(ctx, p, b); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// continues reports whether a package is the one that this send continues. One that is
+// sealed is all that its capture will ever be, whatever is said of it now.
+func (x *sending) continues(p packageFile, b *begun) bool {
+	if x.old != nil || b.Folder != x.folder || b.Capture != x.captureID {
+		return false
+	}
+	return b.Options == x.options || x.captureID != "" && p.State != stateOpen
+}
+
+// outlived gives up a package that was begun with a capture, if no send will ever ask
+// for it again: other words are said of the capture now, or it is destroyed.
+func (x *sending) outlived(ctx context.Context, p packageFile, b *begun) error {
+	if b.Capture == "" || p.State != stateOpen {
+		return nil
+	}
+	here, err := x.a.home.hasCapture(x.request, b.Capture)
+	if err != nil || here && b.Capture != x.captureID {
+		return err
+	}
+	return x.a.giveUp(ctx, x.s, p)
 }
 
 // giveUpOld gives the old package up. Its key is destroyed even if the relay cannot be

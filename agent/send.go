@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"comity.example/comity/agent/internal/capture"
 	"comity.example/comity/agent/internal/journal"
 	"comity.example/comity/config"
 	"comity.example/comity/crypto/seal"
@@ -51,7 +52,9 @@ type sending struct {
 	s          *Session
 	request    string
 	dir        string
-	folder     string // absolute
+	folder     string           // absolute; empty if what was captured is sent
+	captureID  string           // else empty
+	capture    *capture.Capture // nil: none, or its package is sealed
 	opt        SendOptions
 	options    custody.Digest // of opt as it was given
 	snap       *Snapshot
@@ -87,12 +90,15 @@ type sending struct {
 func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt SendOptions) (*Sent, error) {
 	x := &sending{a: a, s: s, request: request, dir: dir, opt: opt}
 	defer x.letGo()
+	if err := a.sweepCaptures(request); err != nil {
+		return nil, err
+	}
+	return x.send(ctx)
+}
+
+func (x *sending) send(ctx context.Context) (*Sent, error) {
 	if err := x.prepare(ctx); err != nil {
-		if code := wire.CodeOf(err); code == custody.CodeGrantRevoked || code == custody.CodeRequestEnded {
-			// Packages that waited for the conditions will never be opened: their heads go.
-			_, ended := a.Unlock(ctx, s, request)
-			a.log.Debug("looked for heads that may never leave", "error", ended)
-		}
+		x.ended(ctx, wire.CodeOf(err))
 		return nil, err
 	}
 	if x.old != nil && x.old.State != stateOpen {
@@ -102,10 +108,19 @@ func (a *Agent) Send(ctx context.Context, s *Session, request, dir string, opt S
 	if err != nil {
 		return nil, fmt.Errorf("sending package %q: %w", x.res.Package, x.stopped(err))
 	}
-	if err := a.deposit(ctx, s, p); err != nil {
+	if err := x.a.deposit(ctx, x.s, p); err != nil {
 		return nil, fmt.Errorf("sealing package %q: %w", x.res.Package, err)
 	}
 	return x.unlock(ctx, &Sent{Package: x.res.Package, Files: x.summary.Files, Bytes: x.summary.Bytes, Payload: x.sealer.PayloadSize()})
+}
+
+// ended destroys the heads of packages that waited for the conditions and will never be
+// opened.
+func (x *sending) ended(ctx context.Context, why custody.Code) {
+	if why == custody.CodeGrantRevoked || why == custody.CodeRequestEnded {
+		_, err := x.a.Unlock(ctx, x.s, x.request)
+		x.a.log.Debug("looked for heads that may never leave", "error", err)
+	}
 }
 
 // finish deposits and unlocks a package whose seal an earlier send has kept.
@@ -117,8 +132,9 @@ func (x *sending) finish(ctx context.Context) (*Sent, error) {
 	return x.unlock(ctx, &Sent{Package: x.old.Package, Files: int(in.Files), Bytes: in.Bytes, Payload: b.PayloadSize})
 }
 
-// unlock hands over the head, if that may leave.
+// unlock hands over the head, if that may leave. A capture is destroyed on the way.
 func (x *sending) unlock(ctx context.Context, sent *Sent) (*Sent, error) {
+	x.closeCapture()
 	done, err := x.a.Unlock(ctx, x.s, x.request)
 	sent.Unlocked = slices.Contains(done, sent.Package)
 	if err != nil && sent.Unlocked {
@@ -132,6 +148,10 @@ func (x *sending) unlock(ctx context.Context, sent *Sent) (*Sent, error) {
 // for the next send, unless what stopped it would stop that as well: a source that has
 // changed, or a relay that has refused.
 func (x *sending) stopped(err error) error {
+	if errors.Is(err, ErrDamaged) { // no other package can be made of it either
+		x.abandon()
+		return fmt.Errorf("%w; the package is given up", err)
+	}
 	var changed *bag.ChangedError
 	final := wire.CodeOf(err) != "" && !transient(err)
 	if !errors.As(err, &changed) && !errors.Is(err, seal.ErrChanged) && !errors.Is(err, errOver) && !final {
@@ -160,11 +180,19 @@ func (x *sending) prepare(ctx context.Context) (err error) {
 	if x.options, err = x.opt.digest(); err != nil {
 		return err
 	}
-	if x.folder, err = filepath.Abs(x.dir); err != nil {
-		return fmt.Errorf("packing %q: %w", x.dir, err)
+	if x.captureID == "" {
+		if x.folder, err = filepath.Abs(x.dir); err != nil {
+			return fmt.Errorf("packing %q: %w", x.dir, err)
+		}
 	}
 	if err := x.findOld(ctx); err != nil {
 		return err
+	}
+	if x.captureID != "" && x.old != nil && x.old.State != stateOpen {
+		return x.begun(x.old.Package) // no other package is made of it
+	}
+	if x.captureID != "" && x.capture == nil {
+		return errNoCapture
 	}
 	if err := x.plan(ctx); err != nil {
 		return fmt.Errorf("packing %q: %w", x.dir, err)
@@ -195,7 +223,7 @@ func (x *sending) prepare(ctx context.Context) (err error) {
 // plan takes the inventory and decides on the archive. An old package ends here if its
 // sources have changed.
 func (x *sending) plan(ctx context.Context) (err error) {
-	if x.inv, err = bag.Scan(x.dir); err != nil {
+	if x.inv, err = x.inventory(); err != nil {
 		return err
 	}
 	if err := x.sources(ctx); err != nil {
@@ -269,6 +297,9 @@ func (x *sending) allowed() error {
 
 func (x *sending) fields() []bag.Field {
 	list := []bag.Field{{Label: "Source-Organization", Value: x.a.home.Authority()}, {Label: "External-Identifier", Value: x.request}}
+	if x.capture != nil {
+		list = append(list, bag.Field{Label: "Capture-Time", Value: x.capture.Started.String() + "/" + x.capture.Ended.String()})
+	}
 	if x.record != nil {
 		list = append(list, x.record.Fields()...)
 	}

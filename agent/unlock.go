@@ -81,9 +81,15 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 		}
 	}
 	ps := snap.Case(p.Request).Package(p.Package)
-	switch {
-	case ps == nil:
+	if ps == nil {
 		return fmt.Errorf("the relay acknowledged the seal, its log does not hold it: %w", ErrVerify)
+	}
+	// All of it is with the relay, for good. If we crash before this, the next Unlock
+	// comes by here.
+	if err := a.home.dropCaptured(p); err != nil {
+		return err
+	}
+	switch {
 	case ps.Recall != nil:
 		return a.end(p, custody.CodePackageRecalled)
 	case ps.Grant.Revoked:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,11 +19,11 @@ const abandonTimeout = 10 * time.Second
 // upload reads the folder and sends it part by part: one goroutine packs, as many as
 // configured seal, hash and send. It begins at the first part that the relay has not.
 func (x *sending) upload(ctx context.Context) error {
-	src, err := os.OpenRoot(x.dir)
+	src, done, err := x.source()
 	if err != nil {
-		return fmt.Errorf("opening %q: %w", x.dir, err)
+		return err
 	}
-	defer src.Close()
+	defer done()
 	plan, err := bag.NewPlan(x.res.Package, x.inv, x.fields())
 	if err != nil {
 		return err

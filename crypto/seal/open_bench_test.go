@@ -82,7 +82,7 @@ func archive(b *testing.B, size int) []byte {
 	fatalIfErr(b, err)
 	plan, err := bag.NewPlan("bag", inv, nil)
 	fatalIfErr(b, err)
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	fatalIfErr(b, err)
 	defer src.Close()
 	var plain bytes.Buffer
@@ -108,7 +108,7 @@ func receive(b *testing.B, head, payload []byte, digests [][32]byte, id age.Iden
 	dir, err := os.MkdirTemp(below, "")
 	fatalIfErr(b, err)
 	defer os.RemoveAll(dir)
-	into, err := os.OpenRoot(dir)
+	into, err := bag.OpenFolder(dir)
 	fatalIfErr(b, err)
 	defer into.Close()
 	_, err = bag.Extract(rd, into, "bag", bag.Limits{})

@@ -63,7 +63,7 @@ func sealFolder(b *testing.B, dir string, r *age.HybridRecipient) {
 	fatalIfErr(b, err)
 	plan, err := bag.NewPlan("bag", inv, nil)
 	fatalIfErr(b, err)
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	fatalIfErr(b, err)
 	defer src.Close()
 	s, err := seal.NewSealer(plan.Size(), r)

@@ -76,7 +76,7 @@ func writeWith(t testing.TB, dir string, acquisition []byte, info []bag.Field) (
 	inv.Acquisition = acquisition
 	p, err := bag.NewPlan(id, inv, info)
 	fatalIfErr(t, err)
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	fatalIfErr(t, err)
 	defer src.Close()
 	var b bytes.Buffer

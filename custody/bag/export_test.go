@@ -58,3 +58,21 @@ func TellsChange(t *testing.T, path string) bool {
 	}
 	return fingerprint(fi) != Fingerprint{}
 }
+
+// ScanLiveOf is ScanLive of a folder whose listing, taken before, has these names.
+func ScanLiveOf(t *testing.T, dir string, names []string, gone func(string)) *Inventory {
+	t.Helper()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	s := scan{folders: folders{top: root}, gone: gone}
+	defer s.folders.close()
+	for _, name := range names {
+		if _, err := s.item("", name, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &s.inv
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
 )
 
 // Mark is a place in an archive from which a later run can write on, without
@@ -27,12 +26,11 @@ type Mark struct {
 // lie before the mark are written to w, and once for the multiple behind the end. If a
 // source changes between two marks, w gets no byte that completes what lies between.
 // note must not change Sums. If every is 0, note is not called.
-func (p *Plan) WriteFrom(w io.Writer, src *os.Root, from Mark, every int64, note func(Mark)) (*Summary, error) {
+func (p *Plan) WriteFrom(w io.Writer, src Source, from Mark, every int64, note func(Mark)) (*Summary, error) {
 	if err := p.check(&from); err != nil {
 		return nil, fmt.Errorf("writing bag %q: %v", p.id, err)
 	}
-	o := &output{w: w, buf: bufio.NewWriterSize(w, writeBuffer), folders: folders{top: src}}
-	defer o.folders.close()
+	o := &output{w: w, buf: bufio.NewWriterSize(w, writeBuffer), src: src}
 	o.marks = marks{from: from, every: every, noted: note, next: from.At + every, known: len(from.Sums),
 		sums: append(make([][32]byte, 0, p.tally.files), from.Sums...)}
 	o.head(p)

@@ -25,13 +25,13 @@ func mixed(t testing.TB) string {
 }
 
 // planOf returns the plan of a folder, and the folder.
-func planOf(t testing.TB, dir string) (*bag.Plan, *os.Root) {
+func planOf(t testing.TB, dir string) (*bag.Plan, *bag.Folder) {
 	t.Helper()
 	inv, err := bag.Scan(dir)
 	fatalIfErr(t, err)
 	p, err := bag.NewPlan(id, inv, []bag.Field{{Label: "A", Value: "b"}})
 	fatalIfErr(t, err)
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	fatalIfErr(t, err)
 	t.Cleanup(func() { src.Close() })
 	return p, src

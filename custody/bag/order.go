@@ -1,6 +1,7 @@
 package bag
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -56,6 +57,14 @@ func (s *sequence) inside(parent string) bool {
 		return s.dir
 	}
 	return strings.HasPrefix(s.path, parent+"/")
+}
+
+// CheckPath says why path, below data/, cannot be a path inside a bag on any system.
+func CheckPath(path string) error {
+	if r := checkPath(path); r != "" {
+		return fmt.Errorf("path %q %s", path, r)
+	}
+	return nil
 }
 
 // checkPath reports why path cannot be a path inside a bag on any system,

@@ -1,6 +1,7 @@
 package bag
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -40,13 +41,19 @@ func (e *SpecialError) Error() string {
 // there is no inventory. A folder in that list stands for all it holds. Scan
 // opens no file and changes nothing; what changes afterwards is found by
 // [Plan.Write].
-func Scan(dir string) (*Inventory, error) {
+func Scan(dir string) (*Inventory, error) { return scanFolder(dir, nil) }
+
+// ScanLive is Scan of a folder that others work in. What vanishes between listing and
+// inspecting is told to gone and left out.
+func ScanLive(dir string, gone func(path string)) (*Inventory, error) { return scanFolder(dir, gone) }
+
+func scanFolder(dir string, gone func(path string)) (*Inventory, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening %q as a folder: %w", dir, err)
 	}
 	defer root.Close()
-	s := scan{folders: folders{top: root}}
+	s := scan{folders: folders{top: root}, gone: gone}
 	defer s.folders.close()
 	if err := s.folder(""); err != nil {
 		return nil, err
@@ -64,12 +71,25 @@ type scan struct {
 	folders  folders
 	inv      Inventory
 	specials []Special
+	gone     func(path string) // nil: what vanishes ends the scan
+}
+
+// left reports whether what is missing is left out, and tells that it is.
+func (s *scan) left(path string, err error) bool {
+	if s.gone == nil || path == "" || !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	s.gone(path)
+	return true
 }
 
 // folder adds what is in one folder, each folder in it with all it holds. It goes
 // no deeper than MaxDepth, because special refuses what lies below.
 func (s *scan) folder(path string) error {
 	names, err := s.names(path)
+	if s.left(path, err) {
+		return nil // it stays as an empty folder: it was one
+	}
 	if err != nil {
 		return err
 	}
@@ -113,10 +133,16 @@ func (s *scan) names(path string) ([]string, error) {
 // folder to go into.
 func (s *scan) item(path, name, full string) (dir bool, err error) {
 	root, err := s.folders.at(path)
+	if s.left(full, err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}
 	fi, err := root.Lstat(name) // relative to the open folder
+	if s.left(full, err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("inspecting %q: %w", full, err)
 	}

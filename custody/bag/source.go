@@ -71,6 +71,26 @@ func (inv *Inventory) WriteSources(w io.Writer) error {
 	return b.Flush()
 }
 
+// ReadSources reads the inventory whose WriteSources r has. That it is one that a bag
+// can hold is for [NewPlan].
+func ReadSources(r io.Reader) (*Inventory, error) {
+	inv, b := &Inventory{}, bufio.NewReaderSize(r, maxSourceLine)
+	for {
+		line, err := b.ReadSlice('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return inv, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading list of sources: %w", err)
+		}
+		it, err := parseSource(string(line))
+		if err != nil {
+			return nil, err
+		}
+		inv.Add(it)
+	}
+}
+
 // Compare returns nil if the inventory is the one whose WriteSources r has, and a
 // [*ChangedError] naming the first item that is not.
 func (inv *Inventory) Compare(r io.Reader) error {

@@ -167,7 +167,7 @@ func TestWritePipe(t *testing.T) {
 	fatalIfErr(t, err)
 	fatalIfErr(t, os.Remove(filepath.Join(dir, "f")))
 	fatalIfErr(t, syscall.Mkfifo(filepath.Join(dir, "f"), 0o600))
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	fatalIfErr(t, err)
 	defer src.Close()
 	_, err = p.Write(&hook{}, src)

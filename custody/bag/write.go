@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 )
 
 // ChangedError says that a file is no longer what the inventory says. What
@@ -79,26 +77,26 @@ const (
 	readMost    = 256 << 10 // what is hashed while it is in the processor's cache
 )
 
-// Write writes the archive to w, reading every file below src once, and
-// returns what the manifests say. src is the folder the inventory was made
+// Write writes the archive to w, reading every file of src once, and
+// returns what the manifests say. src is what the inventory was made
 // of. All writes but the last have more than 900 KiB.
 //
-// A file is compared with the inventory before and after it is copied; one
-// that is gone, has another size, time or fingerprint, or is no regular file
-// any more gives a [*ChangedError]. After any error the bytes written are
+// A file is compared with the inventory before and after it is copied; one that
+// is gone, or of a folder one that has another size, time or fingerprint or is no
+// regular file any more, gives a [*ChangedError]. After any error the bytes written are
 // no bag. Errors of w are returned as they are, wrapped.
-func (p *Plan) Write(w io.Writer, src *os.Root) (*Summary, error) {
+func (p *Plan) Write(w io.Writer, src Source) (*Summary, error) {
 	return p.WriteFrom(w, src, Mark{}, 0, nil)
 }
 
 // output is the archive while it is written. Errors of the writer stay in
 // buf and come out at the next flush.
 type output struct {
-	w       io.Writer
-	buf     *bufio.Writer
-	folders folders
-	header  []byte // reused
-	n       int64  // bytes so far, with those that an earlier run has written
+	w      io.Writer
+	buf    *bufio.Writer
+	src    Source
+	header []byte // reused
+	n      int64  // bytes so far, with those that an earlier run has written
 	marks
 }
 
@@ -176,34 +174,25 @@ func (o *output) made(e entry, content func(io.Writer) error) (sum [32]byte, err
 
 // put writes one item.
 func (o *output) put(e entry, it *Item) error {
-	dir, base := split(it.Path)
-	root, err := o.folders.at(dir)
-	if err != nil {
-		return changed(it, err)
-	}
 	if it.Dir {
-		fi, err := root.Lstat(base)
-		if err != nil {
-			return changed(it, err)
-		}
-		if !fi.IsDir() {
-			return &ChangedError{Path: it.Path, What: "is no folder"}
+		if err := o.src.Folder(*it); err != nil {
+			return err
 		}
 		o.entry(e)
 		o.item++
 		return nil
 	}
-	f, err := root.OpenFile(base, os.O_RDONLY|openFlags, 0)
+	f, err := o.src.Open(*it)
 	if err != nil {
-		return changed(it, err)
+		return err
 	}
 	defer f.Close()
 	return o.file(e, it, f)
 }
 
 // file copies one file.
-func (o *output) file(e entry, it *Item, f *os.File) error {
-	if err := unchanged(it, f); err != nil {
+func (o *output) file(e entry, it *Item, f Content) error {
+	if err := f.Unchanged(); err != nil {
 		return err
 	}
 	o.entry(e)
@@ -218,7 +207,7 @@ func (o *output) file(e entry, it *Item, f *os.File) error {
 	} else if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading %q: %w", it.Path, err)
 	}
-	if err := unchanged(it, f); err != nil {
+	if err := f.Unchanged(); err != nil {
 		return err
 	}
 	o.summed(sum)
@@ -229,7 +218,7 @@ func (o *output) file(e entry, it *Item, f *os.File) error {
 // copy writes exactly it.Size bytes of f, or what an earlier run has left of them,
 // and holds nothing per file: it reads straight into the buffers of a writer that
 // reads itself, and else into the free space of its own.
-func (o *output) copy(it *Item, f *os.File) (sum [32]byte, err error) {
+func (o *output) copy(it *Item, f Content) (sum [32]byte, err error) {
 	left, err := o.begin(it, f)
 	if err != nil {
 		return sum, err
@@ -262,7 +251,7 @@ func (o *output) copy(it *Item, f *os.File) (sum [32]byte, err error) {
 type content struct {
 	o    *output
 	it   *Item
-	f    *os.File
+	f    Content
 	left int64
 	err  error // of the file, not io.EOF
 }
@@ -286,7 +275,7 @@ func (c *content) Read(p []byte) (int, error) {
 	case int64(n) == room:
 		// Nothing of what lies before the mark has left if the file has changed since
 		// the mark before.
-		c.err = unchanged(c.it, c.f)
+		c.err = c.f.Unchanged()
 	}
 	if c.err != nil {
 		return 0, c.err
@@ -299,7 +288,7 @@ func (c *content) Read(p []byte) (int, error) {
 
 // begin moves to where an earlier run stopped in a file, and returns how many bytes
 // are left.
-func (o *output) begin(it *Item, f *os.File) (left int64, err error) {
+func (o *output) begin(it *Item, f Content) (left int64, err error) {
 	done := min(max(o.from.At-o.n, 0), it.Size)
 	if o.hash, err = o.from.sha256(done > 0); err != nil {
 		return 0, err
@@ -311,36 +300,4 @@ func (o *output) begin(it *Item, f *os.File) (left int64, err error) {
 		o.n += done
 	}
 	return it.Size - done, nil
-}
-
-// unchanged compares the open file with the inventory.
-func unchanged(it *Item, f *os.File) error {
-	fi, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("inspecting %q: %w", it.Path, err)
-	}
-	what := ""
-	switch {
-	case !fi.Mode().IsRegular():
-		what = "is no regular file"
-	case fi.Size() > it.Size:
-		what = "has grown"
-	case fi.Size() < it.Size:
-		what = "has become shorter"
-	case !fi.ModTime().Equal(it.ModTime):
-		what = "has another modification time"
-	case fingerprint(fi) != it.Fingerprint:
-		what = it.Fingerprint.differs(fingerprint(fi))
-	default:
-		return nil
-	}
-	return &ChangedError{Path: it.Path, What: what}
-}
-
-// changed turns the absence of an item into a ChangedError.
-func changed(it *Item, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return &ChangedError{Path: it.Path, What: "is gone"}
-	}
-	return fmt.Errorf("opening %q: %w", it.Path, err)
 }

@@ -85,9 +85,9 @@ func pack(name, dir string) ([]byte, *bag.Summary, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	src, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("opening %q: %w", dir, err)
+		return nil, nil, err
 	}
 	defer src.Close()
 	var b bytes.Buffer

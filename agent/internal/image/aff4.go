@@ -5,7 +5,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"os"
+
+	"comity.example/comity/custody/bag"
 )
 
 // The parts of a Zip file (APPNOTE 6.3.10) that an AFF4 volume is recognised by.
@@ -26,9 +27,9 @@ const (
 
 // aff4 examines an AFF4 volume (AFF4 Standard 1.0): a Zip file with the names that
 // the standard gives to its description or to its facts.
-func (m *Image) aff4(root *os.Root) (ok bool, err error) {
+func (m *Image) aff4(src bag.Source) (ok bool, err error) {
 	g := m.Segments[0]
-	err = with(root, g.Path, func(r io.ReaderAt, size int64) error {
+	err = with(src, g, func(r io.ReaderAt, size int64) error {
 		var whole bool
 		ok, whole, err = readAFF4(r, size)
 		switch {

@@ -5,8 +5,9 @@ import (
 	"encoding/binary"
 	"hash/adler32"
 	"io"
-	"os"
 	"strings"
+
+	"comity.example/comity/custody/bag"
 )
 
 // How segments begin. The formats are described by Joachim Metz, "Expert Witness
@@ -93,12 +94,12 @@ type content struct {
 
 // ewf examines an EWF image of either version. Files of which none begins like a
 // segment are no image.
-func (m *Image) ewf(root *os.Root) (bool, error) {
+func (m *Image) ewf(src bag.Source) (bool, error) {
 	var says []content
 	var segments []Segment
 	some := false
 	for _, g := range m.Segments {
-		c, err := m.content(root, g)
+		c, err := m.content(src, g)
 		if err != nil {
 			return false, err
 		}
@@ -123,8 +124,8 @@ func (m *Image) ewf(root *os.Root) (bool, error) {
 	return true, nil
 }
 
-func (m *Image) content(root *os.Root, g Segment) (c content, err error) {
-	err = with(root, g.Path, func(r io.ReaderAt, size int64) (err error) {
+func (m *Image) content(src bag.Source, g Segment) (c content, err error) {
+	err = with(src, g, func(r io.ReaderAt, size int64) (err error) {
 		if m.Format == EWF2 {
 			c.number, c.end, err = readEWF2(r, size)
 		} else {

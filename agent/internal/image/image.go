@@ -13,8 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,8 +40,7 @@ type Image struct {
 
 // Segment is one file of an image.
 type Segment struct {
-	Path   string // below the folder, with slashes
-	Size   int64
+	bag.Item
 	Number int // by its name, from 1
 }
 
@@ -57,23 +54,23 @@ func (m *Image) finding(format string, args ...any) {
 	}
 }
 
-// Find returns the images among the files of a folder, in the order of their first
-// segments. An error is one of the file system.
-func Find(root *os.Root, inv *bag.Inventory) ([]Image, error) {
+// Find returns the images among the files of an inventory, in the order of their first
+// segments. An error is one of reading src.
+func Find(src bag.Source, inv *bag.Inventory) ([]Image, error) {
 	s := sets{}
 	for it := range inv.Items() {
 		if !it.Dir {
-			s.begin(it.Path, it.Size)
+			s.begin(it)
 		}
 	}
 	for it := range inv.Items() { // names like .EAA count only beside others of the set
 		if !it.Dir {
-			s.extend(it.Path, it.Size)
+			s.extend(it)
 		}
 	}
 	var list []Image
 	for _, k := range s.keys() {
-		m, err := s.image(root, k)
+		m, err := s.image(src, k)
 		if err != nil {
 			return nil, err
 		}
@@ -96,43 +93,43 @@ type key struct {
 type sets map[key][]Segment
 
 // begin takes a file whose name alone says that it may be of an image.
-func (s sets) begin(path string, size int64) {
-	stem, ext := cut(path)
+func (s sets) begin(it bag.Item) {
+	stem, ext := cut(it.Path)
 	switch {
 	case strings.EqualFold(ext, "aff4"):
-		s.add(key{stem: path, format: AFF4}, path, size, 1)
+		s.add(key{stem: it.Path, format: AFF4}, it, 1)
 	case slices.Contains([]string{"dd", "raw", "img"}, strings.ToLower(ext)):
 		// Cameras write .raw as well; what is read from a disk has whole sectors.
-		if size >= 1<<20 && size%512 == 0 {
-			s.add(key{stem: path, format: Raw}, path, size, 1)
+		if it.Size >= 1<<20 && it.Size%512 == 0 {
+			s.add(key{stem: it.Path, format: Raw}, it, 1)
 		}
 	case len(ext) >= 3 && digits(ext):
 		if n, err := strconv.Atoi(ext); err == nil && n <= 1<<20 {
-			s.add(key{stem: stem, format: Raw}, path, size, n)
+			s.add(key{stem: stem, format: Raw}, it, n)
 		}
 	default:
 		if f, series, n := ewfNumber(ext); n > 0 && n < 100 {
-			s.add(key{stem, f, series}, path, size, n)
+			s.add(key{stem, f, series}, it, n)
 		}
 	}
 }
 
 // extend takes a file with a letter where others of its set have a digit.
-func (s sets) extend(path string, size int64) {
-	stem, ext := cut(path)
+func (s sets) extend(it bag.Item) {
+	stem, ext := cut(it.Path)
 	if len(ext) < 3 || digits(ext[len(ext)-2:]) {
 		return
 	}
 	for _, series := range "ESL" {
 		f, n := ewfLetters(ext, byte(series))
 		if n > 0 && len(s[key{stem, f, byte(series)}]) > 0 {
-			s.add(key{stem, f, byte(series)}, path, size, n)
+			s.add(key{stem, f, byte(series)}, it, n)
 		}
 	}
 }
 
-func (s sets) add(k key, path string, size int64, n int) {
-	s[k] = append(s[k], Segment{Path: path, Size: size, Number: n})
+func (s sets) add(k key, it bag.Item, n int) {
+	s[k] = append(s[k], Segment{it, n})
 }
 
 func (s sets) keys() []key {
@@ -144,7 +141,7 @@ func (s sets) keys() []key {
 }
 
 // image examines the files of one key; nil if they are no image after all.
-func (s sets) image(root *os.Root, k key) (*Image, error) {
+func (s sets) image(src bag.Source, k key) (*Image, error) {
 	m := &Image{Format: k.format, Segments: s[k]}
 	slices.SortFunc(m.Segments, func(a, b Segment) int {
 		if a.Number != b.Number {
@@ -156,11 +153,11 @@ func (s sets) image(root *os.Root, k key) (*Image, error) {
 	var err error
 	switch k.format {
 	case AFF4:
-		ok, err = m.aff4(root)
+		ok, err = m.aff4(src)
 	case Raw:
-		ok, err = m.raw(root)
+		ok, err = m.raw(src)
 	default:
-		ok, err = m.ewf(root)
+		ok, err = m.ewf(src)
 	}
 	if err != nil || !ok {
 		return nil, err
@@ -190,19 +187,16 @@ func (m *Image) missing(from, to int) {
 	}
 }
 
-// with opens a file and calls f with it.
-func with(root *os.Root, path string, f func(io.ReaderAt, int64) error) error {
-	file, err := root.Open(filepath.FromSlash(path))
+// with opens a segment and calls f with it. That its file is another one by now is
+// found by packing.
+func with(src bag.Source, g Segment, f func(io.ReaderAt, int64) error) error {
+	file, err := src.Open(g.Item)
 	if err != nil {
-		return fmt.Errorf("opening %q: %w", path, err)
+		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("inspecting %q: %w", path, err)
-	}
-	if err := f(file, info.Size()); err != nil {
-		return fmt.Errorf("reading %q: %w", path, err)
+	if err := f(file, g.Size); err != nil {
+		return fmt.Errorf("reading %q: %w", g.Path, err)
 	}
 	return nil
 }

@@ -98,10 +98,10 @@ func findIn(t testing.TB, dir string) string {
 	t.Helper()
 	inv, err := bag.Scan(dir)
 	check(t, err)
-	root, err := os.OpenRoot(dir)
+	src, err := bag.OpenFolder(dir)
 	check(t, err)
-	defer root.Close()
-	list, err := Find(root, inv)
+	defer src.Close()
+	list, err := Find(src, inv)
 	check(t, err)
 	var lines []string
 	for _, m := range list {

@@ -3,7 +3,8 @@ package image
 import (
 	"bytes"
 	"io"
-	"os"
+
+	"comity.example/comity/custody/bag"
 )
 
 // others are how files begin that have the names of raw images and are none.
@@ -13,13 +14,13 @@ var others = [][]byte{
 }
 
 // raw examines a raw image. Nothing in it says where it ends.
-func (m *Image) raw(root *os.Root) (bool, error) {
+func (m *Image) raw(src bag.Source) (bool, error) {
 	first := m.Segments[0]
 	if first.Number > 1 && (len(m.Segments) < 2 || m.Segments[1].Number != first.Number+1) {
 		return false, nil // "minutes.123" by itself is no piece of an image
 	}
 	other := false
-	err := with(root, first.Path, func(r io.ReaderAt, _ int64) error {
+	err := with(src, first, func(r io.ReaderAt, _ int64) error {
 		b, err := readAt(r, 0, 8)
 		for _, o := range others {
 			other = other || bytes.HasPrefix(b, o)

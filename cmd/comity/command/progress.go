@@ -90,9 +90,9 @@ func (m *meter) text(now time.Time) string {
 	if m.begun.IsZero() {
 		return ""
 	}
-	s := fmt.Sprintf("%s: %s of %s", p.Act, officer.About(p.Done), officer.About(p.Total))
+	s := fmt.Sprintf("%s: %s", p.Act, officer.About(p.Done))
 	if p.Total > 0 {
-		s += fmt.Sprintf(" (%d %%)", 100*p.Done/p.Total)
+		s += fmt.Sprintf(" of %s (%d %%)", officer.About(p.Total), 100*p.Done/p.Total)
 	}
 	secs := now.Sub(m.begun).Seconds()
 	if moved := p.Done - m.first; moved > 0 && secs >= 1 {

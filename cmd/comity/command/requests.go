@@ -23,6 +23,8 @@ type listedJSON struct {
 	Type      string       `json:"type"`
 	Expires   custody.Time `json:"expires"`
 	State     string       `json:"state"`
+
+	Captures []agent.Captured `json:"captures,omitempty"` // on this machine
 }
 
 func (a *app) requestList() *cobra.Command {
@@ -47,6 +49,9 @@ func (a *app) listRequests(ctx context.Context) error {
 		}
 		for _, r := range list {
 			a.print("%s  %-16s %s to %s  %-16s %s", r.Request[:8], line(r.Reference), r.From, r.To, r.Type, r.State)
+			for i := range r.Captures {
+				a.print("  %s", captureLine(&r.Captures[i], r.Request[:8]))
+			}
 		}
 		if len(list) == 0 {
 			a.say("no request concerns this authority")
@@ -73,8 +78,12 @@ func (a *app) known(ctx context.Context, h *agent.Home, s *agent.Session) ([]lis
 		if err != nil {
 			return nil, fmt.Errorf("reading request %q: %w", id, err)
 		}
+		captures, err := h.Captures(id)
+		if err != nil {
+			return nil, err
+		}
 		c := snap.Case(id)
-		list = append(list, listedJSON{id, ref, c.From, c.To, c.Request.RequestType, c.Request.Expires, officer.State(c, a.now())})
+		list = append(list, listedJSON{id, ref, c.From, c.To, c.Request.RequestType, c.Request.Expires, officer.State(c, a.now()), captures})
 	}
 	slices.SortFunc(list, func(x, y listedJSON) int { return strings.Compare(x.Reference+x.Request, y.Reference+y.Request) })
 	return list, nil

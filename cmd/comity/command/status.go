@@ -55,6 +55,7 @@ type statusJSON struct {
 	Events     []officer.Event       `json:"events"`
 	Packages   []officer.PackageInfo `json:"packages"`
 	Recalled   []agent.Recalled      `json:"recalled"`
+	Captures   []agent.Captured      `json:"captures"`
 	Next       []officer.Step        `json:"next"`
 	Relay      string                `json:"relay"`
 	Checkpoint custody.CheckpointRef `json:"checkpoint"`
@@ -85,9 +86,13 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	if err != nil {
 		return err
 	}
+	captures, err := h.Captures(id)
+	if err != nil {
+		return err
+	}
 	c := snap.Case(id)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Events: events,
-		Packages: officer.Packages(c), Recalled: recalled, Next: officer.Next(c, name, a.now()), Relay: s.Origin,
+		Packages: officer.Packages(c), Recalled: recalled, Captures: captures, Next: officer.Next(c, name, a.now()), Relay: s.Origin,
 		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
 	if a.json {
 		return a.printJSON(j)
@@ -128,6 +133,9 @@ func (a *app) printStatus(j statusJSON, full bool) {
 		if r.Path != "" {
 			a.print("%s", r.Says())
 		}
+	}
+	for i := range j.Captures {
+		a.print("%s", captureLine(&j.Captures[i], j.Request[:8]))
 	}
 	a.print("")
 	for _, n := range j.Next {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"comity.example/comity/agent"
@@ -26,6 +25,16 @@ as it is: comity recall takes that one back.
   comity send 0412 corrected/ --supersedes k3vq
   comity send 0412
 
+What can be read once is captured first, as ciphertext in the state folder, if it may
+be sent: standard input to its end, as one file, and with --live a folder that others
+write to, each file to the length that it has when it is opened. A failure of the
+program before the pipe cannot be seen here. A capture stays until the relay has all
+of it; one that stops before its end leaves nothing.
+
+  dd if=/dev/sdb | comity send 0412 - --name laptop/disk.img
+  comity send 0412 /var/log/nginx --live
+  comity send 0412 --capture k3vq [--discard]
+
 A send that was interrupted goes on where it stopped when the same command is run
 again: what the relay has is neither read nor sent twice. If a file has changed in
 between, or the state of this machine was copied, nothing more of that package leaves.
@@ -36,36 +45,52 @@ like them; hashes in it are compared first, which reads those files once more, a
 one differs nothing is sent. config/testdata/acquisition.yaml is an example.`
 
 func (a *app) sendCommand() *cobra.Command {
-	var opt agent.SendOptions
-	var acquisition string
+	var f sendFlags
 	c := &cobra.Command{
-		Use: "send REQUEST [FOLDER]", Short: "send a folder, or let keys go that wait", Long: sendHelp, Args: cobra.RangeArgs(1, 2),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				if info, err := os.Stat(args[1]); err != nil || !info.IsDir() {
-					return usagef("%q is not a folder", args[1])
-				}
-			}
-			var err error
-			if opt.Acquisition, err = acquisitionFile(acquisition); err != nil {
-				return err
-			}
-			return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
-				if len(args) == 1 {
-					return a.unlock(c.Context(), ag, s, id, args[0])
-				}
-				return a.send(c.Context(), ag, s, id, args, opt)
-			})
-		},
+		Use: "send REQUEST [FOLDER | - --name NAME | --capture ID]", Short: "send a folder, or let keys go that wait", Long: sendHelp, Args: cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error { return a.sending(c, args, &f) },
 	}
-	f := c.Flags()
-	f.BoolVar(&opt.Final, "final", false, "no delivery follows under this grant")
-	f.StringVar(&opt.Supersedes, "supersedes", "", "the package of this request that this one replaces")
-	f.StringVar(&opt.Description, "description", "", "what the package is; sealed to the recipients")
-	f.StringVar(&opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
-	f.StringVar(&acquisition, "acquisition", "", "file on how the exhibits were made; sealed to the recipients")
-	f.StringSliceVar(&opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
+	set := c.Flags()
+	set.BoolVar(&f.opt.Final, "final", false, "no delivery follows under this grant")
+	set.StringVar(&f.opt.Supersedes, "supersedes", "", "the package of this request that this one replaces")
+	set.StringVar(&f.opt.Description, "description", "", "what the package is; sealed to the recipients")
+	set.StringVar(&f.opt.Examiner, "examiner", "", "who prepared it; sealed to the recipients")
+	set.StringVar(&f.acquisition, "acquisition", "", "file on how the exhibits were made; sealed to the recipients")
+	set.StringSliceVar(&f.opt.Handling, "handling", nil, "handling codes that the two States agreed on; sealed to the recipients")
+	set.StringVar(&f.name, "name", "", "what standard input is called in the package, like laptop/disk.img")
+	set.BoolVar(&f.live, "live", false, "capture the folder first: its files change while they are read")
+	set.StringVar(&f.capture, "capture", "", "send what was captured before")
+	set.BoolVar(&f.discard, "discard", false, "destroy that capture instead")
 	return c
+}
+
+// sending does what the arguments of send ask for.
+func (a *app) sending(c *cobra.Command, args []string, f *sendFlags) (err error) {
+	if err := f.check(args); err != nil {
+		return err
+	}
+	if f.name != "" {
+		if err := piped(a.stdin, args[0], f.name); err != nil {
+			return err
+		}
+	}
+	if f.opt.Acquisition, err = acquisitionFile(f.acquisition); err != nil {
+		return err
+	}
+	return a.transfer(c.Context(), args[0], func(ag *agent.Agent, s *agent.Session, id string) error {
+		switch {
+		case f.discard:
+			return a.discard(c.Context(), ag, s, id, f.capture)
+		case f.capture != "":
+			return a.sendCapture(c.Context(), ag, s, id, args[0], f.capture, f.reword(c))
+		case len(args) == 1:
+			return a.unlock(c.Context(), ag, s, id, args[0])
+		case f.live || f.name != "":
+			return a.captured(c.Context(), ag, s, id, args, f)
+		}
+		p, err := ag.Send(c.Context(), s, id, args[1], f.opt)
+		return a.outcome(p, err, args[0])
+	})
 }
 
 // transfer runs f as a lab agent of this home, alone with the request's packages.
@@ -103,13 +128,13 @@ type sentJSON struct {
 	Unlocked    bool   `json:"unlocked"`
 }
 
-func (a *app) send(ctx context.Context, ag *agent.Agent, s *agent.Session, id string, args []string, opt agent.SendOptions) error {
-	p, err := ag.Send(ctx, s, id, args[1], opt)
+// outcome says what became of a package.
+func (a *app) outcome(p *agent.Sent, err error, name string) error {
 	a.settle()
 	if p != nil {
 		a.say("package %s deposited: %d files, %s, %s sealed", p.Package, p.Files, officer.About(p.Bytes), officer.About(p.Payload))
 		if err == nil && !p.Unlocked {
-			a.say("its key stays here until the conditions are accepted; then: comity send %s", args[0])
+			a.say("its key stays here until the conditions are accepted; then: comity send %s", name)
 		}
 		if p.Unlocked {
 			a.say("its key is with the relay: the recipient can fetch it")
@@ -119,7 +144,7 @@ func (a *app) send(ctx context.Context, ag *agent.Agent, s *agent.Session, id st
 		}
 	}
 	if err != nil && p != nil {
-		return hintf(fmt.Errorf("the package is deposited, its key is still here: %w", err), "comity send %s lets it go", args[0])
+		return hintf(fmt.Errorf("the package is deposited, its key is still here: %w", err), "comity send %s lets it go", name)
 	}
 	return err
 }
