@@ -108,7 +108,7 @@ func receive(b *testing.B, head, payload []byte, digests [][32]byte, id age.Iden
 	dir, err := os.MkdirTemp(below, "")
 	fatalIfErr(b, err)
 	defer os.RemoveAll(dir)
-	into, err := bag.OpenFolder(dir)
+	into, err := os.OpenRoot(dir)
 	fatalIfErr(b, err)
 	defer into.Close()
 	_, err = bag.Extract(rd, into, "bag", bag.Limits{})
