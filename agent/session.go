@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/translog"
@@ -60,17 +59,32 @@ func (a *Agent) Connect(ctx context.Context, id custody.PartyID) (*Session, erro
 			return nil, fmt.Errorf("connecting as %q: %w", id, err)
 		}
 	}
-	if err := s.dial(ctx, pin, certs); err != nil {
-		return nil, fmt.Errorf("connecting to %q: %w", pin.Origin, err)
+	wait := firstWait
+	for try := 1; ; try++ { // a relay that restarts is away for a moment
+		err := s.open(ctx, pin, certs, spki)
+		if err == nil {
+			return s, nil
+		}
+		if try == maxDials || !transient(err) || !sleep(ctx, wait) {
+			return nil, passing(err)
+		}
+		wait *= 2
 	}
-	if id == "" {
-		return s, nil
+}
+
+// open connects, and proves to be the session's agent, if it is to be one.
+func (s *Session) open(ctx context.Context, pin PinnedRelay, certs *tls.Certificate, spki custody.Digest) error {
+	if err := s.dial(ctx, pin, certs); err != nil {
+		return fmt.Errorf("connecting to %q: %w", pin.Origin, err)
+	}
+	if s.ID == "" {
+		return nil
 	}
 	if err := s.hello(ctx, spki); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("proving to %q to be %q: %w", pin.Origin, id, err)
+		return fmt.Errorf("proving to %q to be %q: %w", pin.Origin, s.ID, err)
 	}
-	return s, nil
+	return nil
 }
 
 func (a *Agent) certificate(id custody.PartyID) (*tls.Certificate, custody.Digest, error) {
@@ -90,12 +104,12 @@ func (a *Agent) certificate(id custody.PartyID) (*tls.Certificate, custody.Diges
 // answers; it is used only after the relay's descriptor, signed by the pinned
 // root, has named the TLS key that answered.
 func (s *Session) dial(ctx context.Context, pin PinnedRelay, cert *tls.Certificate) error {
-	conn, err := s.reach(ctx, link.DialConfig{
+	conn, err := link.Dial(ctx, link.DialConfig{
 		Addrs: pin.Addresses, FirstContact: true, Certificate: cert,
 		Transport: s.agent.home.Config.Transport, Logger: s.agent.log,
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, ErrTryLater)
+		return err
 	}
 	s.conn, s.Client = conn, wire.NewClient(&patient{Transport: conn, most: standstill})
 	if err := s.identify(ctx); err != nil {
@@ -105,28 +119,11 @@ func (s *Session) dial(ctx context.Context, pin PinnedRelay, cert *tls.Certifica
 	return nil
 }
 
-// reach dials a few times: a relay that restarts is away for a moment.
-func (s *Session) reach(ctx context.Context, cfg link.DialConfig) (*link.Conn, error) {
-	wait := firstWait
-	for try := 1; ; try++ {
-		conn, err := link.Dial(ctx, cfg)
-		if err == nil || try == maxDials || ctx.Err() != nil {
-			return conn, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(wait):
-		}
-		wait *= 2
-	}
-}
-
 // identify checks the relay's descriptor against the pin and the connection.
 func (s *Session) identify(ctx context.Context) error {
 	env, err := s.Client.Relay(ctx)
 	if err != nil {
-		return passing(err)
+		return err
 	}
 	st, err := custody.ParseStatement(env)
 	if err != nil {
@@ -160,7 +157,7 @@ func (s *Session) hello(ctx context.Context, spki custody.Digest) error {
 		if errors.Is(err, wire.ErrHello) {
 			err = fmt.Errorf("%w: %w", err, ErrVerify)
 		}
-		return passing(err)
+		return err
 	}
 	if d := s.agent.now().Sub(h.Time.Time()).Abs(); d > maxClockSkew {
 		s.agent.log.Warn("clock differs from the relay's", "seconds", int64(d.Seconds()))
