@@ -80,7 +80,7 @@ func edit[B custody.Body](f func(B)) func(custody.Body) {
 func (s *story) body(k custody.Kind) custody.Body {
 	b := s.content(k)
 	*headerOf(b) = custody.Header{Relay: origin, By: s.by(k), Issued: s.time(), After: s.after()}
-	if k == custody.KindRequest {
+	if k == custody.KindRequest || k == custody.KindSuspension {
 		headerOf(b).After = nil
 	}
 	return b
@@ -91,6 +91,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 	annex := custody.AnnexRef{SHA256: custody.Digest{1}, Size: 1000}
 	recipients := []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"}
 	switch k {
+	case custody.KindSuspension:
+		return s.turn("nl", "fr")
 	case custody.KindRequest:
 		return &custody.Request{To: "nl", RequestType: "stored-data", OrderSHA256: custody.Digest{1}, Recipients: recipients,
 			Expires: statement.At(t0.Add(90 * day)), Annex: annex}

@@ -18,6 +18,7 @@ type Authority struct {
 
 	members    map[PartyID]*Member
 	registrars map[PartyID]*Member
+	pairs      map[string]*PairState // by the other authority
 }
 
 // Member returns the member of that id, whatever its standing.
@@ -76,7 +77,7 @@ func (a *Authority) withRoot(s *Statement) *Authority {
 	b := s.Body.(*Root)
 	n := &Authority{Name: b.By, Root: b, RootSHA256: s.SHA256, registrars: b.members}
 	if a != nil {
-		n.Directory, n.DirectorySHA256, n.members = a.Directory, a.DirectorySHA256, a.members
+		n.Directory, n.DirectorySHA256, n.members, n.pairs = a.Directory, a.DirectorySHA256, a.members, a.pairs
 	}
 	return n
 }

@@ -121,6 +121,22 @@ func (b *Directory) check() error {
 	return err
 }
 
+func (b *Suspension) check() error {
+	if err := CheckAuthority(b.With); err != nil || b.With == b.By {
+		return bad("with %q: want another authority than %q", b.With, b.By)
+	}
+	reasons, ok := suspensionReasons[b.State]
+	switch {
+	case !ok:
+		return bad("state %q is unknown", b.State)
+	case !reasons[b.Reason]:
+		return bad("reason %q is unknown of what is %s", b.Reason, b.State)
+	case b.After != nil:
+		return bad("after: a suspension names the one before it in prev")
+	}
+	return nil
+}
+
 func (b *Relay) check() error {
 	ids, err := parseKeys(b.RootKeys)
 	if err != nil {

@@ -60,6 +60,7 @@ const (
 	CodePackageRecalled   Code = "package-recalled"   // its sender has taken it back
 	CodeAlreadySuperseded Code = "already-superseded" // another package replaces that one already
 	CodeRequestEnded      Code = "request-ended"      // it was withdrawn or closed
+	CodePairSuspended     Code = "pair-suspended"     // one of the two authorities has suspended what moves between them
 )
 
 var explanations = map[Code]string{
@@ -86,7 +87,7 @@ var explanations = map[Code]string{
 	CodeNotRequested:      "only the requested authority may do this",
 	CodeNotRequesting:     "only the requesting authority may do this",
 	CodeRequestExpired:    "the request has expired",
-	CodeAlreadyDecided:    "the request has been decided already",
+	CodeAlreadyDecided:    "this has been decided already",
 	CodeNoReview:          "a grant needs a review of this request without objection",
 	CodeWiderThanRequest:  "the grant allows more than the request asks for",
 	CodeNoGrant:           "no grant allows this",
@@ -109,6 +110,7 @@ var explanations = map[Code]string{
 	CodeReceiptsUsedUp:    "single files of the package were receipted as often as the rules allow: fetch the whole",
 	CodePackageRecalled:   "the sending side has recalled the package: nothing of it is taken or given out any more",
 	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request: nothing moves under it any more",
+	CodePairSuspended:     "one of the two authorities has suspended the transfers between them: nothing moves until it lifts that; nothing is lost",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

@@ -62,15 +62,21 @@ func Decide(r *Record, v *View, a Action, now Time) Decision {
 	if !d.Allowed() {
 		return d
 	}
-	switch a.Act {
-	case ActRecord, ActAnnex:
+	if a.Act == ActRecord || a.Act == ActAnnex {
 		return d
+	}
+	return unlessSuspended(v, r.kase.From, r.kase.To, decideMove(r.kase, v, a, m, now))
+}
+
+// decideMove: the calls that bring or take bytes.
+func decideMove(c *Case, v *View, a Action, m *Member, now Time) Decision {
+	switch a.Act {
 	case ActReserve:
-		return decideReserve(r.kase, m, a, now)
+		return decideReserve(c, m, a, now)
 	case ActPart:
-		return decideSend(r.kase.grant(a.Grant), m, now)
+		return decideSend(c.grant(a.Grant), m, now)
 	case ActHead, ActPayload:
-		return decideTake(r.kase, v, a, m, now)
+		return decideTake(c, v, a, m, now)
 	}
 	return deny("acts", CodeUnknownAction)
 }

@@ -15,7 +15,7 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 		return deny("agent-signs", CodeBadSignature)
 	}
 	if b, ok := s.Body.(*Seal); ok {
-		return decideSeal(c, v, b, m, a.Open, now)
+		return unlessSuspended(v, c.From, c.To, decideSeal(c, v, b, m, a.Open, now))
 	}
 	p := c.Package(s.Package())
 	if p == nil {
@@ -23,9 +23,9 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 	}
 	switch b := s.Body.(type) {
 	case *Unlock:
-		return decideUnlock(v, p, b, m, now)
+		return unlessSuspended(v, c.From, c.To, decideUnlock(v, p, b, m, now))
 	case *Release:
-		return decideRelease(v, p, b, m, now)
+		return unlessSuspended(v, c.From, c.To, decideRelease(v, p, b, m, now))
 	case *Receipt:
 		return decideReceipt(p, b, m)
 	case *Rejection:

@@ -29,6 +29,8 @@ func decidePublic(r *Record, v *View, s *Statement, now Time) Decision {
 		return decideRoot(r.authority, v, s, now)
 	case KindDirectory:
 		return decideDirectory(r.authority, s, now)
+	case KindSuspension:
+		return decideSuspension(r.authority, v, s, now)
 	case KindRelay:
 		return decideRelay(r, v, s)
 	}
@@ -89,15 +91,15 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	}
 	switch b := s.Body.(type) {
 	case *Request:
-		return decideRequest(v, b, now)
+		return unlessSuspended(v, b.By, b.To, decideRequest(v, b, now))
 	case *Review:
 		return decideReview(r.kase, b)
 	case *Grant:
-		return decideGrant(r.kase, b, now)
+		return unlessSuspended(v, b.By, b.To, decideGrant(r.kase, b, now))
 	case *Refusal:
 		return decideRefusal(r.kase, b)
 	case *Acceptance:
-		return decideAcceptance(r.kase, b, now)
+		return unlessSuspended(v, r.kase.From, r.kase.To, decideAcceptance(r.kase, b, now))
 	case *Revocation:
 		return decideRevocation(r.kase, b)
 	case *Withdrawal:

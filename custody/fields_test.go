@@ -19,7 +19,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 	for k, st := range s.last {
 		all[k] = st
 	}
-	for _, k := range []custody.Kind{custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
+	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
 		custody.KindRecall} {
 		all[k] = s.make(k)
 	}
@@ -53,7 +53,7 @@ func TestHeaderFields(t *testing.T) {
 		refused("a malformed speaker", k, by("nl/agent"))
 		refused("an officer as speaker", k, by("nl/officer/mla-1"))
 		refused("no time", k, header(func(h *custody.Header) { h.Issued = custody.Time{} }))
-		if k != custody.KindRequest {
+		if k != custody.KindRequest && k != custody.KindSuspension {
 			refused("a negative after", k, header(func(h *custody.Header) { h.After.Seq = -1 }))
 			refused("an empty after", k, header(func(h *custody.Header) { h.After.Leaf = custody.Digest{} }))
 		}
@@ -178,6 +178,20 @@ func TestAuthorityFields(t *testing.T) {
 		if _, err := custody.Draft(b); err == nil {
 			t.Errorf("directory with %s is accepted", name)
 		}
+	}
+}
+
+func TestSuspensionFields(t *testing.T) {
+	refused := breaker(t)
+	type u = custody.Suspension
+	for name, f := range map[string]func(*u){
+		"itself": func(b *u) { b.With = "nl" }, "no one": func(b *u) { b.With = "" }, "an agent": func(b *u) { b.With = "fr/agent/lab-1" },
+		"no state": func(b *u) { b.State = "" }, "an unknown state": func(b *u) { b.State = "paused" },
+		"no reason": func(b *u) { b.Reason = "" }, "an unknown reason": func(b *u) { b.Reason = "mood" },
+		"the reason of a lift": func(b *u) { b.Reason = "resolved" }, "a lift for a reason of the other": func(b *u) { b.State = custody.StateLifted },
+		"an entry it follows": func(b *u) { b.After = &custody.Ref{Leaf: digest} },
+	} {
+		refused(name, custody.KindSuspension, edit(f))
 	}
 }
 

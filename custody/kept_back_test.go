@@ -57,6 +57,19 @@ var keptBack = []refusal{
 		s.do(custody.KindRevocation)
 		return s.try(kept)
 	}},
+	{"a lift signed before another lift and a new suspension", custody.CodeBadAfter, agreed, func(s *story) custody.Decision {
+		s.turns("nl", "fr")
+		kept := s.make(custody.KindSuspension)
+		s.turns("nl", "fr")
+		s.turns("nl", "fr")
+		return s.file("", kept)
+	}},
+	{"a suspension signed before another and its lift", custody.CodeBadAfter, agreed, func(s *story) custody.Decision {
+		kept := s.make(custody.KindSuspension)
+		s.turns("nl", "fr")
+		s.turns("nl", "fr")
+		return s.file("", kept)
+	}},
 	{"an acceptance of the grant before", custody.CodeNoGrant, granted, func(s *story) custody.Decision {
 		kept := s.make(custody.KindAcceptance)
 		s.do(custody.KindRevocation, custody.KindGrant)

@@ -7,6 +7,7 @@ type Kind string
 const (
 	KindRoot       Kind = "root"       // an authority's root keys and registrars
 	KindDirectory  Kind = "directory"  // an authority's complete list of parties
+	KindSuspension Kind = "suspension" // an authority stops what moves between it and another, or lets it go on
 	KindRelay      Kind = "relay"      // a relay describes itself
 	KindRequest    Kind = "request"    // one State asks another
 	KindReview     Kind = "review"     // the requested State examined the request
@@ -101,6 +102,30 @@ type Thresholds struct {
 	Refusal    int64 `json:"refusal"`
 	Acceptance int64 `json:"acceptance"`
 	Revocation int64 `json:"revocation"`
+}
+
+// Suspension stops all that moves between the authority that speaks and another, in
+// every case and in both directions, or lifts that. It stands in the record of who
+// speaks. Each names the one before it for the same pair, so that a lift which was
+// signed and kept back lifts nothing that came after it.
+type Suspension struct {
+	Header
+	With   string `json:"with"`          // the other authority
+	State  string `json:"state"`         // suspended or lifted
+	Reason string `json:"reason"`        // of its state
+	Prev   Digest `json:"prev,omitzero"` // payload hash of the one before with that authority; zero for the first
+}
+
+// The states of a pair of authorities.
+const (
+	StateSuspended = "suspended"
+	StateLifted    = "lifted"
+)
+
+// suspensionReasons are the codes of Suspension.Reason for each state.
+var suspensionReasons = map[string]codeSet{
+	StateSuspended: codes("rights-concern", "directory-doubt", "treaty-suspended", "incident", "other"),
+	StateLifted:    codes("resolved", "error", "other"),
 }
 
 // RelayPin is a relay that an authority accepts.
@@ -344,6 +369,8 @@ func newBody(k Kind) Body {
 		return new(Root)
 	case KindDirectory:
 		return new(Directory)
+	case KindSuspension:
+		return new(Suspension)
 	case KindRelay:
 		return new(Relay)
 	case KindRequest:
@@ -380,7 +407,7 @@ func newBody(k Kind) Body {
 
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
-	return []Kind{KindRoot, KindDirectory, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
+	return []Kind{KindRoot, KindDirectory, KindSuspension, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
 		KindRevocation, KindWithdrawal, KindClosure, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
 }
 

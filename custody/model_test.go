@@ -105,6 +105,8 @@ func (m *model) dishonest(t *rapid.T) {
 		b.Grant, b.Delivery = some(b.Grant), rapid.Int64Range(1, 2).Draw(t, "delivery")
 	case *custody.Unlock:
 		b.Seal, b.Acceptance = some(b.Seal), some(b.Acceptance)
+	case *custody.Suspension:
+		b.With, b.Prev = rapid.SampledFrom([]string{"fr", "nl"}).Draw(t, "with"), some(b.Prev)
 	case *custody.Release:
 		b.Seal, b.Acceptance = some(b.Seal), some(b.Acceptance)
 		b.Recipient = rapid.SampledFrom([]custody.PartyID{"fr/recipient/lab", "fr/recipient/backup"}).Draw(t, "recipient")
@@ -127,7 +129,7 @@ func (m *model) next(k custody.Kind, do func(*custody.Statement)) {
 
 // keep signs the honest next statement of a kind without filing it.
 func (m *model) keep(t *rapid.T) {
-	m.next(rapid.SampledFrom(path).Draw(t, "kind"), func(st *custody.Statement) { m.signed = append(m.signed, st) })
+	m.next(rapid.SampledFrom(then(path, custody.KindSuspension)).Draw(t, "kind"), func(st *custody.Statement) { m.signed = append(m.signed, st) })
 }
 
 // again files what was signed some time ago.
@@ -163,6 +165,39 @@ func (m *model) revoke(*rapid.T) {
 func (m *model) end(t *rapid.T) {
 	k := rapid.SampledFrom([]custody.Kind{custody.KindWithdrawal, custody.KindClosure}).Draw(t, "how it ends")
 	m.next(k, func(st *custody.Statement) { m.submit(via("fr"), st) })
+}
+
+// suspend has one of the two suspend the pair, or lift that, as it stands. By one
+// officer or by two: the rules say which suffices.
+func (m *model) suspend(t *rapid.T) {
+	who := rapid.SampledFrom([]string{"nl", "fr"}).Draw(t, "who suspends")
+	n := rapid.IntRange(1, 2).Draw(t, "officers")
+	b := m.turn(who, map[string]string{"nl": "fr", "fr": "nl"}[who])
+	m.submit("", m.sign(b, m.office(who).officers[:n]...))
+}
+
+// suspended reports whether fr or nl had suspended the pair after the first facts of
+// the journal: the last word of each counts, and a lift only if two officers signed
+// it who had seen what it lifts.
+func (m *model) suspended(facts int) bool {
+	said := map[string]fact{}
+	for _, f := range m.journal[:facts] {
+		b, ok := f.Body.(*custody.Suspension)
+		if !ok || b.By == "de" || b.With == "de" {
+			continue
+		}
+		last, before := said[b.By]
+		if b.State == custody.StateLifted && (!before || b.Prev != last.SHA256 || !m.officers(f, 2)) {
+			continue
+		}
+		said[b.By] = f
+	}
+	for _, f := range said {
+		if f.Body.(*custody.Suspension).State == custody.StateSuspended {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *model) recall(t *rapid.T) {
@@ -252,6 +287,11 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	case rl.standing[lb.Recipient] != custody.StatusActive || m.standing[lb.Recipient] != custody.StatusActive || m.standing[via] != custody.StatusActive:
 		return "recipient or holder stood no more"
 	}
+	for _, i := range []int{ri, gi, ai, si, ui, li, len(m.journal)} {
+		if m.suspended(i) {
+			return "the pair was suspended"
+		}
+	}
 	for _, f := range []fact{sl, ul, rl} {
 		if f.at.Before(gb.NotBefore.Time()) || !f.at.Before(gb.Expires.Time()) {
 			return "outside the grant's time"
@@ -309,7 +349,7 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
 			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,
-			"revoke": seldom(m.revoke), "recall": seldom(m.recall), "end": seldom(seldom(m.end)),
+			"revoke": seldom(m.revoke), "recall": seldom(m.recall), "end": seldom(seldom(m.end)), "suspend": seldom(m.suspend),
 			"": m.check,
 		})
 		m.replay(t)

@@ -147,7 +147,7 @@ func (s *Statement) request() Digest {
 // Record returns the name of the record that the statement belongs to.
 func (s *Statement) Record() RecordID {
 	switch s.Kind {
-	case KindRoot, KindDirectory:
+	case KindRoot, KindDirectory, KindSuspension:
 		return AuthorityRecord(s.Header.By)
 	case KindRelay:
 		return RelayRecord

@@ -26,6 +26,8 @@ func (v *View) refs(r *Record, s *Statement) []DirectoryRef {
 		names = append(names, r.Case().From, r.Case().To)
 	case s != nil && s.Kind == KindRequest:
 		names = append(names, s.Header.By, s.Body.(*Request).To)
+	case s != nil && s.Kind == KindSuspension:
+		names = append(names, s.Header.By)
 	}
 	slices.Sort(names)
 	list := []DirectoryRef{}
@@ -185,6 +187,12 @@ func (r *Record) apply(e *Entry, s *Statement) error {
 			return errors.New("directory before root")
 		}
 		r.authority = r.authority.withDirectory(s)
+		return nil
+	case *Suspension:
+		if r.authority == nil {
+			return errors.New("suspension before root")
+		}
+		r.authority = r.authority.withSuspension(e, s)
 		return nil
 	case *Relay:
 		r.relay, r.relaySHA = b, s.SHA256

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -359,7 +360,7 @@ func dutyLost(name string, k custody.Kind) func(*story) custody.Decision {
 // without a way to get it.
 func TestRefusals(t *testing.T) {
 	reached := map[custody.Code]bool{custody.CodeAllowed: true}
-	rows := append(append(refusals[:len(refusals):len(refusals)], moreRefusals...), authorityRefusals...)
+	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			s := told(t, r.before...)

@@ -14,14 +14,23 @@ func decideOfficers(v *View, s *Statement, now Time) Decision {
 	if err != nil {
 		return deny("officers-sign", CodeBadSignature)
 	}
-	if n < int(a.Directory.Rules.For(s.Kind)) {
+	if n < int(a.Directory.Rules.Of(s)) {
 		return deny("officers-sign", CodeBelowThreshold)
 	}
 	return allow("officers-sign")
 }
 
-// For returns the number of officers that must sign a kind. Of a kind that has
-// no rule it is more than can ever sign.
+// Of returns the number of officers that must sign a statement. To suspend takes one,
+// and no directory can ask for more: it only ever stops things.
+func (t Thresholds) Of(s *Statement) int64 {
+	if b, ok := s.Body.(*Suspension); ok && b.State == StateSuspended {
+		return 1
+	}
+	return t.For(s.Kind)
+}
+
+// For returns the number of officers that must sign a kind, whatever it says. Of a
+// kind that has no rule it is more than can ever sign.
 func (t Thresholds) For(k Kind) int64 {
 	switch k {
 	case KindRequest:
@@ -38,6 +47,8 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Revocation
 	case KindWithdrawal, KindClosure:
 		return t.Request // who asked says that no more is asked for
+	case KindSuspension:
+		return t.Grant // to lift one lets evidence move again, as a grant does
 	case KindRecall:
 		return 1 // no directory can ask for more: what went to the wrong place is stopped by who sees it first
 	}
