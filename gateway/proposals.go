@@ -40,8 +40,7 @@ func (g *Gateway) postProposal(w http.ResponseWriter, r *http.Request, who admit
 		return malformed(err)
 	}
 	if s.Header.By != who.Authority() {
-		d := custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"}
-		return admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
+		return notCarrier(s)
 	}
 	if err := g.proposable(r.Context(), who, s); err != nil {
 		return err

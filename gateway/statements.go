@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
@@ -94,7 +95,8 @@ func (g *Gateway) file(ctx context.Context, who admit.Principal, envelope, annex
 	return g.fileCase(ctx, who, s, annex)
 }
 
-// fileCase files a statement of a request's record. The annex is in the store
+// fileCase files a statement of a request's record, or a suspension, which comes the
+// same way although the ledger keeps no carrier of it. The annex is in the store
 // before the entry that binds it. If we crash in between, it lies there unbound,
 // readable by nobody.
 func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.Statement, annex []byte) (*wire.Proof, error) {
@@ -148,10 +150,8 @@ func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.St
 	if err := carries(who, s); err != nil {
 		return d, err
 	}
-	if s.Kind != custody.KindRequest && !isPublished(s.Kind) {
-		if err := g.party(ctx, who, s.Record()); err != nil {
-			return d, err
-		}
+	if err := g.concerned(ctx, who, s); err != nil {
+		return d, err
 	}
 	d, err = g.ledger.Decide(ctx, s.Record(), custody.Action{Act: custody.ActStatement, Via: who.ID(), Statement: s})
 	if err != nil {
@@ -164,12 +164,38 @@ func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.St
 	return d, admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 }
 
+// concerned refuses who has no part in the record that a statement is for. Of a
+// suspension, which anybody may read, the rules cannot see who carries it: that is
+// looked at here.
+func (g *Gateway) concerned(ctx context.Context, who admit.Principal, s *custody.Statement) error {
+	switch s.Kind {
+	case custody.KindRequest, custody.KindRoot, custody.KindDirectory:
+		return nil
+	case custody.KindSuspension:
+		return g.fromDesk(who, s)
+	}
+	return g.party(ctx, who, s.Record())
+}
+
+// fromDesk refuses officers' words that no desk agent brings.
+func (g *Gateway) fromDesk(who admit.Principal, s *custody.Statement) error {
+	m, ok := g.ledger.View().Authorities[who.Authority()].Active(who.ID(), statement.At(g.cfg.Now()))
+	if ok && slices.Contains(m.Duties, custody.DutyDesk) {
+		return nil
+	}
+	return notCarrier(s)
+}
+
 // carries refuses statements that speak for another authority or agent.
 func carries(who admit.Principal, s *custody.Statement) error {
 	by := s.Header.By
 	if by == string(who.ID()) || by == who.Authority() {
 		return nil
 	}
+	return notCarrier(s)
+}
+
+func notCarrier(s *custody.Statement) error {
 	d := custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"}
 	return admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 }

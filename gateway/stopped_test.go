@@ -16,7 +16,7 @@ import (
 	"comity.example/comity/internal/wire"
 )
 
-// revocation, withdrawal and recalling each stop a package on its way.
+// revocation, withdrawal, a suspension by either side and a recall each stop a package on its way.
 func (s *story) revocation() {
 	s.file(s.as(s.nl.desk), sign(s.t, &custody.Revocation{Header: s.header("nl", s.after), Request: s.request.SHA256, Grant: s.grant.SHA256, Reason: "error"},
 		s.nl.officers[0]), nil)
@@ -50,9 +50,11 @@ func TestStoppedMidAnswer(t *testing.T) {
 		stop func(*story, *bundle)
 		code custody.Code
 	}{
-		"recall":     {func(s *story, b *bundle) { s.file(s.as(s.nl.lab), s.recallOf(b, "nl/agent/lab", s.nl.lab.key), nil) }, custody.CodePackageRecalled},
-		"revocation": {func(s *story, _ *bundle) { s.revocation() }, custody.CodeGrantRevoked},
-		"withdrawal": {func(s *story, _ *bundle) { s.withdrawal() }, custody.CodeRequestEnded},
+		"recall":                             {func(s *story, b *bundle) { s.file(s.as(s.nl.lab), s.recallOf(b, "nl/agent/lab", s.nl.lab.key), nil) }, custody.CodePackageRecalled},
+		"revocation":                         {func(s *story, _ *bundle) { s.revocation() }, custody.CodeGrantRevoked},
+		"withdrawal":                         {func(s *story, _ *bundle) { s.withdrawal() }, custody.CodeRequestEnded},
+		"suspension":                         {func(s *story, _ *bundle) { s.suspends(s.nl, "fr") }, custody.CodePairSuspended},
+		"suspension by the recipient's side": {func(s *story, _ *bundle) { s.suspends(s.fr, "nl") }, custody.CodePairSuspended},
 	} {
 		for _, transport := range []string{link.H2, link.H3} {
 			t.Run(name+" over "+transport, func(t *testing.T) {
@@ -86,8 +88,10 @@ func TestStoppedMidPart(t *testing.T) {
 		stop func(*story)
 		code custody.Code
 	}{
-		"revocation": {(*story).revocation, custody.CodeGrantRevoked},
-		"withdrawal": {(*story).withdrawal, custody.CodeRequestEnded},
+		"revocation":                         {(*story).revocation, custody.CodeGrantRevoked},
+		"withdrawal":                         {(*story).withdrawal, custody.CodeRequestEnded},
+		"suspension":                         {func(s *story) { s.suspends(s.nl, "fr") }, custody.CodePairSuspended},
+		"suspension by the recipient's side": {func(s *story) { s.suspends(s.fr, "nl") }, custody.CodePairSuspended},
 	} {
 		for _, transport := range []string{link.H2, link.H3} {
 			t.Run(name+" over "+transport, func(t *testing.T) {
