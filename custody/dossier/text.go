@@ -56,10 +56,23 @@ func (v *Verdict) result(b *strings.Builder) {
 			fmt.Fprintf(b, "  note: package %s was recalled by the side that sent it, see below\n", p.ID)
 		}
 	}
+	for _, s := range v.Suspensions {
+		fmt.Fprintf(b, "  note: %s\n", s.says())
+	}
 	for _, o := range v.Authorities {
 		fmt.Fprintf(b, "  authority %s, root %s, %s\n", o.Name, o.Fingerprint, o.checked())
 	}
 	fmt.Fprintf(b, "  relay %s, root %s, %s\n", v.Relay.Name, v.Relay.Fingerprint, v.Relay.checked())
+}
+
+// says tells in one sentence of a suspension. That it ended is proved, that it goes on
+// is not.
+func (s Suspension) says() string {
+	to := "and not lifted in these records up to the checkpoint"
+	if !s.To.IsZero() {
+		to = "to " + s.To.String()
+	}
+	return fmt.Sprintf("transfers between %s and %s were suspended by %s from %s %s (%s)", s.By, s.With, s.By, s.From, to, s.Reason)
 }
 
 func (o Origin) checked() string {
@@ -86,9 +99,14 @@ func (a Act) signed() string {
 	case 0:
 		return s
 	case 1:
-		return s + " (1 officer), brought by " + string(a.Via) + " as the relay says"
+		s += " (1 officer)"
+	default:
+		s += fmt.Sprintf(" (%d officers)", officers)
 	}
-	return fmt.Sprintf("%s (%d officers), brought by %s as the relay says", s, officers, a.Via)
+	if a.Via == "" { // no carrier is recorded of what stands in an authority's record
+		return s
+	}
+	return s + ", brought by " + string(a.Via) + " as the relay says"
 }
 
 func (p *Package) text(b *strings.Builder) {
@@ -164,7 +182,7 @@ func (t *Taking) text(b *strings.Builder) {
 	}
 }
 
-// sentence says in plain words what a statement of a case says.
+// sentence says in plain words what a statement of a case, or of its pair, says.
 func sentence(s *custody.Statement) string {
 	switch b := s.Body.(type) {
 	case *custody.Request:
@@ -184,6 +202,11 @@ func sentence(s *custody.Statement) string {
 		return more(fmt.Sprintf("%s withdraws the request: %s", b.By, b.Reason), b.Annex)
 	case *custody.Closure:
 		return more(fmt.Sprintf("%s closes the request: %s", b.By, b.Outcome), b.Annex)
+	case *custody.Suspension:
+		if b.State == custody.StateLifted {
+			return fmt.Sprintf("%s lifts its suspension of all transfers between it and %s: %s", b.By, b.With, b.Reason)
+		}
+		return fmt.Sprintf("%s suspends all transfers between it and %s: %s", b.By, b.With, b.Reason)
 	case *custody.Seal:
 		s := fmt.Sprintf("%s seals package %s, %d bytes; the relay says that it stored them", b.By, b.Package, b.PayloadSize)
 		if b.Supersedes != "" {

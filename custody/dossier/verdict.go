@@ -36,7 +36,8 @@ type Verdict struct {
 	Relay        Origin                `json:"relay"`
 	Authorities  []Origin              `json:"authorities"` // requesting, then requested
 	Request      string                `json:"request"`     // its id
-	Acts         []Act                 `json:"acts"`        // the request's record
+	Acts         []Act                 `json:"acts"`        // the request's record, and what suspended the pair or lifted that
+	Suspensions  []Suspension          `json:"suspensions"` // of all transfers between the two, by either, oldest first
 	Packages     []Package             `json:"packages"`    // deposited ones
 	Checkpoint   custody.CheckpointRef `json:"checkpoint"`  // up to which the log is proved
 	Times        string                `json:"times"`       // who vouches for them
@@ -63,6 +64,7 @@ type Origin struct {
 // Act is one statement of the request's record, or one event, which is the word of
 // the relay alone: nobody signed it.
 type Act struct {
+	Record    custody.RecordID  `json:"record,omitempty"` // if it is not the request's
 	Seq       int64             `json:"seq"`
 	Index     int64             `json:"log_index"`
 	Kind      custody.Kind      `json:"kind"`
@@ -73,6 +75,15 @@ type Act struct {
 	Statement custody.Digest    `json:"statement_sha256,omitzero"`
 	Event     *custody.Event    `json:"event,omitempty"`
 	Says      string            `json:"says"` // one plain sentence
+}
+
+// Suspension is a time in which nothing moved between the two authorities.
+type Suspension struct {
+	By     string       `json:"by"`
+	With   string       `json:"with"`
+	Reason string       `json:"reason"`
+	From   custody.Time `json:"from"`
+	To     custody.Time `json:"to,omitzero"` // absent: not lifted up to the checkpoint
 }
 
 // Package is a deposited package and how far it went. Times that are absent are not
@@ -159,7 +170,7 @@ type Exhibit struct {
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Request: d.Request,
-		Authorities: []Origin{}, Acts: []Act{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{},
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{},
 		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
 }
@@ -174,14 +185,14 @@ func (v *Verdict) fail(err error) *Verdict {
 	}
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request,
-		Authorities: []Origin{}, Acts: []Act{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks,
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks,
 	}
 }
 
 // Verified reports whether everything was verified down from pinned roots.
 func (v *Verdict) Verified() bool { return v.Result == ResultVerified }
 
-// note adds a verified act of the request's record.
+// note adds a verified act of the request's record, or of a pair.
 func (v *Verdict) note(p placed, e *custody.Entry, s *custody.Statement, view *custody.View) {
 	a := Act{
 		Seq: e.Seq, Index: p.Index, Kind: e.Kind, Time: e.Time, By: s.Header.By, Via: e.Via,
@@ -192,6 +203,22 @@ func (v *Verdict) note(p placed, e *custody.Entry, s *custody.Statement, view *c
 	}
 	slices.Sort(a.Signers) // the envelope has them by key id, which is as good as random
 	v.Acts = append(v.Acts, a)
+}
+
+// turned adds what an authority says of all transfers with the other one.
+func (v *Verdict) turned(p placed, e *custody.Entry, s *custody.Statement, view *custody.View) {
+	v.note(p, e, s, view)
+	v.Acts[len(v.Acts)-1].Record = e.Record
+	b := s.Body.(*custody.Suspension)
+	if b.State == custody.StateSuspended {
+		v.Suspensions = append(v.Suspensions, Suspension{By: b.By, With: b.With, Reason: b.Reason, From: e.Time})
+		return
+	}
+	for i := range v.Suspensions {
+		if x := &v.Suspensions[i]; x.By == b.By && x.To.IsZero() {
+			x.To = e.Time
+		}
+	}
 }
 
 // noteEvent adds an event of the request's record.

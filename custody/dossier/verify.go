@@ -219,7 +219,7 @@ func (c *verifier) line(p placed) error {
 	if err := c.check(err, "log inclusion of entry %d of record %q", p.seq, p.record); err != nil {
 		return err
 	}
-	if string(p.record) != c.d.Request {
+	if string(p.record) != c.d.Request && e.Kind != custody.KindSuspension {
 		return nil
 	}
 	if e.Event != nil {
@@ -229,6 +229,12 @@ func (c *verifier) line(p placed) error {
 	s, err := custody.ParseStatement(p.Envelope)
 	if err != nil {
 		return c.check(err, "entry %d of record %q", p.seq, p.record)
+	}
+	if b, ok := s.Body.(*custody.Suspension); ok {
+		if pair := []string{c.request.By, c.request.To}; slices.Contains(pair, b.By) && slices.Contains(pair, b.With) {
+			c.verdict.turned(p, e, s, c.book.View())
+		}
+		return nil
 	}
 	c.verdict.note(p, e, s, c.book.View())
 	switch b := s.Body.(type) {

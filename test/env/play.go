@@ -139,6 +139,32 @@ func (s *Story) RecallByOfficer(p *Package) error {
 	return err
 }
 
+// Suspend stops all transfers with another authority, by one officer.
+func (s *Story) Suspend(a *Authority, with string) error {
+	_, err := s.Post("", &custody.Suspension{Header: s.ofPair(a), With: with, State: custody.StateSuspended, Reason: "incident",
+		Prev: s.said(a, with)}, a.Officers[0])
+	return err
+}
+
+// Resume lets them go on, by two.
+func (s *Story) Resume(a *Authority, with string) error {
+	_, err := s.Post("", &custody.Suspension{Header: s.ofPair(a), With: with, State: custody.StateLifted, Reason: "resolved",
+		Prev: s.said(a, with)}, a.Officers[0], a.Officers[1])
+	return err
+}
+
+func (s *Story) ofPair(a *Authority) custody.Header {
+	return custody.Header{Relay: s.Origin, By: a.Name, Issued: s.Now()}
+}
+
+// said names what an authority said last of its transfers with another.
+func (s *Story) said(a *Authority, with string) (d custody.Digest) {
+	if p := s.view.Authorities[a.Name].Pair(with); p != nil {
+		d = p.SHA256
+	}
+	return d
+}
+
 // agent posts what a lab agent says of itself.
 func (s *Story) agent(a *Authority, k *keys.Private, body custody.Body) error {
 	_, err := s.Post(a.ID("agent/lab-1"), body, k)
