@@ -137,7 +137,7 @@ func (a *Agent) deposit(ctx context.Context, s *Session, p *packageFile) error {
 	refused := s.seal(ctx, *p, env)
 	code := wire.CodeOf(refused)
 	switch {
-	case refused == nil || code == "" || transient(refused):
+	case refused == nil || code == "" || waits(refused):
 		return refused
 	case code == custody.CodeNoSuchPackage || code == wire.CodeIncomplete || code == wire.CodeRootMismatch:
 		// The payload is not there, and the key that made it is destroyed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"comity.example/comity/custody"
 	"comity.example/comity/internal/wire"
 )
 
@@ -80,6 +81,13 @@ func (s *Session) Proposals(ctx context.Context) (list *wire.Proposals, err erro
 		return err
 	})
 	return list, err
+}
+
+// waits reports whether an error leaves everything as it is, to be gone on with: it
+// is transient, or one of the two States has suspended what moves between them, which
+// no retry mends and the lift does.
+func waits(err error) bool {
+	return transient(err) || wire.CodeOf(err) == custody.CodePairSuspended
 }
 
 // passing adds ErrTryLater to what may pass: a relay that died in between.

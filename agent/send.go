@@ -153,7 +153,7 @@ func (x *sending) stopped(err error) error {
 		return fmt.Errorf("%w; the package is given up", err)
 	}
 	var changed *bag.ChangedError
-	final := wire.CodeOf(err) != "" && !transient(err)
+	final := wire.CodeOf(err) != "" && !waits(err)
 	if !errors.As(err, &changed) && !errors.Is(err, seal.ErrChanged) && !errors.Is(err, errOver) && !final {
 		return fmt.Errorf("%w; send again to continue it", err)
 	}
@@ -201,7 +201,7 @@ func (x *sending) prepare(ctx context.Context) (err error) {
 		return x.begun(x.old.Package)
 	}
 	if err := x.permitted(ctx); err != nil {
-		if x.old != nil && wire.CodeOf(err) != "" && !transient(err) {
+		if x.old != nil && wire.CodeOf(err) != "" && !waits(err) {
 			return x.over(ctx, err)
 		}
 		return err
@@ -352,7 +352,7 @@ func (x *sending) reserve(ctx context.Context) error {
 		return fmt.Errorf("keeping package %q: %w", x.res.Package, err)
 	}
 	if err := x.ask(ctx); err != nil {
-		if !errors.Is(err, ErrTryLater) {
+		if !errors.Is(err, ErrTryLater) && !waits(err) {
 			x.abandon()
 		}
 		return fmt.Errorf("reserving: %w", err)

@@ -231,6 +231,12 @@ func TestCodes(t *testing.T) {
 		{officer.Reasons, func(s string) custody.Body {
 			return &custody.Revocation{Header: w.header("de", id), Request: c.RequestSHA256, Grant: custody.Digest{1}, Reason: s}
 		}},
+		{officer.SuspensionReasons, func(s string) custody.Body {
+			return &custody.Suspension{Header: w.header("de", ""), With: "nl", State: custody.StateSuspended, Reason: s}
+		}},
+		{officer.LiftReasons, func(s string) custody.Body {
+			return &custody.Suspension{Header: w.header("de", ""), With: "nl", State: custody.StateLifted, Reason: s}
+		}},
 		{officer.RecallReasons, func(s string) custody.Body {
 			return &custody.Recall{Header: w.header("de", id), Request: c.RequestSHA256, Package: custody.PackageID([16]byte{1}), Seal: custody.Digest{1}, Reason: s}
 		}},
@@ -245,6 +251,47 @@ func TestCodes(t *testing.T) {
 		}
 		if _, err := custody.Draft(l.body("no-such-code")); err == nil {
 			t.Error("an unknown code passes: this test proves nothing")
+		}
+	}
+}
+
+// TestSuspension: an office drafts each suspension after the one before, and people are
+// told who holds a case up, since when and why, and what has to come first.
+func TestSuspension(t *testing.T) {
+	w := newWorld(t)
+	id := w.request()
+	turn := func(name, with, state, reason string) *custody.Statement {
+		p, err := w.office(name).Suspension(w.header(name, ""), with, state, reason)
+		return w.file(name, p, err)
+	}
+	held := func() (string, []officer.Step) {
+		list := officer.Suspensions(w.book.View(), w.kase(id))
+		return officer.Held("open", list), officer.Resume(w.kase(id), list)
+	}
+	if state, steps := held(); state != "open" || len(steps) != 0 {
+		t.Errorf("before: %q, %v", state, steps)
+	}
+	first := turn("nl", "de", custody.StateSuspended, "incident")
+	turn("de", "nl", custody.StateSuspended, "directory-doubt")
+	turn("de", "fr", custody.StateSuspended, "other")
+	state, steps := held()
+	if !strings.Contains(state, "open, SUSPENDED by nl since ") || !strings.Contains(state, ": incident, SUSPENDED by de since ") || strings.Contains(state, "fr") {
+		t.Errorf("state %q", state)
+	}
+	if len(steps) != 2 || steps[0].Who != "nl" || !strings.HasSuffix(steps[0].Do, "comity request resume de") || steps[1].Who != "de" {
+		t.Errorf("steps %v", steps)
+	}
+	lift := turn("nl", "de", custody.StateLifted, "resolved")
+	if lift.Body.(*custody.Suspension).Prev != first.SHA256 {
+		t.Error("the lift does not name what it lifts")
+	}
+	for st, want := range map[*custody.Statement]string{first: "nl suspends all transfers with de: incident", lift: "nl lifts its suspension of all transfers with de: resolved"} {
+		if got := officer.Sentence(officer.Say(st)); got != want {
+			t.Errorf("said %q, want %q", got, want)
+		}
+		p := officer.Proposal{Statement: st}
+		if p.Request() != "" || p.With() != "de" {
+			t.Errorf("a proposal of request %q with %q", p.Request(), p.With())
 		}
 	}
 }

@@ -90,6 +90,22 @@ var Outcomes = []Code{
 	{"proceedings-ended", "the proceedings have ended: the condition delete-when-closed counts from here"},
 }
 
+// SuspensionReasons are why all transfers with another authority may be suspended.
+var SuspensionReasons = []Code{
+	{"rights-concern", "fundamental rights may not be safe there"},
+	{"directory-doubt", "its directory, or keys in it, may be in wrong hands"},
+	{"treaty-suspended", "the treaty between the two is suspended"},
+	{"incident", "a security incident, at either side or at the relay"},
+	{"other", "another reason"},
+}
+
+// LiftReasons are why a suspension may be lifted.
+var LiftReasons = []Code{
+	{"resolved", "the reason is gone"},
+	{"error", "the suspension was an error"},
+	{"other", "another reason"},
+}
+
 // RecallReasons are why a package may be taken back.
 var RecallReasons = []Code{
 	{"wrong-package", "it is not what was to be sent"},

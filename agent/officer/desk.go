@@ -27,7 +27,7 @@ type Desk struct {
 // Filed says what became of a statement.
 type Filed struct {
 	Kind    custody.Kind
-	Request string
+	Request string // empty of a suspension, which is of none
 	SHA256  custody.Digest
 	Signed  []custody.PartyID
 	Need    int
@@ -99,7 +99,7 @@ func (d *Desk) sign(snap *agent.Snapshot, env *statement.Envelope) (*Filed, *cus
 	if au == nil || au.Directory == nil {
 		return nil, nil, refused("directory-in-force", custody.CodeNoDirectory)
 	}
-	f := &Filed{Kind: st.Kind, Request: string(st.Record()), SHA256: st.SHA256, Need: int(au.Directory.Rules.For(st.Kind))}
+	f := &Filed{Kind: st.Kind, Request: requestOf(st), SHA256: st.SHA256, Need: int(au.Directory.Rules.Of(st))}
 	own, err := d.officers()
 	if err != nil {
 		return nil, nil, err
@@ -122,6 +122,15 @@ func (d *Desk) sign(snap *agent.Snapshot, env *statement.Envelope) (*Filed, *cus
 	}
 	st, err = custody.ParseStatement(env.Marshal())
 	return f, st, err
+}
+
+// requestOf returns the id of the request that a statement is about, or "" of a
+// suspension.
+func requestOf(st *custody.Statement) string {
+	if st.Kind == custody.KindSuspension {
+		return ""
+	}
+	return string(st.Record())
 }
 
 // officers lists the officers that may sign here.

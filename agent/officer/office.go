@@ -150,6 +150,17 @@ func (o Office) Closure(h custody.Header, c *custody.Case, outcome, words string
 	return o.paper(&custody.Closure{Header: h, Request: c.RequestSHA256, Outcome: outcome, Annex: ref}, file)
 }
 
+// Suspension drafts that nothing moves any more between this authority and another,
+// or that it may again, as the state says. It names what this authority said of the
+// pair before.
+func (o Office) Suspension(h custody.Header, with, state, reason string) (*Paper, error) {
+	b := &custody.Suspension{Header: h, With: with, State: state, Reason: reason}
+	if p := o.View.Authorities[o.Authority].Pair(with); p != nil {
+		b.Prev = p.SHA256
+	}
+	return o.paper(b, nil)
+}
+
 // Recall drafts the recall of a package in the name of the authority.
 func (o Office) Recall(h custody.Header, c *custody.Case, pkg, reason string, docs []Attachment) (*Paper, error) {
 	p := c.Package(pkg)

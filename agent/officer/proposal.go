@@ -21,8 +21,17 @@ type Proposal struct {
 	Expires   custody.Time
 }
 
-// Request returns the id of the request that the proposal is about.
-func (p *Proposal) Request() string { return string(p.Statement.Record()) }
+// Request returns the id of the request that the proposal is about, or "" if it is
+// about a pair of authorities.
+func (p *Proposal) Request() string { return requestOf(p.Statement) }
+
+// With returns the other authority of a suspension, or "".
+func (p *Proposal) With() string {
+	if b, ok := p.Statement.Body.(*custody.Suspension); ok {
+		return b.With
+	}
+	return ""
+}
 
 // Proposals lists what waits for signatures of this authority. What an officer
 // signed who is not active any more can never be filed and is left out; what no
@@ -100,8 +109,11 @@ func (p *Proposal) issued() time.Time { return p.Statement.Header.Issued.Time() 
 
 // State reads the records that a proposal is decided by.
 func (d *Desk) State(ctx context.Context, p Proposal) (*agent.Snapshot, error) {
-	if b, ok := p.Statement.Body.(*custody.Request); ok {
+	switch b := p.Statement.Body.(type) {
+	case *custody.Request:
 		return d.Session.Sync(ctx, "", b.By, b.To)
+	case *custody.Suspension:
+		return d.Session.Sync(ctx, "", b.By)
 	}
 	return d.Session.Sync(ctx, p.Request())
 }

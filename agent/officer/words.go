@@ -72,6 +72,11 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		return fmt.Sprintf("%s withdraws the request", by), []string{b.Reason}
 	case *custody.Closure:
 		return fmt.Sprintf("%s closes the request", by), []string{b.Outcome}
+	case *custody.Suspension:
+		if b.State == custody.StateLifted {
+			return fmt.Sprintf("%s lifts its suspension of all transfers with %s", by, b.With), []string{b.Reason}
+		}
+		return fmt.Sprintf("%s suspends all transfers with %s", by, b.With), []string{b.Reason}
 	case *custody.Seal:
 		final := ""
 		if b.Final {
@@ -225,6 +230,46 @@ func State(c *custody.Case, now time.Time) string {
 		return "all arrived"
 	}
 	return "open"
+}
+
+// Suspended is a suspension in force between the two authorities of a case.
+type Suspended struct {
+	By     string       `json:"by"`
+	Since  custody.Time `json:"since"`
+	Reason string       `json:"reason"`
+}
+
+// Suspensions lists the suspensions in force between the authorities of a case.
+func Suspensions(v *custody.View, c *custody.Case) []Suspended {
+	list := []Suspended{}
+	for _, p := range v.Suspended(c.From, c.To) {
+		list = append(list, Suspended{p.By, p.Time, p.Reason})
+	}
+	return list
+}
+
+// Held says where a case stands and by whom it is held up.
+func Held(state string, list []Suspended) string {
+	for _, s := range list {
+		state += fmt.Sprintf(", SUSPENDED by %s since %s: %s", s.By, s.Since, s.Reason)
+	}
+	return state
+}
+
+// Resume says what has to come before anything else in a case whose pair is
+// suspended; nothing of one that is over.
+func Resume(c *custody.Case, list []Suspended) (steps []Step) {
+	if c.Refusal != nil || c.End != nil {
+		return nil
+	}
+	for _, s := range list {
+		with := c.From
+		if s.By == with {
+			with = c.To
+		}
+		steps = append(steps, Step{s.By, "has suspended all transfers with " + with + ", and nothing moves until it lifts that: comity request resume " + with})
+	}
+	return steps
 }
 
 // PackageInfo is a package of a case as data.

@@ -65,7 +65,7 @@ func (x *act) sync(ctx context.Context) (err error) {
 // filedJSON is a filed statement as data.
 type filedJSON struct {
 	Kind    custody.Kind      `json:"kind"`
-	Request string            `json:"request"`
+	Request string            `json:"request,omitempty"` // none of a suspension
 	SHA256  custody.Digest    `json:"sha256"`
 	Filed   bool              `json:"filed"` // false: it waits for signatures
 	Seq     int64             `json:"seq,omitempty"`
@@ -82,7 +82,7 @@ func (a *app) tell(f *officer.Filed, name string) error {
 		a.say("the %s waits for signatures: %d of %d", f.Kind, len(f.Signed), f.Need)
 		a.say("next: one of %s runs comity sign %s before %s", strings.Join(texts(f.Waits), ", "), name, f.Until)
 	} else {
-		a.say("%s filed at %s: entry %d of request %s, signed by %s", f.Kind, f.Entry.Time, f.Entry.Seq, f.Request, strings.Join(texts(f.Signed), ", "))
+		a.say("%s filed at %s: entry %d of %s, signed by %s", f.Kind, f.Entry.Time, f.Entry.Seq, recordName(f), strings.Join(texts(f.Signed), ", "))
 	}
 	if !a.json {
 		return nil
@@ -92,6 +92,14 @@ func (a *app) tell(f *officer.Filed, name string) error {
 		j.Filed, j.Seq, j.Time = true, f.Entry.Seq, f.Entry.Time
 	}
 	return a.printJSON(j)
+}
+
+// recordName is what people call the record that a statement is in.
+func recordName(f *officer.Filed) string {
+	if f.Request == "" {
+		return "the record of this authority"
+	}
+	return "request " + f.Request
 }
 
 func texts[T ~string](list []T) []string {

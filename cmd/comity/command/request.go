@@ -26,8 +26,9 @@ The new request's id is printed on standard output. Types:
 ` + codeHelp(officer.RequestTypes)
 
 func (a *app) requestCommand() *cobra.Command {
-	return group("request", "file requests, read them and end them", requestHelp,
-		a.requestNew(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose())
+	return group("request", "file requests, read, end and suspend them", requestHelp,
+		a.requestNew(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(),
+		a.requestSuspend(), a.requestResume())
 }
 
 // newRequest are the flags of request new.
@@ -180,7 +181,7 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 		say = func(string, ...any) {}
 	}
 	say("request %s: %s asks %s for %s", id, c.From, c.To, b.RequestType)
-	say("  state: %s", officer.State(c, a.now()))
+	say("  state: %s", officer.Held(officer.State(c, a.now()), officer.Suspensions(snap.Book.View(), c)))
 	say("  signed: %s   expires: %s", b.Issued, b.Expires)
 	say("  signed order: SHA-256 %s", b.OrderSHA256)
 	say("  recipients: %s", strings.Join(texts(b.Recipients), ", "))

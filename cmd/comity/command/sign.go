@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +17,16 @@ import (
 const signHelp = `Sign, as a further officer, what another officer of the same authority proposed: the
 statement is shown in words first, then signed, and filed when the signatures that
 the directory asks for are there. Without a request, list what waits.
+ The lift of a
+suspension is named by the other authority.
 
   comity sign
-  comity sign 0412`
+  comity sign 0412
+  comity sign fr`
 
 func (a *app) signCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "sign [REQUEST]", Short: "sign what another officer proposed", Long: signHelp, Args: cobra.MaximumNArgs(1),
+		Use: "sign [REQUEST | AUTHORITY]", Short: "sign what another officer proposed", Long: signHelp, Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.desk(c.Context(), func(d *officer.Desk) error {
 				list, err := d.Proposals(c.Context())
@@ -40,7 +44,8 @@ func (a *app) signCommand() *cobra.Command {
 
 // proposalJSON is a proposal as data.
 type proposalJSON struct {
-	Request string         `json:"request"`
+	Request string         `json:"request,omitempty"`
+	With    string         `json:"with,omitempty"` // of a suspension, the other authority
 	Kind    custody.Kind   `json:"kind"`
 	SHA256  custody.Digest `json:"sha256"`
 	What    string         `json:"what"`
@@ -52,13 +57,13 @@ func (a *app) listProposals(list []officer.Proposal) error {
 	data := []proposalJSON{}
 	for _, p := range list {
 		what, codes := officer.Say(p.Statement)
-		data = append(data, proposalJSON{p.Request(), p.Statement.Kind, p.Statement.SHA256, what, codes, p.Expires})
+		data = append(data, proposalJSON{p.Request(), p.With(), p.Statement.Kind, p.Statement.SHA256, what, codes, p.Expires})
 	}
 	if a.json {
 		return a.printJSON(data)
 	}
 	for _, p := range data {
-		a.print("%s  %s (waits until %s)", p.Request[:8], officer.Sentence(p.What, p.Codes), p.Expires)
+		a.print("%-8.8s  %s (waits until %s)", cmp.Or(p.With, p.Request), officer.Sentence(p.What, p.Codes), p.Expires)
 	}
 	if len(data) == 0 {
 		a.say("nothing waits for a signature")
@@ -106,9 +111,9 @@ func (a *app) signProposal(ctx context.Context, d *officer.Desk, p officer.Propo
 	return a.tell(f, name)
 }
 
-// proposalsOf finds the proposals for a request. One that proposes the request
+// proposalsOf finds the proposals for a request, or for a pair with an authority. One that proposes the request
 // itself has no record yet, so names of requests are looked up only after that.
-func (a *app) proposalsOf(ctx context.Context, d *officer.Desk, list []officer.Proposal, name string) ([]officer.Proposal, error) {
+func (a *app) proposalsOf(ctx context.Context, d *officer.Desk, list []officer.Proposal, name string) (fits []officer.Proposal, err error) {
 	pick := func(is func(string) bool) (fits []officer.Proposal) {
 		for _, p := range list {
 			if is(p.Request()) {
@@ -116,6 +121,14 @@ func (a *app) proposalsOf(ctx context.Context, d *officer.Desk, list []officer.P
 			}
 		}
 		return fits
+	}
+	for _, p := range list {
+		if p.With() == name {
+			fits = append(fits, p)
+		}
+	}
+	if len(fits) > 0 {
+		return fits, nil
 	}
 	if fits := pick(func(id string) bool { return len(name) >= 4 && strings.HasPrefix(id, name) }); len(fits) > 0 {
 		for _, p := range fits {
@@ -136,7 +149,11 @@ func (a *app) proposalsOf(ctx context.Context, d *officer.Desk, list []officer.P
 // accepted cannot be shown.
 func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapshot, p officer.Proposal) error {
 	what, codes := officer.Say(p.Statement)
-	a.say("to be signed for request %s: %s", p.Request(), officer.Sentence(what, codes))
+	if p.With() != "" {
+		a.say("to be signed: %s", officer.Sentence(what, codes))
+	} else {
+		a.say("to be signed for request %s: %s", p.Request(), officer.Sentence(what, codes))
+	}
 	a.say("  proposed, and signed so far, by %s", strings.Join(texts(p.Signed), ", "))
 	switch b := p.Statement.Body.(type) {
 	case *custody.Grant:

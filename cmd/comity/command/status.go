@@ -52,6 +52,7 @@ type statusJSON struct {
 	From       string                `json:"from"`
 	To         string                `json:"to"`
 	State      string                `json:"state"`
+	Suspended  []officer.Suspended   `json:"suspended"`
 	Events     []officer.Event       `json:"events"`
 	Packages   []officer.PackageInfo `json:"packages"`
 	Recalled   []agent.Recalled      `json:"recalled"`
@@ -91,8 +92,9 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 		return err
 	}
 	c := snap.Case(id)
-	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Events: events,
-		Packages: officer.Packages(c), Recalled: recalled, Captures: captures, Next: officer.Next(c, name, a.now()), Relay: s.Origin,
+	suspended := officer.Suspensions(snap.Book.View(), c)
+	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
+		Packages: officer.Packages(c), Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
 		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
 	if a.json {
 		return a.printJSON(j)
@@ -107,7 +109,7 @@ func (a *app) printStatus(j statusJSON, full bool) {
 		name += ", " + line(j.Reference)
 	}
 	a.print("request %s: %s asks %s", name, j.From, j.To)
-	a.print("state: %s", j.State)
+	a.print("state: %s", officer.Held(j.State, j.Suspended))
 	a.print("")
 	for _, e := range j.Events {
 		a.print("%s  %-10s  %s", moment(e.Time), e.Kind, officer.Sentence(e.What, e.Codes))
