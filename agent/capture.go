@@ -15,6 +15,7 @@ import (
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/internal/wire"
 )
 
 // CaptureInput reads r to its end, as the content of one file, whose name is a path in
@@ -149,7 +150,11 @@ func (x *sending) mayCapture(ctx context.Context) error {
 			return err
 		}
 	}
-	return x.permitted(ctx)
+	err = x.permitted(ctx)
+	if err != nil {
+		x.ended(ctx, wire.CodeOf(err))
+	}
+	return err
 }
 
 // spool makes a capture of what read gives, which also says when it has read the last

@@ -217,6 +217,24 @@ func TestCaptureRefused(t *testing.T) {
 	w.waiting()
 }
 
+// TestCaptureEnds: a capture that is refused because the grant was revoked destroys the
+// heads that waited under it, as a send does.
+func TestCaptureEnds(t *testing.T) {
+	w := newCase(t)
+	sent := w.send()
+	if _, err := w.homes["de"].Head(w.request, sent.Package); err != nil || sent.Unlocked {
+		t.Fatalf("the head is not here: %v", err)
+	}
+	w.revoke()
+	_, err := w.agent("de").CaptureInput(t.Context(), w.connect("de", "lab-1"), w.request, "disk.img", untouched{t}, agent.SendOptions{})
+	if wire.CodeOf(err) != custody.CodeGrantRevoked {
+		t.Errorf("CaptureInput = %v", err)
+	}
+	if _, err := w.homes["de"].Head(w.request, sent.Package); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the head is still here: %v", err)
+	}
+}
+
 // TestCaptureTooLarge: what turns out larger than the grant allows is refused behind
 // the capture, which stays for the next grant.
 func TestCaptureTooLarge(t *testing.T) {
