@@ -172,32 +172,38 @@ func (m *model) end(t *rapid.T) {
 func (m *model) suspend(t *rapid.T) {
 	who := rapid.SampledFrom([]string{"nl", "fr"}).Draw(t, "who suspends")
 	n := rapid.IntRange(1, 2).Draw(t, "officers")
-	b := m.turn(who, map[string]string{"nl": "fr", "fr": "nl"}[who])
+	b := m.turn(who, other[who])
+	if len(m.signed) > 0 && rapid.IntRange(0, 2).Draw(t, "another before it") == 0 {
+		b.Prev = rapid.SampledFrom(m.signed).Draw(t, "prev").SHA256
+	}
 	m.submit("", m.sign(b, m.office(who).officers[:n]...))
 }
 
-// suspended reports whether fr or nl had suspended the pair after the first facts of
-// the journal: the last word of each counts, and a lift only if two officers signed
-// it who had seen what it lifts.
-func (m *model) suspended(facts int) bool {
-	said := map[string]fact{}
+// pairs says which pairs are suspended, "nl fr" by nl, after the first facts of the
+// journal. It fails if one was said that changes nothing, does not name the one before
+// it, or was not signed by one officer, or two of a lift; and if anything moved in the
+// pair of the case while it was suspended.
+func (m *model) pairs(facts int) map[string]bool {
+	now, last := map[string]bool{}, map[string]custody.Digest{}
 	for _, f := range m.journal[:facts] {
 		b, ok := f.Body.(*custody.Suspension)
-		if !ok || b.By == "de" || b.With == "de" {
+		if !ok {
+			held := (now["nl fr"] || now["fr nl"]) && slices.Contains(moving, f.Kind)
+			if held && f.Header.By != "de" { // which may ask either for something else
+				m.t.Fatalf("a %s of %q in a suspended pair", f.Kind, f.Header.By)
+			}
 			continue
 		}
-		last, before := said[b.By]
-		if b.State == custody.StateLifted && (!before || b.Prev != last.SHA256 || !m.officers(f, 2)) {
-			continue
+		pair, stop, need := b.By+" "+b.With, b.State == custody.StateSuspended, 2
+		if stop {
+			need = 1
 		}
-		said[b.By] = f
-	}
-	for _, f := range said {
-		if f.Body.(*custody.Suspension).State == custody.StateSuspended {
-			return true
+		if stop == now[pair] || b.Prev != last[pair] || !m.officers(f, need) {
+			m.t.Fatalf("%q is %s: it was suspended: %t, prev %s after %s, %d signers", pair, b.State, now[pair], b.Prev, last[pair], len(f.Signers()))
 		}
+		now[pair], last[pair] = stop, f.SHA256
 	}
-	return false
+	return now
 }
 
 func (m *model) recall(t *rapid.T) {
@@ -215,6 +221,7 @@ func (m *model) wait(t *rapid.T) {
 
 // check asks for every package in every agent's name and judges each yes.
 func (m *model) check(t *rapid.T) {
+	m.pairs(len(m.journal))
 	for _, f := range m.journal {
 		if f.Kind != custody.KindSeal {
 			continue
@@ -288,7 +295,7 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 		return "recipient or holder stood no more"
 	}
 	for _, i := range []int{ri, gi, ai, si, ui, li, len(m.journal)} {
-		if m.suspended(i) {
+		if now := m.pairs(i); now["fr nl"] || now["nl fr"] {
 			return "the pair was suspended"
 		}
 	}
