@@ -18,6 +18,7 @@ import (
 	"comity.example/comity/agent"
 	"comity.example/comity/config"
 	"comity.example/comity/custody/acquisition"
+	"comity.example/comity/test/need"
 )
 
 // acquiredFolder is a folder with an image in two raw pieces, of which the middle one
@@ -135,14 +136,7 @@ func TestAcquisitionRefused(t *testing.T) {
 func TestAcquisitionVerifier(t *testing.T) {
 	programs := map[string]string{}
 	for _, name := range []string{"ewfacquirestream", "ewfverify"} {
-		p, err := exec.LookPath(name)
-		if err != nil {
-			if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-				t.Fatalf("looking for ewf-tools, and COMITY_TEST_REQUIRE is all: %v", err)
-			}
-			t.Skipf("ewf-tools is not installed: no image was verified: %v", err)
-		}
-		programs[name] = p
+		programs[name] = need.Program(t, name)
 	}
 	media := bytes.Repeat([]byte("0123456789abcdef"), 3<<16)
 	dir := t.TempDir()

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"comity.example/comity/test/need"
 )
 
 // programs is the folder with the built programs, and with the age of go.mod.
@@ -53,12 +55,7 @@ func environment(t *testing.T) []string {
 func require(t *testing.T, tools ...string) {
 	t.Helper()
 	for _, name := range tools {
-		if _, err := exec.LookPath(name); err != nil {
-			if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-				t.Fatalf("%s is not installed, and COMITY_TEST_REQUIRE is all", name)
-			}
-			t.Skipf("NOT TESTED: %s is not installed", name)
-		}
+		need.Program(t, name)
 	}
 }
 

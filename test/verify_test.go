@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"comity.example/comity/test/need"
 )
 
 // court: the verifier finds exhibits in the evidence, and says so when one differs
@@ -55,7 +57,7 @@ func (d *demonstration) court(t *testing.T) {
 func (d *demonstration) courtOffline(t *testing.T) {
 	require(t, "unshare", "sh", "grep")
 	if os.Getuid() != 0 {
-		t.Skip("NOT TESTED: only root makes an empty network namespace")
+		need.Missing(t, "only root makes an empty network namespace")
 	}
 	cmd := exec.Command("unshare", "--net", "--", "sh", "-c", `test "$(grep -c : /proc/net/dev)" = 1 || exit 99; exec "$@"`, "sh",
 		filepath.Join(programs, "comity-verify"), "dossier.comity", "--pins", "pins", "--sealed", "package", "--exhibits", "received")

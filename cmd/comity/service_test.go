@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"comity.example/comity/test/need"
 )
 
 // TestService: the unit is one that systemd takes without a word, it starts the
@@ -19,12 +21,7 @@ func TestService(t *testing.T) {
 	if !strings.Contains(string(unit), "\nExecStart="+program+" --home /var/lib/comity agent run\n") {
 		t.Error("the unit does not start the daemon")
 	}
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-			t.Fatal("systemd-analyze is not installed, and COMITY_TEST_REQUIRE is all")
-		}
-		t.Skip("NOT TESTED: systemd-analyze is not installed")
-	}
+	need.Program(t, "systemd-analyze")
 	self, err := os.Executable() // any program that is there
 	if err != nil {
 		t.Fatal(err)

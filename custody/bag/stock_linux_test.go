@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/test/need"
 )
 
 // TestStockTools opens a padded bag the way a reader without Comity does:
@@ -19,12 +20,7 @@ import (
 // OK but those of names RFC 8493 encodes.
 func TestStockTools(t *testing.T) {
 	for _, tool := range []string{"tar", "sha256sum"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-				t.Fatalf("looking for stock tools, and COMITY_TEST_REQUIRE is all: %v", err)
-			}
-			t.Skipf("NOT TESTED against stock tools: %v", err)
-		}
+		need.Program(t, tool)
 	}
 	content := curious()
 	content[strings.Repeat(strings.Repeat("p", 250)+"/", 14)+"file"] = "below PATH_MAX, 3514 bytes"

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/test/need"
 )
 
 func check(t testing.TB, err error) {
@@ -219,13 +220,7 @@ func TestManyFindings(t *testing.T) {
 
 // TestRealEWF reads what another program writes, in all formats that it knows.
 func TestRealEWF(t *testing.T) {
-	program, err := exec.LookPath("ewfacquirestream")
-	if err != nil {
-		if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-			t.Fatalf("looking for ewf-tools, and COMITY_TEST_REQUIRE is all: %v", err)
-		}
-		t.Skipf("ewf-tools is not installed: nothing was read that another program wrote: %v", err)
-	}
+	program := need.Program(t, "ewfacquirestream")
 	media := bytes.Repeat([]byte("0123456789abcdef"), 5<<16) // 5 MiB
 	for format, ext := range map[string]string{"encase6": "E", "encase5": "E", "ftk": "E", "ewfx": "e"} {
 		dir := t.TempDir()

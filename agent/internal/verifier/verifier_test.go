@@ -19,6 +19,7 @@ import (
 
 	"comity.example/comity/agent/internal/verifier"
 	"comity.example/comity/custody/acquisition"
+	"comity.example/comity/test/need"
 )
 
 func check(t testing.TB, err error) {
@@ -112,14 +113,7 @@ func TestTime(t *testing.T) {
 func TestRealEWF(t *testing.T) {
 	programs := map[string]string{}
 	for _, name := range []string{"ewfacquirestream", "ewfverify"} {
-		p, err := exec.LookPath(name)
-		if err != nil {
-			if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-				t.Fatalf("looking for ewf-tools, and COMITY_TEST_REQUIRE is all: %v", err)
-			}
-			t.Skipf("ewf-tools is not installed: no image was verified: %v", err)
-		}
-		programs[name] = p
+		programs[name] = need.Program(t, name)
 	}
 	media := bytes.Repeat([]byte("0123456789abcdef"), 3<<16)
 	target := filepath.Join(t.TempDir(), "disk")

@@ -13,6 +13,7 @@ import (
 
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/test/env"
+	"comity.example/comity/test/need"
 )
 
 func TestMain(m *testing.M) {
@@ -80,13 +81,7 @@ func build(t *testing.T, dir string) *env.Story {
 // TestNoSocket: the verifier makes no network call of any kind (fault A12), also
 // where the environment names a proxy.
 func TestNoSocket(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		if os.Getenv("COMITY_TEST_REQUIRE") == "all" {
-			t.Fatal("strace is not installed, and COMITY_TEST_REQUIRE is all")
-		}
-		t.Skip("NOT TESTED that no socket is opened: strace is not installed")
-	}
+	strace := need.Program(t, "strace")
 	dir := t.TempDir()
 	build(t, dir)
 	bin := filepath.Join(dir, "comity-verify")
