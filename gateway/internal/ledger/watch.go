@@ -16,7 +16,8 @@ const watchPause = 500 * time.Millisecond
 // entries do not allow it any more, with a *Refused as its cause, also while nothing
 // moves. The caller calls done when the act has ended.
 //
-// A lapse of time alone ends nothing that has begun in time.
+// No clock wakes it: a date that passes while the act goes on ends it with the next
+// entry of whatever record, or not at all.
 func (l *Ledger) Watch(ctx context.Context, id custody.RecordID, a custody.Action) (watched context.Context, done func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go l.watch(ctx, cancel, id, a)
