@@ -213,7 +213,7 @@ func (w *world) file(name string, draft func(officer.Office, custody.Header, *cu
 func (w *world) ask() {
 	w.t.Helper()
 	w.request = w.file("nl", func(o officer.Office, h custody.Header, _ *custody.Case) (*officer.Paper, error) {
-		return o.Request(h, officer.RequestSpec{To: "de", Type: "stored-data", Reference: "NL-2026-0412", Facts: "a case",
+		return o.Request(h, officer.RequestSpec{To: "de", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", Reference: "NL-2026-0412", Facts: "a case",
 			Order: officer.Attachment{Name: "order.pdf", Data: []byte("order")}, Expires: time.Now().AddDate(0, 0, 60)})
 	}).Request
 }

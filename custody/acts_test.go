@@ -94,13 +94,13 @@ func (s *story) content(k custody.Kind) custody.Body {
 	case custody.KindSuspension:
 		return s.turn("nl", "fr")
 	case custody.KindRequest:
-		return &custody.Request{To: "nl", RequestType: "stored-data", OrderSHA256: custody.Digest{1}, Recipients: recipients,
+		return &custody.Request{To: "nl", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", OrderSHA256: custody.Digest{1}, Recipients: recipients,
 			Expires: statement.At(t0.Add(90 * day)), Annex: annex}
 	case custody.KindReview:
 		return &custody.Review{Request: req, Body: "judicial", Finding: custody.FindingNoObjection, Annex: annex}
 	case custody.KindGrant:
-		return &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Senders: []custody.PartyID{"nl/agent/lab-1"},
-			Recipients: recipients, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day))}
+		return &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Terms: custody.Terms{Senders: []custody.PartyID{"nl/agent/lab-1"},
+			Recipients: recipients, Categories: []string{"stored-data"}, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day))}}
 	case custody.KindRefusal:
 		return &custody.Refusal{Request: req, Grounds: []string{"proportionality"}}
 	case custody.KindAcceptance:

@@ -106,10 +106,13 @@ func (b *Directory) check() error {
 		return bad("root is missing")
 	}
 	r := b.Rules
-	for _, n := range []int64{r.Request, r.Review, r.Grant, r.Refusal, r.Acceptance, r.Revocation} {
+	for _, n := range []int64{r.Request, r.Review, r.Grant, r.Sensitive, r.Refusal, r.Acceptance, r.Revocation} {
 		if n < 1 || n > 16 {
 			return bad("rules: a threshold of %d officers, want 1 to 16", n)
 		}
+	}
+	if r.Sensitive < r.Grant {
+		return bad("rules: sensitive %d is fewer officers than grant %d", r.Sensitive, r.Grant)
 	}
 	for i, p := range b.Relays {
 		if err := CheckOrigin(p.Origin); err != nil || p.Fingerprint.IsZero() {
@@ -165,13 +168,27 @@ func (b *Request) check() error {
 	if err := CheckAuthority(b.To); err != nil || b.To == b.By {
 		return bad("to %q: want another authority than %q", b.To, b.By)
 	}
+	for _, c := range []struct {
+		name, code string
+		known      codeSet
+	}{{"instrument", b.Instrument, instruments}, {"assistance", b.Assistance, assistances}, {"urgency", b.Urgency, urgencies}} {
+		if !c.known[c.code] {
+			return bad("%s %q is unknown", c.name, c.code)
+		}
+	}
+	if err := checkCodes("categories", b.Categories, categories, 1); err != nil {
+		return err
+	}
+	if err := checkCodes("sensitive", b.Sensitive, sensitives, 0); err != nil {
+		return err
+	}
 	switch {
-	case !requestTypes[b.RequestType]:
-		return bad("type %q is unknown", b.RequestType)
 	case b.OrderSHA256.IsZero():
 		return bad("order_sha256 is missing: a request carries the hash of its signed order")
 	case !b.Expires.Time().After(b.Issued.Time()):
 		return bad("expires %s is not after issued %s", b.Expires, b.Issued)
+	case b.Deadline.Time().After(b.Expires.Time()):
+		return bad("deadline %s is after expires %s", b.Deadline, b.Expires)
 	}
 	if err := checkParties("recipients", b.Recipients, RoleRecipient, b.By, maxRecipients); err != nil {
 		return err
@@ -199,22 +216,51 @@ func (b *Grant) check() error {
 	if err := CheckAuthority(b.To); err != nil || b.To == b.By {
 		return bad("to %q: want another authority than %q", b.To, b.By)
 	}
-	if err := checkParties("senders", b.Senders, RoleAgent, b.By, maxSenders); err != nil {
-		return err
-	}
-	if err := checkParties("recipients", b.Recipients, RoleRecipient, b.To, maxRecipients); err != nil {
-		return err
-	}
-	if b.MaxBytes < 1 || b.MaxPackages < 1 || b.MaxPackages > 10000 {
-		return bad("max_bytes %d, max_packages %d: out of range", b.MaxBytes, b.MaxPackages)
-	}
-	if b.NotBefore.IsZero() || !b.Expires.Time().After(b.NotBefore.Time()) {
-		return bad("expires %s is not after not_before %s", b.Expires, b.NotBefore)
-	}
-	if err := checkCodes("conditions", b.Conditions, conditionCodes, 0); err != nil {
+	if err := b.Terms.check(b.By, b.To); err != nil {
 		return err
 	}
 	return checkAnnex(b.Annex)
+}
+
+// check checks terms of one State for another.
+func (t *Terms) check(by, to string) error {
+	if t.keeps() {
+		if len(t.Senders)+len(t.Recipients) > 0 || t.MaxBytes != 0 {
+			return bad("max_packages 0: who lets nothing move names no senders, no recipients and no bytes")
+		}
+	} else if err := t.checkMoves(by, to); err != nil {
+		return err
+	}
+	if err := checkCodes("categories", t.Categories, categories, 1); err != nil {
+		return err
+	}
+	if err := checkCodes("sensitive", t.Sensitive, sensitives, 0); err != nil {
+		return err
+	}
+	if t.NotBefore.IsZero() || !t.Expires.Time().After(t.NotBefore.Time()) {
+		return bad("expires %s is not after not_before %s", t.Expires, t.NotBefore)
+	}
+	if !t.DeleteBy.IsZero() && !t.DeleteBy.Time().After(t.NotBefore.Time()) {
+		return bad("delete_by %s is not after not_before %s", t.DeleteBy, t.NotBefore)
+	}
+	if err := checkCodes("conditions", t.Conditions, conditionCodes, 0); err != nil {
+		return err
+	}
+	return checkCodes("handling", t.Handling, handlingCodes, 0)
+}
+
+// checkMoves checks who may move how much.
+func (t *Terms) checkMoves(by, to string) error {
+	if err := checkParties("senders", t.Senders, RoleAgent, by, maxSenders); err != nil {
+		return err
+	}
+	if err := checkParties("recipients", t.Recipients, RoleRecipient, to, maxRecipients); err != nil {
+		return err
+	}
+	if t.MaxBytes < 1 || t.MaxPackages < 1 || t.MaxPackages > 10000 {
+		return bad("max_bytes %d, max_packages %d: out of range", t.MaxBytes, t.MaxPackages)
+	}
+	return nil
 }
 
 func (b *Refusal) check() error {

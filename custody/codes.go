@@ -61,6 +61,7 @@ const (
 	CodeAlreadySuperseded Code = "already-superseded" // another package replaces that one already
 	CodeRequestEnded      Code = "request-ended"      // it was withdrawn or closed
 	CodePairSuspended     Code = "pair-suspended"     // one of the two authorities has suspended what moves between them
+	CodeMarkLeftOut       Code = "mark-left-out"      // the request marks something as sensitive, the grant does not
 )
 
 var explanations = map[Code]string{
@@ -89,7 +90,7 @@ var explanations = map[Code]string{
 	CodeRequestExpired:    "the request has expired",
 	CodeAlreadyDecided:    "this has been decided already",
 	CodeNoReview:          "a grant needs a review of this request without objection",
-	CodeWiderThanRequest:  "the grant allows more than the request asks for",
+	CodeWiderThanRequest:  "the grant allows more than the request asks for, or something else",
 	CodeNoGrant:           "no grant allows this",
 	CodeGrantNotYet:       "the grant is not valid yet",
 	CodeGrantExpired:      "the grant has expired",
@@ -111,6 +112,7 @@ var explanations = map[Code]string{
 	CodePackageRecalled:   "the sending side has recalled the package: nothing of it is taken or given out any more",
 	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request: nothing moves under it any more",
 	CodePairSuspended:     "one of the two authorities has suspended the transfers between them: nothing moves until it lifts that; nothing is lost",
+	CodeMarkLeftOut:       "the grant leaves out a mark of the request that says what is sensitive: it must have them all",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

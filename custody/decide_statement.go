@@ -217,15 +217,27 @@ func decideGrant(c *Case, b *Grant, now Time) Decision {
 		return deny(rule, CodeRequestExpired)
 	case !now.Time().Before(b.Expires.Time()):
 		return deny(rule, CodeGrantExpired)
-	case b.Expires.Time().After(c.Request.Expires.Time()):
-		return deny(rule, CodeWiderThanRequest)
 	}
-	for _, id := range b.Recipients {
-		if !slices.Contains(c.Request.Recipients, id) {
-			return deny(rule, CodeWiderThanRequest)
-		}
+	return decideTerms(c.Request, &b.Terms)
+}
+
+// decideTerms: never wider than the request, and with every mark that it has: without
+// one, fewer officers might do.
+func decideTerms(b *Request, t *Terms) Decision {
+	const rule = "terms"
+	switch {
+	case t.Expires.Time().After(b.Expires.Time()), !within(t.Recipients, b.Recipients), !within(t.Categories, b.Categories),
+		t.keeps() != (b.Assistance == AssistancePreservation):
+		return deny(rule, CodeWiderThanRequest)
+	case !within(b.Sensitive, t.Sensitive):
+		return deny(rule, CodeMarkLeftOut)
 	}
 	return allow(rule)
+}
+
+// within reports whether all of one list are in the other.
+func within[T comparable](list, of []T) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !slices.Contains(of, v) })
 }
 
 // decideRefusal: by the requested State, while no grant stands. It is the last word,

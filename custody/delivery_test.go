@@ -167,7 +167,7 @@ func TestSuccessor(t *testing.T) {
 func TestOneOfficerRecalls(t *testing.T) {
 	s := told(t, released...)
 	s.publish(s.nl, func(b *custody.Directory) {
-		b.Rules = custody.Thresholds{Request: 3, Review: 3, Grant: 3, Refusal: 3, Acceptance: 3, Revocation: 3}
+		b.Rules = custody.Thresholds{Request: 3, Review: 3, Grant: 3, Sensitive: 3, Refusal: 3, Acceptance: 3, Revocation: 3}
 	})
 	b := s.body(custody.KindRecall)
 	headerOf(b).By = "nl"

@@ -65,7 +65,10 @@ func TestRequestFields(t *testing.T) {
 	type r = custody.Request
 	for name, f := range map[string]func(*r){
 		"itself": func(b *r) { b.To = "fr" }, "no one": func(b *r) { b.To = "" }, "a malformed authority": func(b *r) { b.To = "NL" },
-		"an unknown type": func(b *r) { b.RequestType = "everything" }, "no order": func(b *r) { b.OrderSHA256 = custody.Digest{} },
+		"an unknown category": func(b *r) { b.Categories[0] = "everything" }, "no category": func(b *r) { b.Categories = []string{} },
+		"a repeated category": func(b *r) { b.Categories = []string{"stored-data", "stored-data"} }, "an unknown instrument": func(b *r) { b.Instrument = "gentlemen" },
+		"no assistance": func(b *r) { b.Assistance = "" }, "an unknown mark": func(b *r) { b.Sensitive = []string{"secret"} }, "an unknown urgency": func(b *r) { b.Urgency = "now" },
+		"a deadline after its end": func(b *r) { b.Deadline = statement.At(b.Expires.Time().Add(time.Second)) }, "no order": func(b *r) { b.OrderSHA256 = custody.Digest{} },
 		"no recipients": func(b *r) { b.Recipients = []custody.PartyID{} }, "a repeated recipient": func(b *r) { b.Recipients[0] = b.Recipients[1] },
 		"another's recipient": func(b *r) { b.Recipients[0] = "nl/recipient/lab" }, "an agent as recipient": func(b *r) { b.Recipients[0] = "fr/agent/lab-1" },
 		"33 recipients": func(b *r) { b.Recipients = many("fr/recipient/r", 33) }, "no end": func(b *r) { b.Expires = custody.Time{} },
@@ -94,8 +97,13 @@ func TestGrantFields(t *testing.T) {
 		"65 senders": func(b *g) { b.Senders = many("nl/agent/a", 65) }, "no bytes": func(b *g) { b.MaxBytes = 0 }, "negative bytes": func(b *g) { b.MaxBytes = -1 },
 		"more bytes than JSON holds": func(b *g) { b.MaxBytes = 1 << 53 }, "no packages": func(b *g) { b.MaxPackages = 0 }, "10,001 packages": func(b *g) { b.MaxPackages = 10001 },
 		"no begin": func(b *g) { b.NotBefore = custody.Time{} }, "its end at its begin": func(b *g) { b.Expires = b.NotBefore },
-		"an unknown condition": func(b *g) { b.Conditions = []string{"no-disclosure-to-defence"} },
-		"a repeated condition": func(b *g) { b.Conditions = []string{"use-report", "use-report"} }, "an empty annex": func(b *g) { b.Annex = &custody.AnnexRef{} },
+		"no category": func(b *g) { b.Categories = []string{} }, "an unknown category": func(b *g) { b.Categories = []string{"all"} },
+		"an unknown mark": func(b *g) { b.Sensitive = []string{"none"} }, "an unknown handling code": func(b *g) { b.Handling = []string{"tlp-pink"} },
+		"deletion before it begins":   func(b *g) { b.DeleteBy = b.NotBefore },
+		"bytes that do not move":      func(b *g) { b.Senders, b.Recipients, b.MaxPackages = []custody.PartyID{}, []custody.PartyID{}, 0 },
+		"a sender that does not send": func(b *g) { b.Recipients, b.MaxBytes, b.MaxPackages = []custody.PartyID{}, 0, 0 },
+		"an unknown condition":        func(b *g) { b.Conditions = []string{"no-disclosure-to-defence"} },
+		"a repeated condition":        func(b *g) { b.Conditions = []string{"use-report", "use-report"} }, "an empty annex": func(b *g) { b.Annex = &custody.AnnexRef{} },
 	} {
 		refused(name, custody.KindGrant, edit(f))
 	}
@@ -169,7 +177,8 @@ func TestAuthorityFields(t *testing.T) {
 	type d = custody.Directory
 	for name, f := range map[string]func(*d){
 		"no root": func(b *d) { b.Root = custody.Digest{} }, "rule 0": func(b *d) { b.Rules.Revocation = 0 }, "rule 17": func(b *d) { b.Rules.Request = 17 },
-		"too long a life": func(b *d) { b.Expires = year }, "no prev": func(b *d) { b.Prev = custody.Digest{} }, "a relay": func(b *d) { b.Relay = origin },
+		"fewer officers for what is sensitive": func(b *d) { b.Rules.Grant, b.Rules.Sensitive = 2, 1 },
+		"too long a life":                      func(b *d) { b.Expires = year }, "no prev": func(b *d) { b.Prev = custody.Digest{} }, "a relay": func(b *d) { b.Relay = origin },
 		"a malformed relay": func(b *d) { b.Relays = []custody.RelayPin{{Origin: "X", Fingerprint: digest}} }, "a relay without fingerprint": func(b *d) { b.Relays[0] = custody.RelayPin{Origin: origin} },
 	} {
 		b := s.nl.directory(t0)

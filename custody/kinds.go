@@ -1,5 +1,10 @@
 package custody
 
+import (
+	"slices"
+	"strings"
+)
+
 // Kind names what a statement does.
 type Kind string
 
@@ -99,6 +104,7 @@ type Thresholds struct {
 	Request    int64 `json:"request"`
 	Review     int64 `json:"review"`
 	Grant      int64 `json:"grant"`
+	Sensitive  int64 `json:"sensitive"` // a grant of what is sensitive; never fewer than Grant
 	Refusal    int64 `json:"refusal"`
 	Acceptance int64 `json:"acceptance"`
 	Revocation int64 `json:"revocation"`
@@ -147,21 +153,55 @@ type Relay struct {
 	Addresses     []string `json:"addresses"` // host:port
 }
 
-// Request asks another authority for one thing. All that tells of the case is in
-// the annex, sealed to both authorities.
+// Request asks another authority for one thing. What the rules need is here, in codes;
+// all that tells of the case is in the annex, sealed to both authorities.
 type Request struct {
 	Header
 	To          string    `json:"to"`
-	RequestType string    `json:"type"`
-	OrderSHA256 Digest    `json:"order_sha256"` // of the signed legal order, byte for byte
-	Recipients  []PartyID `json:"recipients"`   // of the requesting authority, its backup among them
-	Expires     Time      `json:"expires"`      // nothing can be granted beyond
+	Instrument  string    `json:"instrument"` // the treaty or law it rests on
+	Assistance  string    `json:"assistance"` // disclosure or preservation
+	Categories  []string  `json:"categories"`
+	Sensitive   []string  `json:"sensitive"`
+	Urgency     string    `json:"urgency"`
+	OrderSHA256 Digest    `json:"order_sha256"`      // of the signed legal order, byte for byte
+	Recipients  []PartyID `json:"recipients"`        // of the requesting authority, its backup among them
+	Deadline    Time      `json:"deadline,omitzero"` // when it is needed; binds nobody
+	Expires     Time      `json:"expires"`           // nothing can be granted beyond
 	Annex       AnnexRef  `json:"annex"`
 }
 
-// requestTypes are the codes of Request.RequestType, in the terms of the
-// Convention on Cybercrime (ETS 185, articles 29 to 31).
-var requestTypes = codes("stored-data", "subscriber-data", "traffic-data", "content-data", "preserved-data", "other-evidence")
+// Wants says what is asked for, in the codes that public parts have.
+func (b *Request) Wants() string {
+	what := strings.Join(b.Categories, ", ")
+	if b.Assistance == AssistancePreservation {
+		return "to preserve " + what
+	}
+	return "for " + what
+}
+
+// What is asked: that evidence is handed over, or only that it is kept until then.
+const (
+	AssistanceDisclosure   = "disclosure"
+	AssistancePreservation = "preservation"
+)
+
+// Categories of data that can hold no content of communications or files.
+const (
+	CategorySubscriber = "subscriber-data"
+	CategoryTraffic    = "traffic-data"
+)
+
+var (
+	// instruments are the codes of Request.Instrument; docs/legal.md has their titles.
+	instruments = codes("untcc", "ets-185", "cets-224", "untoc", "eio", "bilateral", "reciprocity", "other")
+	assistances = codes(AssistanceDisclosure, AssistancePreservation)
+	// categories are in the terms of the Convention on Cybercrime (ETS 185, articles 1,
+	// 18 and 29 to 31).
+	categories = codes(CategorySubscriber, CategoryTraffic, "content-data", "stored-data", "preserved-data", "other-evidence")
+	// sensitives mark what needs more care than its category tells.
+	sensitives = codes("privileged", "press", "several-persons")
+	urgencies  = codes("routine", "urgent")
+)
 
 // Review says that a body of the requested State examined the request. Its
 // findings are in an annex sealed to that State alone.
@@ -187,22 +227,47 @@ const (
 // Grant allows the transfer that a request asked for, and nothing beside it.
 type Grant struct {
 	Header
-	Request     Digest    `json:"request_sha256"`
-	Review      Digest    `json:"review_sha256"`
-	To          string    `json:"to"`
+	Request Digest `json:"request_sha256"`
+	Review  Digest `json:"review_sha256"`
+	To      string `json:"to"`
+	Terms
+	Annex *AnnexRef `json:"annex,omitempty"`
+}
+
+// Terms are what may move under a grant, and how the other State may use it. To a
+// request for preservation they name nobody and let nothing move: the data is kept
+// until they expire.
+type Terms struct {
 	Senders     []PartyID `json:"senders"`
 	Recipients  []PartyID `json:"recipients"`
+	Categories  []string  `json:"categories"`
+	Sensitive   []string  `json:"sensitive"` // the request's marks, and those that the request lacks
 	MaxBytes    int64     `json:"max_bytes"` // sealed payload bytes over all packages
 	MaxPackages int64     `json:"max_packages"`
 	NotBefore   Time      `json:"not_before"`
 	Expires     Time      `json:"expires"`
 	Conditions  []string  `json:"conditions"`
-	Annex       *AnnexRef `json:"annex,omitempty"`
+	DeleteBy    Time      `json:"delete_by,omitzero"` // the other State has deleted it by then
+	Handling    []string  `json:"handling"`
 }
+
+// IsSensitive reports whether the terms cover what a grant of takes more officers: what
+// is marked, and every category that may hold content. Only subscriber and traffic data
+// cannot: a phone or a disk that is asked for as stored data is full of it.
+func (t *Terms) IsSensitive() bool {
+	return len(t.Sensitive) > 0 || slices.ContainsFunc(t.Categories, func(c string) bool { return c != CategorySubscriber && c != CategoryTraffic })
+}
+
+// keeps reports whether the terms only keep data, and let nothing move.
+func (t *Terms) keeps() bool { return t.MaxPackages == 0 }
 
 // Conditions of a grant are codes. None can bar the disclosure of exculpatory material with
 // notice: there is no code for it.
 var conditionCodes = codes("use-limitation", "confidentiality", "no-onward-transfer-without-consent", "delete-when-closed", "use-report")
+
+// handlingCodes say who may see what arrives: the Traffic Light Protocol (FIRST, TLP
+// 2.0) and the handling codes that police cooperation uses (Europol, H0 to H3).
+var handlingCodes = codes("tlp-red", "tlp-amber-strict", "tlp-amber", "tlp-green", "tlp-clear", "h0", "h1", "h2", "h3")
 
 // Refusal says no, on grounds that treaties know.
 type Refusal struct {

@@ -89,12 +89,19 @@ func Draft(body Body) (*statement.Envelope, error) {
 // written as null.
 func fillLists(body Body) {
 	switch b := body.(type) {
+	case *Request:
+		b.Sensitive = append([]string{}, b.Sensitive...)
 	case *Grant:
-		b.Conditions = append([]string{}, b.Conditions...)
+		b.Terms.fillLists()
 	case *Directory:
 		b.Relays = append([]RelayPin{}, b.Relays...)
 		b.Entries = append([]Listing{}, b.Entries...)
 	}
+}
+
+func (t *Terms) fillLists() {
+	t.Senders, t.Recipients = append([]PartyID{}, t.Senders...), append([]PartyID{}, t.Recipients...)
+	t.Sensitive, t.Conditions, t.Handling = append([]string{}, t.Sensitive...), append([]string{}, t.Conditions...), append([]string{}, t.Handling...)
 }
 
 // Sign drafts a body and signs it with the keys given.

@@ -200,6 +200,14 @@ var refusals = []refusal{
 	{"a recipient that was not asked for", custody.CodeWiderThanRequest, reviewed, wrong(custody.KindGrant, edit(func(b *custody.Grant) {
 		b.Recipients = []custody.PartyID{"fr/recipient/other"}
 	}))},
+	{"data that was not asked for", custody.CodeWiderThanRequest, reviewed, wrong(custody.KindGrant, edit(func(b *custody.Grant) {
+		b.Categories = []string{"stored-data", "content-data"}
+	}))},
+	{"a mark of the request left out", custody.CodeMarkLeftOut, nil, func(s *story) custody.Decision {
+		s.try(s.make(custody.KindRequest, edit(func(b *custody.Request) { b.Sensitive = []string{"press"} })))
+		s.do(custody.KindReview)
+		return s.try(s.make(custody.KindGrant))
+	}},
 	{"longer than asked for", custody.CodeWiderThanRequest, reviewed, wrong(custody.KindGrant, edit(func(b *custody.Grant) {
 		b.Expires = statement.At(t0.Add(90*day + 1000))
 	}))},

@@ -21,10 +21,18 @@ func decideOfficers(v *View, s *Statement, now Time) Decision {
 }
 
 // Of returns the number of officers that must sign a statement. To suspend takes one,
-// and no directory can ask for more: it only ever stops things.
+// and no directory can ask for more: it only ever stops things. A grant of what is
+// sensitive may take more than another.
 func (t Thresholds) Of(s *Statement) int64 {
-	if b, ok := s.Body.(*Suspension); ok && b.State == StateSuspended {
-		return 1
+	switch b := s.Body.(type) {
+	case *Suspension:
+		if b.State == StateSuspended {
+			return 1
+		}
+	case *Grant:
+		if b.IsSensitive() {
+			return t.Sensitive
+		}
 	}
 	return t.For(s.Kind)
 }

@@ -121,7 +121,7 @@ func newOffice(name string, relay custody.Digest) *office {
 	d := &custody.Directory{
 		Header:  custody.Header{By: name, Issued: statement.At(t0)},
 		Version: 1, Root: o.root.SHA256, Expires: statement.At(t0.Add(200 * day)),
-		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
+		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 2, Sensitive: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
 		Relays: []custody.RelayPin{{Origin: origin, Fingerprint: relay}},
 	}
 	for _, n := range []string{"desk-1", "lab-1", "lab-2"} {

@@ -153,7 +153,7 @@ var suspensionRefusals = []refusal{
 	{"a lift by one officer", custody.CodeBelowThreshold, nil, suspended("nl", turning(keep, pick(0)))},
 	{"a lift by one officer twice", custody.CodeBelowThreshold, nil, suspended("nl", turning(keep, pick(0, 0)))},
 	{"a lift below a raised threshold", custody.CodeBelowThreshold, nil, suspended("nl", func(s *story) custody.Decision {
-		s.publish(s.nl, func(b *custody.Directory) { b.Rules.Grant = 3 })
+		s.publish(s.nl, func(b *custody.Directory) { b.Rules.Grant, b.Rules.Sensitive = 3, 3 })
 		return turning(keep, pick(0, 1))(s)
 	})},
 	{"a suspension that nobody signed", custody.CodeBadSignature, nil, turning(keep, pick())},
@@ -188,7 +188,7 @@ var suspensionRefusals = []refusal{
 func TestSuspendingTakesOne(t *testing.T) {
 	s := newStory(t)
 	s.publish(s.nl, func(b *custody.Directory) {
-		b.Rules = custody.Thresholds{Request: 16, Review: 16, Grant: 16, Refusal: 16, Acceptance: 16, Revocation: 16}
+		b.Rules = custody.Thresholds{Request: 16, Review: 16, Grant: 16, Sensitive: 16, Refusal: 16, Acceptance: 16, Revocation: 16}
 	})
 	if d := turning(keep, pick(2))(s); !d.Allowed() {
 		t.Errorf("suspending by one officer: %s", d)

@@ -35,7 +35,9 @@ func TestThresholds(t *testing.T) {
 		"with an agent":          {nil, func(s *story) []*keys.Private { return []*keys.Private{s.nl.officers[0], s.nl.agents["desk-1"]} }, custody.CodeBadSignature},
 		"with the asking side":   {nil, func(s *story) []*keys.Private { return []*keys.Private{s.nl.officers[0], s.fr.officers[0]} }, custody.CodeBadSignature},
 		"with a stranger":        {nil, func(s *story) []*keys.Private { return []*keys.Private{s.nl.officers[0], s.nl.officers[1], extra} }, custody.CodeBadSignature},
-		"rule raised since":      {func(s *story) { s.publish(s.nl, func(b *custody.Directory) { b.Rules.Grant = 3 }) }, pick(0, 1), custody.CodeBelowThreshold},
+		"rule raised since": {func(s *story) {
+			s.publish(s.nl, func(b *custody.Directory) { b.Rules.Grant, b.Rules.Sensitive = 3, 3 })
+		}, pick(0, 1), custody.CodeBelowThreshold},
 		"new key under the old name": {func(s *story) {
 			s.publish(s.nl, func(b *custody.Directory) { *entry(b, "nl/officer/mla-1") = listing("nl/officer/mla-1", extra, nil) })
 		}, pick(0, 1), custody.CodeBadSignature},

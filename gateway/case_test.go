@@ -58,7 +58,7 @@ func (w *world) begin() *story {
 // requestBody is a request of fr to nl, with the digest of an annex that nobody has.
 func (w *world) requestBody() *custody.Request {
 	return &custody.Request{
-		Header: w.header("fr", nil), To: "nl", RequestType: "stored-data", OrderSHA256: sum([]byte("order")),
+		Header: w.header("fr", nil), To: "nl", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", OrderSHA256: sum([]byte("order")),
 		Recipients: []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"}, Expires: inDays(60),
 		Annex: custody.AnnexRef{SHA256: sum([]byte("nothing")), Size: 7},
 	}
@@ -77,9 +77,10 @@ func (s *story) reviewed(c *wire.Client) {
 
 func (s *story) grantBody() *custody.Grant {
 	return &custody.Grant{
-		Header: s.header("nl", s.after), Request: s.request.SHA256, Review: s.review.SHA256, To: "fr",
-		Senders: []custody.PartyID{"nl/agent/lab"}, Recipients: []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"},
-		MaxBytes: 100 << 20, MaxPackages: 3, NotBefore: inDays(-1), Expires: inDays(30), Conditions: []string{"confidentiality"},
+		Header: s.header("nl", s.after), Request: s.request.SHA256, Review: s.review.SHA256, To: "fr", Terms: custody.Terms{
+			Senders: []custody.PartyID{"nl/agent/lab"}, Recipients: []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"}, Categories: []string{"stored-data"},
+			MaxBytes: 100 << 20, MaxPackages: 3, NotBefore: inDays(-1), Expires: inDays(30), Conditions: []string{"confidentiality"},
+		},
 	}
 }
 

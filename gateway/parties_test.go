@@ -89,7 +89,7 @@ func (a *authority) direct(t testing.TB, last *custody.Statement, revoked ...cus
 	t.Helper()
 	b := &custody.Directory{
 		Header: custody.Header{By: a.name, Issued: now()}, Version: 1, Root: a.root.SHA256, Expires: inDays(300),
-		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
+		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 2, Sensitive: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
 		Relays: []custody.RelayPin{{Origin: origin, Fingerprint: a.relay}},
 	}
 	if last != nil {

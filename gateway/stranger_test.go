@@ -60,9 +60,9 @@ func newThird(t *testing.T) *third {
 	_, err = w.as(w.fr.lab).Release(t.Context(), sealed.id, s.releaseOf(sealed, s.acceptance.SHA256).Envelope)
 	check(t, err)
 	file, ref := w.annex("reasons", w.nl, w.fr)
-	proposal := sign(t, &custody.Grant{Header: s.header("nl", s.after), Request: s.request.SHA256, Review: s.review.SHA256, To: "fr",
-		Senders: []custody.PartyID{"nl/agent/lab"}, Recipients: []custody.PartyID{"fr/recipient/lab"}, MaxBytes: 1, MaxPackages: 1,
-		NotBefore: inDays(-1), Expires: inDays(30), Annex: &ref}, w.nl.officers[0])
+	proposal := sign(t, &custody.Grant{Header: s.header("nl", s.after), Request: s.request.SHA256, Review: s.review.SHA256, To: "fr", Terms: custody.Terms{
+		Senders: []custody.PartyID{"nl/agent/lab"}, Categories: []string{"stored-data"}, Recipients: []custody.PartyID{"fr/recipient/lab"}, MaxBytes: 1, MaxPackages: 1,
+		NotBefore: inDays(-1), Expires: inDays(30)}, Annex: &ref}, w.nl.officers[0])
 	_, err = desk.Propose(t.Context(), proposal.Envelope, file)
 	check(t, err)
 
@@ -96,8 +96,8 @@ func (w *third) statements(o object, m *machine) (list []*custody.Statement) {
 	h, own := w.header("de", o.after), w.header(string(m.id), o.after)
 	annex := custody.AnnexRef{SHA256: o.annex, Size: 7}
 	officer := w.de.officers[0]
-	grant := &custody.Grant{Header: h, Request: o.request, Review: o.review, To: "fr", Senders: []custody.PartyID{"de/agent/lab"},
-		Recipients: []custody.PartyID{"fr/recipient/lab"}, MaxBytes: 1, MaxPackages: 1, NotBefore: inDays(-1), Expires: inDays(30)}
+	grant := &custody.Grant{Header: h, Request: o.request, Review: o.review, To: "fr", Terms: custody.Terms{Senders: []custody.PartyID{"de/agent/lab"},
+		Recipients: []custody.PartyID{"fr/recipient/lab"}, Categories: []string{"stored-data"}, MaxBytes: 1, MaxPackages: 1, NotBefore: inDays(-1), Expires: inDays(30)}}
 	for _, b := range []custody.Body{
 		&custody.Review{Header: h, Request: o.request, Body: "judicial", Finding: "objection", Annex: annex}, grant,
 		&custody.Refusal{Header: h, Request: o.request, Grounds: []string{"ne-bis-in-idem"}},

@@ -136,7 +136,7 @@ func (w *world) blindStory() string {
 	order := w.write("papers/"+c["name of the order"]+".pdf", c["content of the order"]+"\n")
 	annex := w.write("papers/"+c["name of the annex"]+".pdf", c["content of the annex"])
 	request := func(ref string) string {
-		return w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", annex,
+		return w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", order, "--annex", annex,
 			"--ref", ref, "--facts", c["facts in words"])
 	}
 	id := request(c["reference"])

@@ -24,7 +24,7 @@ func granted(t *testing.T) *world {
 	}
 	// Over TCP each side hears at once that the other was killed.
 	w.write("de/comity.yaml", strings.Replace(string(text), "\ntransport: auto\n", "\ntransport: h2\n", 1))
-	w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
+	w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
 	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
 	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
 	w.comity(0, "", "nl", "accept", "0412")

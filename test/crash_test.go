@@ -88,7 +88,7 @@ func newCrashWorldOn(t *testing.T, b *bucket) *crashWorld {
 	}
 	rand.NewChaCha8([32]byte{3}).Read(w.exhibit)
 	w.write("exhibits/disk.img", string(w.exhibit))
-	w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", w.write("order.pdf", "order"),
+	w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"),
 		"--annex", w.write("facts.pdf", "facts"), "--ref", "NL-2026-0412")
 	var draft []string
 	for line := range strings.Lines(w.comity(0, "", "de", "grant", "0412", "--draft") + "\n") {

@@ -17,7 +17,7 @@ func TestExhibitPrograms(t *testing.T) {
 	for name, text := range content {
 		w.write("exhibits/"+name, text)
 	}
-	w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
+	w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
 	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
 	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
 	pkg := w.comity(0, "", "de", "send", "0412", "exhibits", "--final")

@@ -51,7 +51,7 @@ func TestHostileRelay(t *testing.T) {
 func (h *hostile) untilDeposit() (id string) {
 	w := h.w
 	order, facts := w.write("order.pdf", "order"), w.write("facts.pdf", "facts")
-	id = w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
+	id = w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
 	grant := func() {
 		w.write("g.yaml", w.comity(0, "", "de", "grant", id, "--draft")+"\n")
 		w.comity(0, "", "de", "grant", id, "-f", "g.yaml")

@@ -27,7 +27,7 @@ func TestTwoOfficers(t *testing.T) {
 	w.comity(0, "", "de", "directory", "sign")
 	w.comity(0, "", "de", "directory", "publish")
 
-	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
+	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
 	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
 	w.comity(0, "sign", "de", "grant", "0412", "-f", "g.yaml")
 	w.comity(3, "no-grant", "de", "send", "0412", "exhibits")
@@ -63,7 +63,7 @@ func TestUnreadConditions(t *testing.T) {
 	w.comity(0, "", "nl", "directory", "sign")
 	w.comity(0, "", "nl", "directory", "publish")
 
-	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
+	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
 	draft := w.comity(0, "", "de", "grant", "0412", "--draft")
 	lines := strings.Split(draft, "\n")
 	for i, l := range lines {

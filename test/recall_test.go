@@ -32,7 +32,7 @@ func TestRecall(t *testing.T) {
 	w.write("right/a.txt", "evidence")
 	w.write("wrong/b.txt", "of another case")
 	why := w.write("why.pdf", "letters to counsel")
-	w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
+	w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
 	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
 	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
 

@@ -15,7 +15,7 @@ func TestRefused(t *testing.T) {
 	w := newWorld(t, "nl", "de", "fr")
 	order, facts := w.write("order.pdf", "order"), w.write("facts.pdf", "facts")
 	w.write("exhibits/a.txt", "evidence")
-	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
+	id := w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0412")
 
 	t.Run("a stranger", func(t *testing.T) {
 		w := w.in(t)
@@ -77,7 +77,7 @@ func TestRefused(t *testing.T) {
 	})
 	t.Run("refused with reasons", func(t *testing.T) {
 		w := w.in(t)
-		w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0413")
+		w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", order, "--annex", facts, "--ref", "NL-2026-0413")
 		w.comity(0, "", "de", "refuse", "0413", "--ground", "ne-bis-in-idem", "--reasons", "he was tried for it")
 		if out := w.comity(0, "", "nl", "request", "show", "0413"); !strings.Contains(out, "he was tried for it") {
 			t.Errorf("the reasons are not shown to who asked:\n%s", out)

@@ -14,7 +14,7 @@ func TestSuspended(t *testing.T) {
 	w.secondOfficer("nl")
 	w.write("evidence/a.txt", "evidence")
 	w.write("more/b.txt", "more")
-	w.comity(0, "", "nl", "request", "new", "--to", "de", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
+	w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
 	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
 	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
 	w.comity(0, "its key stays here", "de", "send", "0412", "evidence")
@@ -30,8 +30,8 @@ func TestSuspended(t *testing.T) {
 
 	w.comity(5, "pair-suspended", "de", "send", "0412", "evidence") // its head
 	w.comity(5, "pair-suspended", "de", "send", "0412", "more")
-	w.comity(5, "pair-suspended", "de", "request", "new", "--to", "nl", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "DE-1")
-	w.comity(0, "", "fr", "request", "new", "--to", "nl", "--type", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "FR-1")
+	w.comity(5, "pair-suspended", "de", "request", "new", "--to", "nl", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "DE-1")
+	w.comity(0, "", "fr", "request", "new", "--to", "nl", "--instrument", "ets-185", "--category", "stored-data", "--order", w.write("order.pdf", "order"), "--ref", "FR-1")
 	w.heldUp("nl", "de")
 
 	w.comity(0, "the suspension waits for signatures: 1 of 2", "nl", "request", "resume", "de", "--reason", "resolved")

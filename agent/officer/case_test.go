@@ -92,7 +92,7 @@ func (w *world) timeline(id string) {
 		got = append(got, officer.Sentence(e.What, e.Codes))
 	}
 	want := []string{"nl asks de for stored-data", "de has examined the request (prosecutorial): no-objection",
-		"de grants it to nl: 1 TiB in 10 packages", "deposits package aebagaaa, 5.0 GiB, delivery 1, the final one", "nl accepts the conditions of grant",
+		"de grants it to nl: stored-data, 1 TiB in 10 packages", "deposits package aebagaaa, 5.0 GiB, delivery 1, the final one", "nl accepts the conditions of grant",
 		"lets the head of package aebagaaa go", "takes package aebagaaa for nl/recipient/lab", "has package aebagaaa; everything in it verified"}
 	if len(got) != len(want) {
 		w.t.Fatalf("timeline has %d entries, want %d: %q", len(got), len(want), got)
@@ -147,7 +147,7 @@ func TestRefusalAndRevocation(t *testing.T) {
 // TestSealed: who can open which annex.
 func TestSealed(t *testing.T) {
 	w := newWorld(t)
-	p, err := w.office("nl").Request(w.header("nl", ""), officer.RequestSpec{To: "de", Type: "stored-data", Reference: "NL-1", Facts: "facts",
+	p, err := w.office("nl").Request(w.header("nl", ""), officer.RequestSpec{To: "de", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", Reference: "NL-1", Facts: "facts",
 		Order: officer.Attachment{Name: "order.pdf", Data: []byte("order")}, Expires: w.now.Add(time.Hour)})
 	fatalIfErr(t, err)
 	id := string(w.file("nl", p, nil).Record())
@@ -178,14 +178,14 @@ func (w *world) open(name string, file []byte) (*officer.Annex, error) {
 
 func TestRequestRefuses(t *testing.T) {
 	w := newWorld(t)
-	good := officer.RequestSpec{To: "de", Type: "stored-data", Order: officer.Attachment{Name: "o.pdf", Data: []byte("o")}, Expires: w.now.Add(time.Hour)}
+	good := officer.RequestSpec{To: "de", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", Order: officer.Attachment{Name: "o.pdf", Data: []byte("o")}, Expires: w.now.Add(time.Hour)}
 	for name, c := range map[string]struct {
 		change func(*officer.RequestSpec)
 		want   string
 	}{
 		"itself":          {func(s *officer.RequestSpec) { s.To = "nl" }, "another authority"},
 		"unknown":         {func(s *officer.RequestSpec) { s.To = "fr" }, `no directory of authority "fr"`},
-		"type":            {func(s *officer.RequestSpec) { s.Type = "everything" }, "unknown"},
+		"category":        {func(s *officer.RequestSpec) { s.Categories = []string{"everything"} }, "unknown"},
 		"expired":         {func(s *officer.RequestSpec) { s.Expires = w.now }, "not after issued"},
 		"foreign":         {func(s *officer.RequestSpec) { s.Recipients = []custody.PartyID{"de/recipient/lab"} }, "not active"},
 		"path":            {func(s *officer.RequestSpec) { s.Order.Name = "../o.pdf" }, "plain name"},
@@ -210,9 +210,29 @@ func TestCodes(t *testing.T) {
 		list []officer.Code
 		body func(code string) custody.Body
 	}{
-		{officer.RequestTypes, func(s string) custody.Body {
+		{officer.Categories, func(s string) custody.Body {
 			b := *c.Request
-			b.RequestType = s
+			b.Categories = []string{s}
+			return &b
+		}},
+		{officer.Instruments, func(s string) custody.Body {
+			b := *c.Request
+			b.Instrument = s
+			return &b
+		}},
+		{officer.Assistances, func(s string) custody.Body {
+			b := *c.Request
+			b.Assistance = s
+			return &b
+		}},
+		{officer.Sensitives, func(s string) custody.Body {
+			b := *c.Request
+			b.Sensitive = []string{s}
+			return &b
+		}},
+		{officer.Urgencies, func(s string) custody.Body {
+			b := *c.Request
+			b.Urgency = s
 			return &b
 		}},
 		{officer.ReviewBodies, func(s string) custody.Body {
@@ -222,8 +242,14 @@ func TestCodes(t *testing.T) {
 			return &custody.Review{Header: w.header("de", id), Request: c.RequestSHA256, Body: "judicial", Finding: s, Annex: ref}
 		}},
 		{officer.Conditions, func(s string) custody.Body {
-			return &custody.Grant{Header: w.header("de", id), Request: c.RequestSHA256, Review: custody.Digest{1}, To: "nl", MaxBytes: 1, MaxPackages: 1,
-				Senders: []custody.PartyID{"de/agent/lab-1"}, Recipients: []custody.PartyID{"nl/recipient/lab"}, NotBefore: statement.At(w.now), Expires: exp, Conditions: []string{s}}
+			return &custody.Grant{Header: w.header("de", id), Request: c.RequestSHA256, Review: custody.Digest{1}, To: "nl", Terms: custody.Terms{
+				MaxBytes: 1, MaxPackages: 1, Categories: []string{"stored-data"}, Senders: []custody.PartyID{"de/agent/lab-1"},
+				Recipients: []custody.PartyID{"nl/recipient/lab"}, NotBefore: statement.At(w.now), Expires: exp, Conditions: []string{s}}}
+		}},
+		{officer.Handlings, func(s string) custody.Body {
+			return &custody.Grant{Header: w.header("de", id), Request: c.RequestSHA256, Review: custody.Digest{1}, To: "nl", Terms: custody.Terms{
+				MaxBytes: 1, MaxPackages: 1, Categories: []string{"stored-data"}, Senders: []custody.PartyID{"de/agent/lab-1"},
+				Recipients: []custody.PartyID{"nl/recipient/lab"}, NotBefore: statement.At(w.now), Expires: exp, Handling: []string{s}}}
 		}},
 		{officer.Grounds, func(s string) custody.Body {
 			return &custody.Refusal{Header: w.header("de", id), Request: c.RequestSHA256, Grounds: []string{s}}

@@ -58,15 +58,26 @@ func dutyWords(l custody.Listing) string {
 	return ", duty " + strings.Join(l.Duties, " and ")
 }
 
-// ruleNames are the names of the thresholds, in the order of a case's life.
-var ruleNames = []custody.Kind{custody.KindRequest, custody.KindReview, custody.KindGrant, custody.KindRefusal,
-	custody.KindAcceptance, custody.KindRevocation}
+// rule is a threshold with what it is for.
+type rule struct {
+	of      string
+	signers int64
+}
+
+// rules lists the thresholds, in the order of a case's life; that of sensitive grants
+// comes last.
+func rules(t custody.Thresholds) []rule {
+	return []rule{{"request", t.Request}, {"review", t.Review}, {"grant", t.Grant}, {"refusal", t.Refusal},
+		{"acceptance", t.Acceptance}, {"revocation", t.Revocation}, {"grant of sensitive data", t.Sensitive}}
+}
 
 func ruleChanges(old, next custody.Thresholds) []string {
 	var list []string
-	for _, k := range ruleNames {
-		if o, n := old.For(k), next.For(k); o != n {
-			list = append(list, fmt.Sprintf("each %s needs %s", k, plural(n, "officer")))
+	before := rules(old)
+	for i, r := range rules(next) {
+		plain := old.Sensitive == old.Grant && next.Sensitive == next.Grant // "each grant" says it
+		if r != before[i] && (!plain || i < len(before)-1) {
+			list = append(list, fmt.Sprintf("each %s needs %s", r.of, plural(r.signers, "officer")))
 		}
 	}
 	return list
@@ -114,9 +125,9 @@ func Warnings(b *custody.Directory) []string {
 	if active[custody.RoleRecipient] == 0 {
 		list = append(list, "no recipient is active: nothing can be requested")
 	}
-	for _, k := range ruleNames {
-		if n := b.Rules.For(k); n > active[custody.RoleOfficer] {
-			list = append(list, fmt.Sprintf("each %s needs %s, active: %d", k, plural(n, "officer"), active[custody.RoleOfficer]))
+	for _, r := range rules(b.Rules) {
+		if r.signers > active[custody.RoleOfficer] && (r.signers != b.Rules.Grant || r.of != "grant of sensitive data") {
+			list = append(list, fmt.Sprintf("each %s needs %s, active: %d", r.of, plural(r.signers, "officer"), active[custody.RoleOfficer]))
 		}
 	}
 	return list

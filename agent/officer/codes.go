@@ -11,14 +11,59 @@ import (
 // read a case. The rule book decides which codes exist.
 type Code struct{ Code, Means string }
 
-// RequestTypes are what can be requested.
-var RequestTypes = []Code{
-	{"stored-data", "data that somebody has stored"},
-	{"subscriber-data", "who a subscriber is"},
-	{"traffic-data", "who communicated when, not what"},
+// Categories are the data that can be requested. All but the first two may hold
+// content, and count as sensitive.
+var Categories = []Code{
+	{custody.CategorySubscriber, "who a subscriber is"},
+	{custody.CategoryTraffic, "who communicated when, not what"},
 	{"content-data", "the content of communication"},
+	{"stored-data", "data that somebody has stored: a disk, a phone, a mailbox"},
 	{"preserved-data", "data that was preserved before on request"},
 	{"other-evidence", "other evidence"},
+}
+
+// Instruments are what a request may rest on.
+var Instruments = []Code{
+	{"untcc", "UN Convention against Cybercrime"},
+	{"ets-185", "Convention on Cybercrime (Budapest, ETS 185)"},
+	{"cets-224", "its Second Additional Protocol (CETS 224)"},
+	{"untoc", "UN Convention against Transnational Organized Crime"},
+	{"eio", "European Investigation Order (Directive 2014/41/EU)"},
+	{"bilateral", "a treaty between the two States"},
+	{"reciprocity", "reciprocity, without a treaty"},
+	{"other", "another instrument; name it in the annex"},
+}
+
+// Assistances are what a request may ask to be done with the data.
+var Assistances = []Code{
+	{custody.AssistanceDisclosure, "hand it over"},
+	{custody.AssistancePreservation, "keep it, and hand nothing over yet"},
+}
+
+// Sensitives mark what takes more care than its category tells.
+var Sensitives = []Code{
+	{"privileged", "may hold what immunity or privilege protects"},
+	{"press", "may hold journalists' sources or material"},
+	{"several-persons", "is about more than one person"},
+}
+
+// Urgencies are how fast a request has to be answered.
+var Urgencies = []Code{
+	{"routine", "in the order of arrival"},
+	{"urgent", "before others; the annex says why"},
+}
+
+// Handlings say who may see what arrives.
+var Handlings = []Code{
+	{"tlp-red", "only who receives it (Traffic Light Protocol)"},
+	{"tlp-amber-strict", "who needs it within the receiving authority"},
+	{"tlp-amber", "and whom that authority works for in the case"},
+	{"tlp-green", "the community that works against such crime"},
+	{"tlp-clear", "anybody"},
+	{"h0", "no more than the law of the receiving State says (Europol)"},
+	{"h1", "not to be disclosed in judicial proceedings without permission"},
+	{"h2", "not to be disseminated without permission"},
+	{"h3", "as the handling text in the annex says"},
 }
 
 // ReviewBodies are who reviews a request.

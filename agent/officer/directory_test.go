@@ -52,7 +52,7 @@ func TestSignDirectory(t *testing.T) {
 	if ready, err := r.Ready(nil); err != nil || ready.Statement.SHA256 != g.Statement.SHA256 {
 		t.Errorf("Ready = %v", err)
 	}
-	edit(t, r, func(d *officer.Draft) { d.Rules.Grant = 2 })
+	edit(t, r, func(d *officer.Draft) { d.Rules.Grant, d.Rules.Sensitive = 2, 2 })
 	if _, err := r.Ready(nil); !errors.Is(err, officer.ErrUnsigned) {
 		t.Errorf("Ready after a change = %v, want ErrUnsigned", err)
 	}
@@ -73,7 +73,7 @@ func TestNextDirectory(t *testing.T) {
 		if d.Base != first.Statement.SHA256 {
 			t.Errorf("the draft was not moved onto the published directory")
 		}
-		d.Rules.Grant = 2
+		d.Rules.Grant, d.Rules.Sensitive = 2, 2
 	})
 	second, err := r.Sign(time.Time{}, start.Add(time.Hour))
 	fatalIfErr(t, err)

@@ -30,7 +30,7 @@ type Draft struct {
 // by which one officer's signature is enough for everything.
 func newDraft(published *custody.Statement) *Draft {
 	if published == nil {
-		return &Draft{Rules: custody.Thresholds{Request: 1, Review: 1, Grant: 1, Refusal: 1, Acceptance: 1, Revocation: 1},
+		return &Draft{Rules: custody.Thresholds{Request: 1, Review: 1, Grant: 1, Sensitive: 1, Refusal: 1, Acceptance: 1, Revocation: 1},
 			Relays: []custody.RelayPin{}, Entries: []custody.Listing{}}
 	}
 	b := published.Body.(*custody.Directory)

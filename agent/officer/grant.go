@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 
 	"go.yaml.in/yaml/v3"
@@ -19,7 +20,13 @@ type GrantDraft struct {
 	// Request is the id of the request, so that the file cannot be filed to
 	// another one. Required.
 	Request string `yaml:"request"`
-	// Senders are the lab agents that may send. Required.
+	// Categories are the data that may move, of those of the request: fewer grant it in
+	// part. Required.
+	Categories []string `yaml:"categories"`
+	// Sensitive are the request's marks, all of them, and others. Optional.
+	Sensitive []string `yaml:"sensitive"`
+	// Senders are the lab agents that may send. Required, and absent where the request
+	// is for preservation, as the next three are.
 	Senders []custody.PartyID `yaml:"senders"`
 	// Recipients are those of the request that may receive. Required.
 	Recipients []custody.PartyID `yaml:"recipients"`
@@ -33,6 +40,10 @@ type GrantDraft struct {
 	Expires time.Time `yaml:"expires"`
 	// Conditions are codes, see Conditions. Optional.
 	Conditions []string `yaml:"conditions"`
+	// DeleteBy is when the other State has deleted what it received. Optional.
+	DeleteBy time.Time `yaml:"delete_by"`
+	// Handling are codes of who may see it, see Handlings. Optional.
+	Handling []string `yaml:"handling"`
 	// ConditionsText says more, sealed to both authorities. Optional.
 	ConditionsText string `yaml:"conditions_text"`
 	// Review is the examination that the grant rests on. If absent, a review
@@ -75,13 +86,30 @@ func ParseGrantDraft(data []byte) (*GrantDraft, error) {
 	if err := custody.CheckID(g.Request); err != nil {
 		return nil, fmt.Errorf("reading the grant draft: request: %v", err)
 	}
-	for name, missing := range map[string]bool{"senders": len(g.Senders) == 0, "recipients": len(g.Recipients) == 0,
-		"max_bytes": g.MaxBytes == 0, "max_packages": g.MaxPackages == 0, "not_before": g.NotBefore.IsZero(), "expires": g.Expires.IsZero()} {
-		if missing {
-			return nil, fmt.Errorf("reading the grant draft: %s is missing", name)
+	for _, f := range []struct {
+		name    string
+		missing bool
+	}{{"categories", len(g.Categories) == 0}, {"not_before", g.NotBefore.IsZero()}, {"expires", g.Expires.IsZero()},
+		{"senders", g.moves() && len(g.Senders) == 0}, {"recipients", g.moves() && len(g.Recipients) == 0},
+		{"max_bytes", g.moves() && g.MaxBytes == 0}, {"max_packages", g.moves() && g.MaxPackages == 0}} {
+		if f.missing {
+			return nil, fmt.Errorf("reading the grant draft: %s is missing", f.name)
 		}
 	}
 	return &g, nil
+}
+
+// moves reports whether the draft says anything of what may move: an answer to a request
+// for preservation says nothing of it.
+func (g *GrantDraft) moves() bool {
+	return len(g.Senders) > 0 || len(g.Recipients) > 0 || g.MaxBytes != 0 || g.MaxPackages != 0
+}
+
+// terms returns what the draft allows as a statement writes it.
+func (g *GrantDraft) terms() custody.Terms {
+	return custody.Terms{Senders: g.Senders, Recipients: g.Recipients, Categories: g.Categories, Sensitive: g.Sensitive,
+		MaxBytes: int64(g.MaxBytes), MaxPackages: g.MaxPackages, NotBefore: statement.At(g.NotBefore), Expires: statement.At(g.Expires),
+		Conditions: g.Conditions, DeleteBy: atOrNever(g.DeleteBy), Handling: g.Handling}
 }
 
 // DraftGrant returns the grant that a case suggests: all of the request's
@@ -92,12 +120,21 @@ func (o Office) DraftGrant(request string, c *custody.Case, reviewed bool) (*Gra
 		return nil, refused("grant", custody.CodeNotRequested)
 	}
 	from := o.Now.UTC().Truncate(time.Minute)
-	g := &GrantDraft{Request: request, Recipients: slices.Sorted(slices.Values(c.Request.Recipients)), MaxBytes: defaultBytes,
-		MaxPackages: defaultPackets, NotBefore: from, Expires: from.Add(defaultWindow),
-		Conditions: []string{"use-limitation", "confidentiality", "no-onward-transfer-without-consent"}}
-	if end := c.Request.Expires.Time(); g.Expires.After(end) {
+	g := &GrantDraft{Request: request, Categories: slices.Clone(c.Request.Categories), NotBefore: from, Expires: from.Add(defaultWindow)}
+	g.Sensitive = append(g.Sensitive, c.Request.Sensitive...)
+	if !reviewed {
+		g.Review = &ReviewDraft{Body: "prosecutorial", Finding: custody.FindingNoObjection}
+	}
+	end := c.Request.Expires.Time()
+	if c.Request.Assistance == custody.AssistancePreservation {
+		g.Expires = end // it is asked to be kept until then
+		return g, nil
+	}
+	if g.Expires.After(end) {
 		g.Expires = end
 	}
+	g.Recipients, g.MaxBytes, g.MaxPackages = slices.Sorted(slices.Values(c.Request.Recipients)), defaultBytes, defaultPackets
+	g.Conditions = []string{"use-limitation", "confidentiality", "no-onward-transfer-without-consent"}
 	for _, m := range o.View.Authorities[o.Authority].ActiveRole(custody.RoleAgent, o.at()) {
 		if slices.Contains(m.Duties, custody.DutyLab) {
 			g.Senders = append(g.Senders, m.ID)
@@ -105,9 +142,6 @@ func (o Office) DraftGrant(request string, c *custody.Case, reviewed bool) (*Gra
 	}
 	if len(g.Senders) == 0 {
 		return nil, fmt.Errorf("no agent of %q has the duty lab: nobody could send", o.Authority)
-	}
-	if !reviewed {
-		g.Review = &ReviewDraft{Body: "prosecutorial", Finding: custody.FindingNoObjection}
 	}
 	return g, nil
 }
@@ -120,26 +154,49 @@ func (g *GrantDraft) YAML(title string) []byte {
 	p("# %s", title)
 	p("# Change what has to change, then file it: comity grant %s -f THIS-FILE", g.Request[:8])
 	p("request: %s\n", g.Request)
-	p("# The lab agents that may send.\nsenders:")
-	for _, id := range g.Senders {
-		p("  - %s", id)
-	}
-	p("\n# Who may receive: those of the request, or fewer.\nrecipients:")
-	for _, id := range g.Recipients {
-		p("  - %s", id)
-	}
-	p("\n# Bounds over all packages, in sealed bytes.\nmax_bytes: %s\nmax_packages: %d", g.MaxBytes, g.MaxPackages)
-	p("\n# The window in which packages move, UTC. It ends with the request at the latest.")
-	p("not_before: %s\nexpires: %s", g.NotBefore.Format(time.RFC3339), g.Expires.Format(time.RFC3339))
+	p("# The data that may move: what is asked for, or less of it.")
+	yamlList(p, "categories", g.Categories)
+	p("\n# What takes more care, and maybe more officers: all that the request marks. Known codes:")
+	codeComments(p, Sensitives)
+	yamlList(p, "sensitive", g.Sensitive)
+	g.movesYAML(p)
 	p("\n# What the other State has to promise. Known codes:")
 	codeComments(p, Conditions)
-	p("conditions:")
-	for _, c := range g.Conditions {
-		p("  - %s", c)
+	yamlList(p, "conditions", g.Conditions)
+	p("\n# The day by which the other State has deleted it, like 2027-06-30; none if absent.")
+	if g.DeleteBy.IsZero() {
+		p("# delete_by:")
+	} else {
+		p("delete_by: %s", g.DeleteBy.Format(time.RFC3339))
 	}
+	p("\n# Who may see it there. Known codes:")
+	codeComments(p, Handlings)
+	yamlList(p, "handling", g.Handling)
 	p("\n# More on the conditions, in free text; sealed to both authorities.\nconditions_text: %q", g.ConditionsText)
 	g.reviewYAML(p)
 	return []byte(b.String())
+}
+
+// movesYAML writes who may move how much, and when.
+func (g *GrantDraft) movesYAML(p func(string, ...any)) {
+	if !g.moves() {
+		p("\n# How long it is kept, UTC: as the request asks, or shorter. Nothing moves.")
+	} else {
+		p("\n# The lab agents that may send.")
+		yamlList(p, "senders", g.Senders)
+		p("\n# Who may receive: those of the request, or fewer.")
+		yamlList(p, "recipients", g.Recipients)
+		p("\n# Bounds over all packages, in sealed bytes.\nmax_bytes: %s\nmax_packages: %d", g.MaxBytes, g.MaxPackages)
+		p("\n# The window in which packages move, UTC. It ends with the request at the latest.")
+	}
+	p("not_before: %s\nexpires: %s", g.NotBefore.Format(time.RFC3339), g.Expires.Format(time.RFC3339))
+}
+
+func yamlList[T ~string](p func(string, ...any), name string, list []T) {
+	p("%s:", name)
+	for _, v := range list {
+		p("  - %s", v)
+	}
 }
 
 func (g *GrantDraft) reviewYAML(p func(string, ...any)) {
@@ -180,9 +237,30 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 	case !g.Expires.After(o.Now):
 		return fmt.Errorf("expires %s is past", g.Expires.Format(time.RFC3339))
 	}
+	return o.checkTerms(c.Request, g)
+}
+
+// checkTerms names what of a draft the request does not ask for, what it leaves out, and
+// who could not send.
+func (o Office) checkTerms(b *custody.Request, g *GrantDraft) error {
+	if keep := b.Assistance == custody.AssistancePreservation; keep && g.moves() {
+		return fmt.Errorf("the request is for preservation: a grant of it names no senders, recipients, bytes or packages: %w", errWide())
+	} else if !keep && !g.moves() {
+		return fmt.Errorf("the request is for disclosure: name senders, recipients, max_bytes and max_packages: %w", errWide())
+	}
 	for _, id := range g.Recipients {
-		if !slices.Contains(c.Request.Recipients, id) {
+		if !slices.Contains(b.Recipients, id) {
 			return fmt.Errorf("recipient %q is not among those of the request: %w", id, errWide())
+		}
+	}
+	for _, c := range g.Categories {
+		if !slices.Contains(b.Categories, c) {
+			return fmt.Errorf("category %q is not among those of the request: %w", c, errWide())
+		}
+	}
+	for _, m := range b.Sensitive {
+		if !slices.Contains(g.Sensitive, m) {
+			return fmt.Errorf("sensitive: %q is marked in the request: %w", m, refused("grant", custody.CodeMarkLeftOut))
 		}
 	}
 	for _, id := range g.Senders {

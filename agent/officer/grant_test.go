@@ -39,6 +39,7 @@ func TestGrantDraft(t *testing.T) {
 const draftYAML = `request: aebagaaaaaaaaaaaaaaaaaaaaa
 senders: [de/agent/lab-1]
 recipients: [nl/recipient/lab]
+categories: [stored-data]
 max_bytes: 20 GB
 max_packages: 2
 not_before: 2026-03-02T09:00:00Z

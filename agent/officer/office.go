@@ -33,7 +33,13 @@ type Attachment = annex.Attachment
 
 // RequestSpec is what a person says of a request.
 type RequestSpec struct {
-	To, Type    string
+	To          string
+	Instrument  string
+	Assistance  string
+	Categories  []string
+	Sensitive   []string
+	Urgency     string
+	Deadline    time.Time  // zero if there is none
 	Order       Attachment // the signed legal order: its hash is public, its text is in the annex
 	Attachments []Attachment
 	Reference   string
@@ -67,8 +73,9 @@ func (o Office) Request(h custody.Header, spec RequestSpec) (*Paper, error) {
 		return nil, err
 	}
 	return o.paper(&custody.Request{
-		Header: h, To: spec.To, RequestType: spec.Type, OrderSHA256: custody.HashOf(spec.Order.Data),
-		Recipients: spec.Recipients, Expires: statement.At(spec.Expires), Annex: ref,
+		Header: h, To: spec.To, Instrument: spec.Instrument, Assistance: spec.Assistance, Categories: spec.Categories,
+		Sensitive: spec.Sensitive, Urgency: spec.Urgency, OrderSHA256: custody.HashOf(spec.Order.Data), Recipients: spec.Recipients,
+		Deadline: atOrNever(spec.Deadline), Expires: statement.At(spec.Expires), Annex: ref,
 	}, file)
 }
 
@@ -89,9 +96,7 @@ func (o Office) Grant(h custody.Header, c *custody.Case, review custody.Digest, 
 		return nil, err
 	}
 	b := &custody.Grant{
-		Header: h, Request: c.RequestSHA256, Review: review, To: c.From, Senders: d.Senders, Recipients: d.Recipients,
-		MaxBytes: int64(d.MaxBytes), MaxPackages: d.MaxPackages, NotBefore: statement.At(d.NotBefore), Expires: statement.At(d.Expires),
-		Conditions: append([]string{}, d.Conditions...),
+		Header: h, Request: c.RequestSHA256, Review: review, To: c.From, Terms: d.terms(),
 	}
 	file, ref, err := o.optional(annex.Text{Conditions: d.ConditionsText}, d.ConditionsText, c)
 	if err != nil {
@@ -237,6 +242,14 @@ func (o Office) members(name string) ([]*custody.Member, error) {
 
 // errWide is wrapped where a grant would allow more than the request asks for.
 func errWide() error { return refused("grant", custody.CodeWiderThanRequest) }
+
+// atOrNever writes a time as statements do, where the zero time stands for none.
+func atOrNever(t time.Time) custody.Time {
+	if t.IsZero() {
+		return custody.Time{}
+	}
+	return statement.At(t)
+}
 
 // at is the moment of drafting as statements write it.
 func (o Office) at() custody.Time { return statement.At(o.Now) }

@@ -47,6 +47,15 @@ func Timeline(snap *agent.Snapshot, request string) ([]Event, error) {
 	return list, nil
 }
 
+// termsWords says in half a sentence what terms allow.
+func termsWords(t *custody.Terms) string {
+	what, window := strings.Join(t.Categories, ", "), day(t.NotBefore)+" to "+day(t.Expires)
+	if t.MaxPackages == 0 {
+		return what + " is kept, " + window
+	}
+	return fmt.Sprintf("%s, %s in %s, %s", what, Bytes(t.MaxBytes), plural(t.MaxPackages, "package"), window)
+}
+
 // authorityOf returns the authority of a party's id, or the name itself.
 func authorityOf(by string) string { return custody.PartyID(by).Authority() }
 
@@ -56,12 +65,11 @@ func Say(st *custody.Statement) (what string, codes []string) {
 	by := st.Header.By
 	switch b := st.Body.(type) {
 	case *custody.Request:
-		return fmt.Sprintf("%s asks %s for %s until %s", by, b.To, b.RequestType, day(b.Expires)), nil
+		return fmt.Sprintf("%s asks %s %s until %s", by, b.To, b.Wants(), day(b.Expires)), b.Sensitive
 	case *custody.Review:
 		return fmt.Sprintf("%s has examined the request (%s)", by, b.Body), []string{b.Finding}
 	case *custody.Grant:
-		return fmt.Sprintf("%s grants it to %s: %s in %s, %s to %s", by, b.To, Bytes(b.MaxBytes),
-			plural(b.MaxPackages, "package"), day(b.NotBefore), day(b.Expires)), b.Conditions
+		return fmt.Sprintf("%s grants it to %s: %s", by, b.To, termsWords(&b.Terms)), b.Conditions
 	case *custody.Refusal:
 		return fmt.Sprintf("%s refuses it", by), b.Grounds
 	case *custody.Acceptance:
@@ -133,6 +141,8 @@ func Next(c *custody.Case, name string, now time.Time) []Step {
 		return []Step{{"", "the request has expired: a new one would be needed"}}
 	case g == nil || g.Revoked:
 		return append(Unfinished(c, name), Step{c.To, fmt.Sprintf("decides: comity grant %s --draft, or comity refuse %s --ground CODE", name, name)})
+	case g.MaxPackages == 0:
+		return []Step{{"", kept(g, now)}}
 	case !now.Before(g.Expires.Time()):
 		return append(Unfinished(c, name), Step{"", "the grant has expired on " + day(g.Expires)})
 	case g.Acceptance.IsZero():
@@ -150,6 +160,14 @@ func Next(c *custody.Case, name string, now time.Time) []Step {
 		return []Step{{"", "all that was granted has arrived"}}
 	}
 	return list
+}
+
+// kept says what became of data that was to be preserved.
+func kept(g *custody.GrantState, now time.Time) string {
+	if !now.Before(g.Expires.Time()) {
+		return "the data was kept until " + day(g.Expires) + ", and no longer is by this grant"
+	}
+	return "the data is kept until " + day(g.Expires) + "; to have it handed over takes a request for disclosure before that"
 }
 
 // Unfinished lists the packages that have not arrived, as far as their grant

@@ -155,7 +155,7 @@ func (w *world) snapshot() *agent.Snapshot {
 func (w *world) request() string {
 	w.t.Helper()
 	p, err := w.office("nl").Request(w.header("nl", ""), officer.RequestSpec{
-		To: "de", Type: "stored-data", Reference: "NL-2026-0412", Facts: "A server was used.",
+		To: "de", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", Reference: "NL-2026-0412", Facts: "A server was used.",
 		Order:   officer.Attachment{Name: "order.pdf", Data: []byte("the order")},
 		Expires: w.now.Add(90 * 24 * time.Hour),
 	})

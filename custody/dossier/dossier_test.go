@@ -85,7 +85,7 @@ func TestVerified(t *testing.T) {
 	text := v.Text()
 	for _, want := range []string{
 		"VERIFIED: request " + d.Request,
-		"de asks nl for stored-data, for de/recipient/backup and de/recipient/lab",
+		"de asks nl for stored-data, under ets-185, for de/recipient/backup and de/recipient/lab",
 		"nl grants it to de",
 		"signed by nl/officer/a and nl/officer/b (2 officers), brought by nl/agent/desk-1 as the relay says",
 		"conditions: use-limitation, confidentiality",

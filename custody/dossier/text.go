@@ -186,8 +186,8 @@ func (t *Taking) text(b *strings.Builder) {
 func sentence(s *custody.Statement) string {
 	switch b := s.Body.(type) {
 	case *custody.Request:
-		return fmt.Sprintf("%s asks %s for %s, for %s, until %s at most; SHA-256 of the signed order: %s",
-			b.By, b.To, b.RequestType, ids(b.Recipients), b.Expires, b.OrderSHA256)
+		return fmt.Sprintf("%s asks %s %s, under %s, for %s, until %s at most%s; SHA-256 of the signed order: %s",
+			b.By, b.To, b.Wants(), b.Instrument, ids(b.Recipients), b.Expires, marked(b.Sensitive), b.OrderSHA256)
 	case *custody.Review:
 		return fmt.Sprintf("%s says that a %s body examined the request: %s", b.By, b.Body, b.Finding)
 	case *custody.Grant:
@@ -231,12 +231,40 @@ func sentence(s *custody.Statement) string {
 }
 
 func grantSentence(b *custody.Grant) string {
-	cond := strings.Join(b.Conditions, ", ")
+	return more(fmt.Sprintf("%s grants it to %s: %s", b.By, b.To, termsSay(&b.Terms)), b.Annex)
+}
+
+// termsSay says in plain words what terms allow.
+func termsSay(t *custody.Terms) string {
+	what := strings.Join(t.Categories, ", ") + marked(t.Sensitive)
+	if t.MaxPackages == 0 {
+		return fmt.Sprintf("%s is kept from %s until %s, and nothing moves%s", what, t.NotBefore, t.Expires, conditions(t))
+	}
+	return fmt.Sprintf("%s, from %s until %s, at most %d packages of %d bytes in all; senders: %s; recipients: %s%s",
+		what, t.NotBefore, t.Expires, t.MaxPackages, t.MaxBytes, ids(t.Senders), ids(t.Recipients), conditions(t))
+}
+
+// marked says what is marked as sensitive.
+func marked(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return " (marked " + strings.Join(list, ", ") + ")"
+}
+
+func conditions(t *custody.Terms) string {
+	cond := strings.Join(t.Conditions, ", ")
 	if cond == "" {
 		cond = "none in codes"
 	}
-	return more(fmt.Sprintf("%s grants it to %s from %s until %s, at most %d packages of %d bytes in all; senders: %s; recipients: %s; conditions: %s",
-		b.By, b.To, b.NotBefore, b.Expires, b.MaxPackages, b.MaxBytes, ids(b.Senders), ids(b.Recipients), cond), b.Annex)
+	s := "; conditions: " + cond
+	if !t.DeleteBy.IsZero() {
+		s += fmt.Sprintf("; to be deleted by %s", t.DeleteBy)
+	}
+	if len(t.Handling) > 0 {
+		s += "; handling: " + strings.Join(t.Handling, ", ")
+	}
+	return s
 }
 
 // more says that a statement says more in a sealed annex.

@@ -140,7 +140,7 @@ func (w *world) ask() (err error) {
 	if err := os.WriteFile(facts, []byte("The facts of the case (a sample).\n"), 0o600); err != nil {
 		return err
 	}
-	w.request, err = w.run("nl", "comity", "request", "new", "--to", "de", "--type", "stored-data",
+	w.request, err = w.run("nl", "comity", "request", "new", "--to", "de", "--instrument", "ets-185", "--category", "stored-data",
 		"--order", order, "--annex", facts, "--ref", "NL-2026-0412")
 	if err != nil {
 		return err

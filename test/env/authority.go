@@ -72,11 +72,11 @@ func (a *Authority) root1(now custody.Time) (*custody.Root, error) {
 }
 
 // directory1 returns the body of the authority's first directory, which accepts
-// one relay and wants two officers for a grant.
+// one relay and wants two officers for a grant of what is sensitive.
 func (a *Authority) directory1(relay custody.RelayPin, now custody.Time) (*custody.Directory, error) {
 	d := &custody.Directory{
 		Header: custody.Header{By: a.Name, Issued: now}, Version: 1, Root: a.root, Expires: later(now, 200),
-		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
+		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 1, Sensitive: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
 		Relays: []custody.RelayPin{relay},
 	}
 	signers := map[string]*keys.Private{"officer/a": a.Officers[0], "officer/b": a.Officers[1], "agent/lab-1": a.Lab, "agent/desk-1": a.Desk}

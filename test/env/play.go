@@ -27,11 +27,11 @@ func (s *Story) Play(dir string) error {
 	return nil
 }
 
-// Agree plays request, review, grant (signed by two officers) and acceptance.
+// Agree plays request, review, grant and acceptance.
 func (s *Story) Agree() error {
 	req, err := s.Post(s.From.ID("agent/desk-1"), &custody.Request{
 		Header: custody.Header{Relay: s.Origin, By: s.From.Name, Issued: s.Now()},
-		To:     s.To.Name, RequestType: "stored-data", OrderSHA256: sha256.Sum256([]byte("the signed order")),
+		To:     s.To.Name, Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", OrderSHA256: sha256.Sum256([]byte("the signed order")),
 		Recipients: s.From.Recipients(), Expires: later(s.Now(), 90),
 		Annex: custody.AnnexRef{SHA256: statement.NewNonce(), Size: 4000},
 	}, s.From.Officers[0])
@@ -46,12 +46,17 @@ func (s *Story) Agree() error {
 	if err != nil {
 		return err
 	}
+	granting := s.Granting
+	if granting == nil {
+		granting = s.To.Officers
+	}
 	grant, err := s.Post(s.To.ID("agent/desk-1"), &custody.Grant{
-		Header: s.header(s.To.Name), Request: req.SHA256, Review: rev.SHA256, To: s.From.Name,
-		Senders: []custody.PartyID{s.To.ID("agent/lab-1")}, Recipients: s.From.Recipients(),
-		MaxBytes: 1 << 40, MaxPackages: 10, NotBefore: s.Now(), Expires: later(s.Now(), 60),
-		Conditions: []string{"use-limitation", "confidentiality"},
-	}, s.To.Officers...)
+		Header: s.header(s.To.Name), Request: req.SHA256, Review: rev.SHA256, To: s.From.Name, Terms: custody.Terms{
+			Senders: []custody.PartyID{s.To.ID("agent/lab-1")}, Recipients: s.From.Recipients(), Categories: []string{"stored-data"},
+			MaxBytes: 1 << 40, MaxPackages: 10, NotBefore: s.Now(), Expires: later(s.Now(), 60),
+			Conditions: []string{"use-limitation", "confidentiality"},
+		},
+	}, granting...)
 	if err != nil {
 		return err
 	}

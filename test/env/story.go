@@ -26,6 +26,9 @@ type Story struct {
 	Lines     map[custody.RecordID][]custody.Line
 	Packages  []*Package // in order of deposit
 
+	Granting []*keys.Private // who signs the grant; if nil, all officers
+	Patched  bool            // the relay enters what the rules refuse
+
 	now     time.Time
 	view    *custody.View
 	records map[custody.RecordID]*custody.Record
@@ -136,6 +139,9 @@ func (s *Story) Post(via custody.PartyID, body custody.Body, signers ...*keys.Pr
 		r = custody.NewRecord(st.Record())
 	}
 	d := custody.Decide(r, s.view, custody.Action{Act: custody.ActStatement, Via: via, Statement: st}, s.Now())
+	if s.Patched {
+		d = custody.Decision{Code: custody.CodeAllowed, Rule: d.Rule}
+	}
 	if !d.Allowed() {
 		return nil, fmt.Errorf("posting %s: %s: %w", st.Kind, d, custody.ErrRefused)
 	}

@@ -32,7 +32,7 @@ type app struct {
 const rootHelp = `Comity moves electronic evidence between national authorities: end-to-end encrypted, on
 one request, under a signed grant, with a record that nobody can rewrite unseen. A case:
 
-  nl  comity request new --to de --type stored-data --order order.pdf --ref NL-2026-0412
+  nl  comity request new --to de --instrument eio --category stored-data --order o.pdf --ref NL-2026-0412
   de  comity request show 0412; comity grant 0412 --draft > g.yaml; comity grant 0412 -f g.yaml
   nl  comity accept 0412
   de  comity send 0412 exhibits/ --final

@@ -60,8 +60,8 @@ func (a *app) draftGrant(x *act) error {
 	if err != nil {
 		return err
 	}
-	title := fmt.Sprintf("Grant of request %s: %s asks %s for %s until %s.", x.request, x.kase.From, x.kase.To,
-		x.kase.Request.RequestType, x.kase.Request.Expires)
+	title := fmt.Sprintf("Grant of request %s: %s asks %s %s until %s.", x.request, x.kase.From, x.kase.To,
+		x.kase.Request.Wants(), x.kase.Request.Expires)
 	fmt.Fprint(a.stdout, safe(string(g.YAML(title))))
 	return nil
 }
@@ -200,7 +200,7 @@ func (a *app) acceptCommand() *cobra.Command {
 // conditions shows a grant to who accepts it, and fails if a part of it cannot be
 // shown: what is signed is all of it.
 func (a *app) conditions(ctx context.Context, s *agent.Session, g *custody.Grant) error {
-	a.grantWords(g, a.say)
+	a.grantWords(&g.Terms, a.say)
 	if g.Annex != nil && a.sealedText(ctx, s, g.Annex, a.say) == nil {
 		return hintf(errors.New("the grant has a sealed part that does not open here, and nobody accepts conditions unread"),
 			"run this on a machine that holds a recipient of %s", g.To)

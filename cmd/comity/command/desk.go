@@ -133,15 +133,29 @@ func (a *app) sealedText(ctx context.Context, s *agent.Session, ref *custody.Ann
 }
 
 // grantWords prints a grant for who has to accept or sign it.
-func (a *app) grantWords(g *custody.Grant, print func(string, ...any)) {
-	print("  senders: %s", strings.Join(texts(g.Senders), ", "))
-	print("  recipients: %s", strings.Join(texts(g.Recipients), ", "))
-	print("  at most %s in %d packages, from %s to %s", officer.Bytes(g.MaxBytes), g.MaxPackages, g.NotBefore, g.Expires)
+func (a *app) grantWords(g *custody.Terms, print func(string, ...any)) {
+	print("  data: %s", strings.Join(g.Categories, ", "))
+	for _, m := range g.Sensitive {
+		print("  marked: %s (%s)", m, officer.Means(officer.Sensitives, m))
+	}
+	if g.MaxPackages == 0 {
+		print("  kept from %s to %s; nothing moves", g.NotBefore, g.Expires)
+	} else {
+		print("  senders: %s", strings.Join(texts(g.Senders), ", "))
+		print("  recipients: %s", strings.Join(texts(g.Recipients), ", "))
+		print("  at most %s in %d packages, from %s to %s", officer.Bytes(g.MaxBytes), g.MaxPackages, g.NotBefore, g.Expires)
+	}
 	for _, c := range g.Conditions {
 		print("  condition: %s (%s)", c, officer.Means(officer.Conditions, c))
 	}
 	if len(g.Conditions) == 0 {
 		print("  no conditions by code")
+	}
+	if !g.DeleteBy.IsZero() {
+		print("  to be deleted by %s", g.DeleteBy)
+	}
+	for _, h := range g.Handling {
+		print("  handling: %s (%s)", h, officer.Means(officer.Handlings, h))
 	}
 }
 

@@ -132,9 +132,9 @@ func (a *app) directoryStatus(name, status, short string) *cobra.Command {
 func (a *app) directorySet() *cobra.Command {
 	var n custody.Thresholds
 	c := &cobra.Command{Use: "set", Short: "set how many officers sign what", Long: directoryHelp, Args: cobra.NoArgs}
-	kinds := []string{"request", "review", "grant", "refusal", "acceptance", "revocation"}
+	kinds := []string{"request", "review", "grant", "sensitive", "refusal", "acceptance", "revocation"}
 	for _, k := range kinds {
-		c.Flags().Int64Var(threshold(&n, k), k, 0, "officers that sign a "+k)
+		c.Flags().Int64Var(threshold(&n, k), k, 0, "officers that sign a "+signedKind(k))
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return a.draft(func(r *officer.Registry, d *officer.Draft) error {
@@ -148,15 +148,30 @@ func (a *app) directorySet() *cobra.Command {
 					return usagef("--%s %d: want 1 to 16 officers", k, v)
 				}
 				*threshold(&d.Rules, k), changed = v, true
-				a.say("officers that sign a %s, in the draft: %d", k, v)
+				a.say("officers that sign a %s, in the draft: %d", signedKind(k), v)
 			}
 			if !changed {
 				return hintf(usagef("nothing to set"), "name a threshold like --grant 2")
+			}
+			if s := &d.Rules.Sensitive; *s < d.Rules.Grant {
+				if c.Flags().Changed("sensitive") {
+					return usagef("--sensitive %d: a grant of sensitive data takes no fewer officers than any grant, which takes %d", *s, d.Rules.Grant)
+				}
+				*s = d.Rules.Grant
+				a.say("officers that sign a %s, in the draft: %d, as any grant", signedKind("sensitive"), *s)
 			}
 			return r.Save(d)
 		})
 	}
 	return c
+}
+
+// signedKind names what a threshold is for.
+func signedKind(k string) string {
+	if k == "sensitive" {
+		return "grant of sensitive data"
+	}
+	return k
 }
 
 // threshold returns the field of a kind.
@@ -168,6 +183,8 @@ func threshold(t *custody.Thresholds, kind string) *int64 {
 		return &t.Review
 	case "grant":
 		return &t.Grant
+	case "sensitive":
+		return &t.Sensitive
 	case "refusal":
 		return &t.Refusal
 	case "acceptance":

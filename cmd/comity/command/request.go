@@ -16,14 +16,16 @@ import (
 )
 
 var requestHelp = `File a request to another authority, signed by an officer. The relay sees who asks
-whom for which type of data until when, and the hash of the order. The order, the
+whom for which categories of data until when, and the hash of the order. The order, the
 reference, the facts and the other documents are sealed to both authorities.
 
-  comity request new --to de --type stored-data --order order.pdf \
-      --annex facts.pdf --ref NL-2026-0412 --expires 90d
+  comity request new --to de --instrument ets-185 --category stored-data \
+      --order order.pdf --annex facts.pdf --ref NL-2026-0412 --expires 90d
 
-The new request's id is printed on standard output. Types:
-` + codeHelp(officer.RequestTypes)
+The new request's id is printed on standard output. Categories:
+` + codeHelp(officer.Categories) + `
+Instruments:
+` + codeHelp(officer.Instruments)
 
 func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them", requestHelp,
@@ -33,14 +35,15 @@ func (a *app) requestCommand() *cobra.Command {
 
 // newRequest are the flags of request new.
 type newRequest struct {
-	to, kind, order, ref, facts, expires string
-	annexes, recipients                  []string
+	to, instrument, order, ref, facts, expires, deadline string
+	preserve, urgent                                     bool
+	categories, sensitive, annexes, recipients           []string
 }
 
 func (a *app) requestNew() *cobra.Command {
 	var n newRequest
 	c := &cobra.Command{
-		Use: "new --to AUTHORITY --type TYPE --order FILE --ref REFERENCE", Short: "file a request", Long: requestHelp, Args: cobra.NoArgs,
+		Use: "new --to AUTHORITY --instrument CODE --category CODE --order FILE --ref REFERENCE", Short: "file a request", Long: requestHelp, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			spec, err := a.requestSpec(n)
 			if err != nil {
@@ -51,7 +54,12 @@ func (a *app) requestNew() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&n.to, "to", "", "the authority that holds the evidence")
-	f.StringVar(&n.kind, "type", "", "what is asked for, see above")
+	f.StringVar(&n.instrument, "instrument", "", "what it rests on, see above")
+	f.StringSliceVar(&n.categories, "category", nil, "the data that is asked for, see above; may be repeated")
+	f.StringSliceVar(&n.sensitive, "sensitive", nil, "what takes more care: "+strings.Join(codeNames(officer.Sensitives), ", "))
+	f.BoolVar(&n.preserve, "preserve", false, "ask that the data is kept, and not yet handed over")
+	f.BoolVar(&n.urgent, "urgent", false, "ask that it is answered before others")
+	f.StringVar(&n.deadline, "deadline", "", "when it is needed: a date, or a number of days")
 	f.StringVar(&n.order, "order", "", "the signed legal order")
 	f.StringArrayVar(&n.annexes, "annex", nil, "another document; may be repeated")
 	f.StringVar(&n.ref, "ref", "", "your own reference; every command understands it, also its end after a dash")
@@ -71,12 +79,14 @@ func (a *app) requestSpec(n newRequest) (*officer.RequestSpec, error) {
 	if err := custody.CheckAuthority(n.to); err != nil {
 		return nil, usageError{err}
 	}
-	if err := codeArg(officer.RequestTypes, "--type", n.kind); err != nil {
+	spec, err := n.spec()
+	if err != nil {
 		return nil, err
 	}
-	spec := &officer.RequestSpec{To: n.to, Type: n.kind, Reference: n.ref, Facts: n.facts}
-	var err error
 	if spec.Expires, err = when(n.expires, a.now(), true); err != nil {
+		return nil, err
+	}
+	if spec.Deadline, err = optionalWhen(n.deadline, a.now(), true); err != nil {
 		return nil, err
 	}
 	for _, r := range n.recipients {
@@ -97,6 +107,36 @@ func (a *app) requestSpec(n newRequest) (*officer.RequestSpec, error) {
 		spec.Attachments = append(spec.Attachments, f)
 	}
 	return spec, nil
+}
+
+// spec reads the codes.
+func (n *newRequest) spec() (*officer.RequestSpec, error) {
+	if err := codeArg(officer.Instruments, "--instrument", n.instrument); err != nil {
+		return nil, err
+	}
+	for _, l := range []struct {
+		list   []officer.Code
+		flag   string
+		values []string
+	}{{officer.Categories, "--category", n.categories}, {officer.Sensitives, "--sensitive", n.sensitive}} {
+		for _, v := range l.values {
+			if err := codeArg(l.list, l.flag, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(n.categories) == 0 {
+		return nil, codeArg(officer.Categories, "--category", "")
+	}
+	s := &officer.RequestSpec{To: n.to, Instrument: n.instrument, Assistance: custody.AssistanceDisclosure, Urgency: "routine",
+		Categories: n.categories, Sensitive: n.sensitive, Reference: n.ref, Facts: n.facts}
+	if n.preserve {
+		s.Assistance = custody.AssistancePreservation
+	}
+	if n.urgent {
+		s.Urgency = "urgent"
+	}
+	return s, nil
 }
 
 // attachment reads a document for an annex.
@@ -163,7 +203,12 @@ type requestJSON struct {
 	Request     string            `json:"request"`
 	From        string            `json:"from"`
 	To          string            `json:"to"`
-	Type        string            `json:"type"`
+	Instrument  string            `json:"instrument"`
+	Assistance  string            `json:"assistance"`
+	Categories  []string          `json:"categories"`
+	Sensitive   []string          `json:"sensitive"`
+	Urgency     string            `json:"urgency"`
+	Deadline    custody.Time      `json:"deadline,omitzero"`
 	Order       custody.Digest    `json:"order_sha256"`
 	Recipients  []custody.PartyID `json:"recipients"`
 	Expires     custody.Time      `json:"expires"`
@@ -180,14 +225,22 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 	if a.json {
 		say = func(string, ...any) {}
 	}
-	say("request %s: %s asks %s for %s", id, c.From, c.To, b.RequestType)
+	say("request %s: %s asks %s %s", id, c.From, c.To, b.Wants())
+	say("  under: %s (%s)", b.Instrument, officer.Means(officer.Instruments, b.Instrument))
+	for _, m := range b.Sensitive {
+		say("  marked: %s (%s)", m, officer.Means(officer.Sensitives, m))
+	}
 	say("  state: %s", officer.Held(officer.State(c, a.now()), officer.Suspensions(snap.Book.View(), c)))
-	say("  signed: %s   expires: %s", b.Issued, b.Expires)
+	say("  signed: %s   expires: %s   %s", b.Issued, b.Expires, b.Urgency)
+	if !b.Deadline.IsZero() {
+		say("  needed by: %s", b.Deadline)
+	}
 	say("  signed order: SHA-256 %s", b.OrderSHA256)
 	say("  recipients: %s", strings.Join(texts(b.Recipients), ", "))
 	x := a.sealedText(ctx, s, &b.Annex, say)
 	if a.json {
-		j := requestJSON{Request: id, From: c.From, To: c.To, Type: b.RequestType, Order: b.OrderSHA256, Recipients: b.Recipients,
+		j := requestJSON{Request: id, From: c.From, To: c.To, Instrument: b.Instrument, Assistance: b.Assistance,
+			Categories: b.Categories, Sensitive: b.Sensitive, Urgency: b.Urgency, Deadline: b.Deadline, Order: b.OrderSHA256, Recipients: b.Recipients,
 			Expires: b.Expires, State: officer.State(c, a.now())}
 		if x != nil {
 			j.Reference, j.Facts, j.Attachments = x.Text.Reference, x.Text.Facts, x.Text.Attachments
@@ -226,7 +279,7 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 			what = "granted, and revoked since,"
 		}
 		say("%s by %s on %s", what, g.By, g.Time)
-		a.grantWords(g.Grant, say)
+		a.grantWords(&g.Terms, say)
 		a.sealedText(ctx, s, g.Annex, say)
 	}
 	if r := c.Refusal; r != nil {

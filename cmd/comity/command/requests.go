@@ -20,7 +20,7 @@ type listedJSON struct {
 	Reference string              `json:"reference,omitempty"`
 	From      string              `json:"from"`
 	To        string              `json:"to"`
-	Type      string              `json:"type"`
+	Wants     []string            `json:"categories"`
 	Expires   custody.Time        `json:"expires"`
 	State     string              `json:"state"`
 	Suspended []officer.Suspended `json:"suspended"`
@@ -48,7 +48,7 @@ func (a *app) listRequests(ctx context.Context) error {
 			return a.printJSON(list)
 		}
 		for _, r := range list {
-			a.print("%s  %-16s %s to %s  %-16s %s", r.Request[:8], line(r.Reference), r.From, r.To, r.Type, officer.Held(r.State, r.Suspended))
+			a.print("%s  %-16s %s to %s  %-16s %s", r.Request[:8], line(r.Reference), r.From, r.To, strings.Join(r.Wants, ","), officer.Held(r.State, r.Suspended))
 			for i := range r.Captures {
 				a.print("  %s", captureLine(&r.Captures[i], r.Request[:8]))
 			}
@@ -83,7 +83,7 @@ func (a *app) known(ctx context.Context, h *agent.Home, s *agent.Session) ([]lis
 			return nil, err
 		}
 		c := snap.Case(id)
-		list = append(list, listedJSON{id, ref, c.From, c.To, c.Request.RequestType, c.Request.Expires, officer.State(c, a.now()),
+		list = append(list, listedJSON{id, ref, c.From, c.To, c.Request.Categories, c.Request.Expires, officer.State(c, a.now()),
 			officer.Suspensions(snap.Book.View(), c), captures})
 	}
 	slices.SortFunc(list, func(x, y listedJSON) int { return strings.Compare(x.Reference+x.Request, y.Reference+y.Request) })

@@ -157,7 +157,7 @@ func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapsho
 	a.say("  proposed, and signed so far, by %s", strings.Join(texts(p.Signed), ", "))
 	switch b := p.Statement.Body.(type) {
 	case *custody.Grant:
-		a.grantWords(b, a.say)
+		a.grantWords(&b.Terms, a.say)
 	case *custody.Acceptance:
 		if g := snap.Case(p.Request()).Live(); g != nil && g.SHA256 == b.Grant {
 			if err := a.conditions(ctx, d.Session, g.Grant); err != nil {

@@ -239,7 +239,7 @@ func (w *world) newState(name string) *state {
 func (s *state) directory(w *world, version int64, prev custody.Digest) *custody.Directory {
 	fp := w.relay.Body.(*custody.Relay).Fingerprint()
 	return &custody.Directory{Header: custody.Header{By: s.name, Issued: at(0)}, Version: version, Prev: prev, Root: s.rootStatement.SHA256,
-		Expires: at(200 * 24 * time.Hour), Rules: custody.Thresholds{Request: 1, Review: 1, Grant: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
+		Expires: at(200 * 24 * time.Hour), Rules: custody.Thresholds{Request: 1, Review: 1, Grant: 2, Sensitive: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
 		Relays: []custody.RelayPin{{Origin: origin, Fingerprint: fp}},
 		Entries: []custody.Listing{w.list(s, "agent/desk-1", s.desk), w.list(s, "agent/lab-1", s.lab), w.list(s, "officer/mla-1", s.off1),
 			w.list(s, "officer/mla-2", s.off2), w.list(s, "recipient/lab", s.lab)}}
@@ -270,7 +270,7 @@ func (w *world) list(s *state, rest string, k *keys.Private) custody.Listing {
 // request is one State asking another, signed by one officer.
 func (w *world) request(from, to *state) *custody.Statement {
 	w.t.Helper()
-	return w.sign(&custody.Request{Header: custody.Header{Relay: origin, By: from.name, Issued: at(0)}, To: to.name, RequestType: "stored-data",
+	return w.sign(&custody.Request{Header: custody.Header{Relay: origin, By: from.name, Issued: at(0)}, To: to.name, Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine",
 		OrderSHA256: sha256.Sum256([]byte("order")), Recipients: []custody.PartyID{from.id("recipient/lab")}, Expires: at(90 * 24 * time.Hour),
 		Annex: custody.AnnexRef{SHA256: sha256.Sum256([]byte("annex")), Size: 5}}, from.off1)
 }
