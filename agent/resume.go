@@ -129,7 +129,7 @@ func (x *sending) resume(ctx context.Context) error {
 	case o.Grant != x.grant.SHA256:
 		return x.over(ctx, errors.New("another grant is in force since"))
 	case !sameKeys(o.Recipients, x.recipients):
-		return x.over(ctx, errors.New("the key of a recipient has changed since"))
+		return x.over(ctx, errors.New("the recipients, or a key of theirs, have changed since"))
 	case o.Archive != x.archive:
 		return x.anew(ctx, errors.New("this program packs it in another way"))
 	}

@@ -99,12 +99,17 @@ func (s *story) content(k custody.Kind) custody.Body {
 	case custody.KindReview:
 		return &custody.Review{Request: req, Body: "judicial", Finding: custody.FindingNoObjection, Annex: annex}
 	case custody.KindGrant:
-		return &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Terms: custody.Terms{Senders: []custody.PartyID{"nl/agent/lab-1"},
-			Recipients: recipients, Categories: []string{"stored-data"}, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day))}}
+		return &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Terms: s.terms()}
+	case custody.KindAmendment: // longer, and one package more
+		t := s.terms()
+		t.MaxPackages, t.Expires = 3, statement.At(t0.Add(70*day))
+		return &custody.Amendment{Request: req, Review: s.sha(custody.KindReview), Amends: s.newest(), To: "fr", Terms: t}
+	case custody.KindConsent:
+		return &custody.Consent{Request: req, To: "de", Purpose: "same-proceedings", Packages: []string{s.pkg}, Expires: statement.At(t0.Add(365 * day))}
 	case custody.KindRefusal:
 		return &custody.Refusal{Request: req, Grounds: []string{"proportionality"}}
 	case custody.KindAcceptance:
-		return &custody.Acceptance{Request: req, Grant: s.sha(custody.KindGrant)}
+		return &custody.Acceptance{Request: req, Grant: s.newest()}
 	case custody.KindRevocation:
 		return &custody.Revocation{Request: req, Grant: s.sha(custody.KindGrant), Reason: "error"}
 	case custody.KindWithdrawal:
@@ -113,6 +118,20 @@ func (s *story) content(k custody.Kind) custody.Body {
 		return &custody.Closure{Request: req, Outcome: "executed"}
 	}
 	return s.packageContent(k, req)
+}
+
+// terms are those of the honest grant.
+func (s *story) terms() custody.Terms {
+	return custody.Terms{Senders: []custody.PartyID{"nl/agent/lab-1"}, Recipients: []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"},
+		Categories: []string{"stored-data"}, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day))}
+}
+
+// newest is what an acceptance or an amendment names.
+func (s *story) newest() custody.Digest {
+	if c := s.kase(); c != nil && c.Live() != nil {
+		return c.Live().Newest()
+	}
+	return s.sha(custody.KindGrant)
 }
 
 const payloadSize = 40_016 // one part

@@ -16,6 +16,7 @@ type Case struct {
 	End           *End            // nil until the request was withdrawn or closed
 	Grants        []*GrantState   // oldest first
 	Packages      []*PackageState // in order of deposit
+	Consents      []*ConsentState // oldest first
 
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
@@ -37,12 +38,21 @@ type signer struct {
 	key       keys.ID
 }
 
+// ConsentState is a consent and its place.
+type ConsentState struct {
+	*Consent
+	SHA256 Digest
+	Time   Time
+}
+
 // GrantState is a grant and what became of it.
 type GrantState struct {
 	*Grant
+	*Terms     // in force: the grant's, or those of its last amendment
 	SHA256     Digest
-	Time       Time   // of its entry
-	seq        int64  // of its entry
+	Time       Time // of its entry
+	Amendments []*AmendmentState
+	seq        int64  // of its entry, or the last amendment's
 	Acceptance Digest // zero until accepted
 	Accepted   Time
 	Revoked    bool
@@ -222,12 +232,20 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 			c.objectedSeq = e.Seq
 		}
 	case *Grant:
-		c.Grants = append(c.Grants, &GrantState{Grant: b, SHA256: s.SHA256, Time: e.Time, seq: e.Seq})
+		c.Grants = append(c.Grants, &GrantState{Grant: b, Terms: &b.Terms, SHA256: s.SHA256, Time: e.Time, seq: e.Seq})
 	case *Refusal:
 		c.Refusal = b
+	case *Amendment:
+		g := c.Live()
+		if g == nil || g.Newest() != b.Amends {
+			return errOrder
+		}
+		g.amend(e, s, b)
+	case *Consent:
+		c.Consents = append(c.Consents, &ConsentState{b, s.SHA256, e.Time})
 	case *Acceptance:
-		g := c.grant(b.Grant)
-		if g == nil {
+		g := c.Live()
+		if g == nil || g.Newest() != b.Grant {
 			return errOrder
 		}
 		g.Acceptance, g.Accepted = s.SHA256, e.Time

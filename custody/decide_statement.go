@@ -100,6 +100,10 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideRefusal(r.kase, b)
 	case *Acceptance:
 		return unlessSuspended(v, r.kase.From, r.kase.To, decideAcceptance(r.kase, b, now))
+	case *Amendment:
+		return unlessSuspended(v, r.kase.From, r.kase.To, decideAmendment(r.kase, b, now))
+	case *Consent:
+		return decideConsent(r.kase, b, now)
 	case *Revocation:
 		return decideRevocation(r.kase, b)
 	case *Withdrawal:
@@ -114,10 +118,10 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 
 // going: nothing is decided of a request that has ended. A grant can be revoked and a
 // package recalled all the same: the one says why for the record, the other has the
-// head destroyed.
+// head destroyed. And what was received can be passed on with consent.
 func going(c *Case, s *Statement) Decision {
 	const rule = "request-goes-on"
-	if c != nil && c.End != nil && s.Kind != KindRevocation && s.Kind != KindRecall {
+	if c != nil && c.End != nil && s.Kind != KindRevocation && s.Kind != KindRecall && s.Kind != KindConsent {
 		return deny(rule, CodeRequestEnded)
 	}
 	return allow(rule)
@@ -265,7 +269,7 @@ func decideAcceptance(c *Case, b *Acceptance, now Time) Decision {
 	switch {
 	case b.By != c.From:
 		return deny(rule, CodeNotRequesting)
-	case g == nil || g.SHA256 != b.Grant:
+	case g == nil || g.Newest() != b.Grant:
 		return deny(rule, CodeNoGrant)
 	case g.Revoked:
 		return deny(rule, CodeGrantRevoked)

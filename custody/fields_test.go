@@ -20,7 +20,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 		all[k] = st
 	}
 	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
-		custody.KindRecall} {
+		custody.KindRecall, custody.KindAmendment, custody.KindConsent} {
 		all[k] = s.make(k)
 	}
 	return all
@@ -106,6 +106,23 @@ func TestGrantFields(t *testing.T) {
 		"a repeated condition":        func(b *g) { b.Conditions = []string{"use-report", "use-report"} }, "an empty annex": func(b *g) { b.Annex = &custody.AnnexRef{} },
 	} {
 		refused(name, custody.KindGrant, edit(f))
+	}
+	type c = custody.Consent
+	for name, f := range map[string]func(*c){
+		"no request": func(b *c) { b.Request = custody.Digest{} }, "itself": func(b *c) { b.To = "nl" }, "nobody": func(b *c) { b.To = "" },
+		"an organization without a name": func(b *c) { b.To = custody.ConsentOrganization }, "an unknown purpose": func(b *c) { b.Purpose = "curiosity" },
+		"no packages": func(b *c) { b.Packages = []string{} }, "a malformed package": func(b *c) { b.Packages[0] = "x" },
+		"a repeated package": func(b *c) { b.Packages = append(b.Packages, b.Packages[0]) }, "its end at its begin": func(b *c) { b.Expires = b.Issued },
+		"an empty annex": func(b *c) { b.Annex = &custody.AnnexRef{} },
+	} {
+		refused(name, custody.KindConsent, edit(f))
+	}
+	for name, f := range map[string]func(*custody.Amendment){
+		"nothing amended": func(b *custody.Amendment) { b.Amends = custody.Digest{} }, "no review": func(b *custody.Amendment) { b.Review = custody.Digest{} },
+		"no request": func(b *custody.Amendment) { b.Request = custody.Digest{} }, "itself": func(b *custody.Amendment) { b.To = "nl" },
+		"no senders": func(b *custody.Amendment) { b.Senders = []custody.PartyID{} }, "an empty annex": func(b *custody.Amendment) { b.Annex = &custody.AnnexRef{} },
+	} {
+		refused(name, custody.KindAmendment, edit(f))
 	}
 	refused("no ground", custody.KindRefusal, edit(func(b *custody.Refusal) { b.Grounds = []string{} }))
 	refused("an unknown ground", custody.KindRefusal, edit(func(b *custody.Refusal) { b.Grounds = []string{"busy"} }))

@@ -19,6 +19,8 @@ const (
 	KindGrant      Kind = "grant"      // it allows, narrowly, until a date
 	KindRefusal    Kind = "refusal"    // or refuses, on named grounds
 	KindAcceptance Kind = "acceptance" // the requesting State accepts exactly that grant
+	KindAmendment  Kind = "amendment"  // the granting State changes the terms of a grant
+	KindConsent    Kind = "consent"    // it allows to pass on what it sent
 	KindRevocation Kind = "revocation" // the granting State takes it back
 	KindWithdrawal Kind = "withdrawal" // the requesting State takes the request back
 	KindClosure    Kind = "closure"    // or says that it has what it asked for, or never will
@@ -280,14 +282,15 @@ type Refusal struct {
 var refusalGrounds = codes("not-in-conformity", "sovereignty", "security", "ordre-public", "essential-interests", "own-law",
 	"dual-criminality", "ne-bis-in-idem", "political-offence", "discrimination", "fundamental-rights", "privilege", "press-freedom", "proportionality")
 
-// Acceptance is the requesting State's promise to keep a grant's conditions.
+// Acceptance is the requesting State's promise to keep a grant's conditions: those of
+// the grant or of its last amendment, which it names.
 type Acceptance struct {
 	Header
 	Request Digest `json:"request_sha256"`
-	Grant   Digest `json:"grant_sha256"`
+	Grant   Digest `json:"grant_sha256"` // or the amendment's
 }
 
-// Revocation takes a grant back.
+// Revocation takes a grant back, with all its amendments.
 type Revocation struct {
 	Header
 	Request Digest `json:"request_sha256"`
@@ -448,6 +451,10 @@ func newBody(k Kind) Body {
 		return new(Refusal)
 	case KindAcceptance:
 		return new(Acceptance)
+	case KindAmendment:
+		return new(Amendment)
+	case KindConsent:
+		return new(Consent)
 	case KindRevocation:
 		return new(Revocation)
 	case KindWithdrawal:
@@ -473,7 +480,7 @@ func newBody(k Kind) Body {
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindSuspension, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
-		KindRevocation, KindWithdrawal, KindClosure, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
+		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

@@ -35,6 +35,10 @@ var states = map[string][]custody.Kind{
 	"recalled-revoked":  then(released, custody.KindRecall, custody.KindRevocation),
 	"regranted":         then(agreed, custody.KindRevocation, custody.KindGrant),
 
+	"granted-amended":  then(granted, custody.KindAmendment),
+	"sealed-amended":   then(sealed, custody.KindAmendment),
+	"released-amended": then(released, custody.KindAmendment),
+
 	"requested-withdrawn": then(requested, custody.KindWithdrawal),
 	"granted-withdrawn":   then(granted, custody.KindWithdrawal),
 	"revoked-withdrawn":   then(sealed, custody.KindRevocation, custody.KindWithdrawal),
@@ -89,7 +93,10 @@ var actors = map[string]actor{
 
 // granting are the states of a request that was granted at some time and goes on.
 const granting = "granted granted+sealed granted-revoked accepted accepted-revoked sealed sealed-revoked unlocked unlocked-revoked" +
-	" released released-revoked received rejected regranted sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked"
+	" released released-revoked received rejected regranted sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked" + amended
+
+// amended are those in which the terms were changed.
+const amended = " granted-amended sealed-amended released-amended"
 
 // may is the rule book in one table, written without looking at it: for each
 // kind, who may do it, and in which states.
@@ -99,23 +106,27 @@ var may = map[custody.Kind]struct{ who, when string }{
 		"*"},
 	custody.KindReview: {"nl officers", "requested reviewed refused granted granted+sealed granted-revoked accepted accepted-revoked sealed" +
 		" sealed-revoked unlocked unlocked-revoked released released-revoked received rejected regranted" +
-		" sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked"},
+		" sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked" + amended},
 	custody.KindGrant: {"nl officers", "reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked released-revoked recalled-revoked"},
 	custody.KindRefusal: {"nl officers", "requested reviewed granted-revoked accepted-revoked sealed-revoked unlocked-revoked" +
 		" released-revoked recalled-revoked"},
-	custody.KindAcceptance: {"fr officers", "granted granted+sealed regranted"},
+	custody.KindAcceptance: {"fr officers", "granted granted+sealed regranted granted-amended"},
+	custody.KindAmendment: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
+		" sealed-recalled unlocked-recalled released-recalled received-recalled" + amended},
+	custody.KindConsent: {"nl officers", "granted+sealed sealed unlocked released received rejected sealed-withdrawn released-withdrawn" +
+		" unlocked-closed released-closed received-closed sealed-amended released-amended"},
 	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
 		" sealed-recalled unlocked-recalled released-recalled received-recalled" +
-		" granted-withdrawn sealed-withdrawn released-withdrawn accepted-closed unlocked-closed released-closed received-closed"},
+		" granted-withdrawn sealed-withdrawn released-withdrawn accepted-closed unlocked-closed released-closed received-closed" + amended},
 	custody.KindWithdrawal: {"fr officers", "requested reviewed " + granting},
 	custody.KindClosure:    {"fr officers", granting},
-	custody.KindSeal:       {"sender", "granted accepted regranted"},
-	custody.KindUnlock:     {"sender", "sealed"},
+	custody.KindSeal:       {"sender", "granted accepted regranted granted-amended"},
+	custody.KindUnlock:     {"sender", "sealed sealed-amended"},
 	custody.KindRelease:    {"recipient", "unlocked"},
-	custody.KindReceipt:    {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed"},
+	custody.KindReceipt:    {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
 	custody.KindRecall: {"nl officers|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
-		" released-revoked received rejected revoked-withdrawn sealed-withdrawn released-withdrawn unlocked-closed released-closed received-closed"},
-	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed"},
+		" released-revoked received rejected revoked-withdrawn sealed-withdrawn released-withdrawn unlocked-closed released-closed received-closed sealed-amended released-amended"},
+	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
 }
 
 // TestMatrix tries every kind by every actor in every state.
@@ -154,6 +165,15 @@ func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 			g.To, g.Recipients = "nl", []custody.PartyID{"nl/recipient/lab"}
 		}
 	}
+	if g, ok := b.(*custody.Amendment); ok && a.by != "nl" {
+		g.Senders = []custody.PartyID{custody.PartyID(a.by + "/agent/lab-1")}
+		if a.by == "fr" {
+			g.To, g.Recipients = "nl", []custody.PartyID{"nl/recipient/lab"}
+		}
+	}
+	if c, ok := b.(*custody.Consent); ok && a.by == "de" { // to another than itself
+		c.To = "be"
+	}
 	if r, ok := b.(*custody.Request); ok { // a request its own recipients, of another authority
 		r.Recipients = []custody.PartyID{custody.PartyID(a.by + "/recipient/lab")}
 		if a.by == "nl" {
@@ -178,10 +198,10 @@ func TestCalls(t *testing.T) {
 	rules := map[custody.Act]struct{ who, when string }{
 		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
 		custody.ActAnnex:   {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
-		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled},
-		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled},
-		custody.ActHead:    {"fr/agent/lab-1", "released received rejected"},
-		custody.ActPayload: {"fr/agent/lab-1", "released received rejected"},
+		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended},
+		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended},
+		custody.ActHead:    {"fr/agent/lab-1", "released received rejected released-amended"},
+		custody.ActPayload: {"fr/agent/lab-1", "released received rejected released-amended"},
 	}
 	for state, before := range states {
 		s := told(t, before...)
@@ -229,8 +249,13 @@ func TestStrangersLearnNothing(t *testing.T) {
 			}
 			for name, e := range edits {
 				st := s.make(kind, e, by(who), func(b custody.Body) {
-					if g, ok := b.(*custody.Grant); ok {
-						g.Senders = []custody.PartyID{"de/agent/lab-1"}
+					switch b := b.(type) {
+					case *custody.Grant:
+						b.Senders = []custody.PartyID{"de/agent/lab-1"}
+					case *custody.Amendment:
+						b.Senders = []custody.PartyID{"de/agent/lab-1"}
+					case *custody.Consent:
+						b.To = "be"
 					}
 				})
 				if d := s.decide(via(who), st); d.Code != want {

@@ -93,6 +93,8 @@ func fillLists(body Body) {
 		b.Sensitive = append([]string{}, b.Sensitive...)
 	case *Grant:
 		b.Terms.fillLists()
+	case *Amendment:
+		b.Terms.fillLists()
 	case *Directory:
 		b.Relays = append([]RelayPin{}, b.Relays...)
 		b.Entries = append([]Listing{}, b.Entries...)
@@ -128,6 +130,10 @@ func (s *Statement) request() Digest {
 	case *Refusal:
 		return b.Request
 	case *Acceptance:
+		return b.Request
+	case *Amendment:
+		return b.Request
+	case *Consent:
 		return b.Request
 	case *Revocation:
 		return b.Request
@@ -171,6 +177,10 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 	case *Review:
 		a = &b.Annex
 	case *Grant:
+		a = b.Annex
+	case *Amendment:
+		a = b.Annex
+	case *Consent:
 		a = b.Annex
 	case *Refusal:
 		a = b.Annex

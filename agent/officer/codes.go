@@ -89,6 +89,14 @@ var Conditions = []Code{
 	{"use-report", "report the use that was made of it"},
 }
 
+// ConsentPurposes are what evidence may be passed on for.
+var ConsentPurposes = []Code{
+	{"same-proceedings", "the proceedings of the request"},
+	{"related-proceedings", "proceedings that belong to it"},
+	{"other-proceedings", "other proceedings, named in words"},
+	{"prevention-of-serious-threat", "to avert a serious threat"},
+}
+
 // Grounds are why a request may be refused.
 var Grounds = []Code{
 	{"not-in-conformity", "the request does not have the form that the treaty asks for"},

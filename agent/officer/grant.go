@@ -20,6 +20,9 @@ type GrantDraft struct {
 	// Request is the id of the request, so that the file cannot be filed to
 	// another one. Required.
 	Request string `yaml:"request"`
+	// Amends is the payload hash of the grant, or of its last amendment, whose terms the
+	// file changes, so that what nobody has seen is not undone. Absent in a grant.
+	Amends string `yaml:"amends"`
 	// Categories are the data that may move, of those of the request: fewer grant it in
 	// part. Required.
 	Categories []string `yaml:"categories"`
@@ -146,14 +149,40 @@ func (o Office) DraftGrant(request string, c *custody.Case, reviewed bool) (*Gra
 	return g, nil
 }
 
+// DraftAmendment returns the terms in force as a draft, to be changed.
+func (o Office) DraftAmendment(request string, c *custody.Case) (*GrantDraft, error) {
+	g := c.Live()
+	switch {
+	case c.To != o.Authority:
+		return nil, refused("amendment", custody.CodeNotRequested)
+	case g == nil:
+		return nil, refused("amendment", custody.CodeNoGrant)
+	}
+	d := &GrantDraft{Request: request, Amends: g.Newest().String(), Categories: g.Categories, Sensitive: g.Sensitive, Senders: g.Senders,
+		Recipients: g.Recipients, MaxBytes: Bytes(g.MaxBytes), MaxPackages: g.MaxPackages, NotBefore: g.NotBefore.Time(), Expires: g.Expires.Time(),
+		Conditions: g.Conditions, Handling: g.Handling}
+	if !g.DeleteBy.IsZero() {
+		d.DeleteBy = g.DeleteBy.Time()
+	}
+	return d, nil
+}
+
 // YAML writes the draft for people, with a comment at every field. title names
 // the request in words.
 func (g *GrantDraft) YAML(title string) []byte {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	p("# %s", title)
-	p("# Change what has to change, then file it: comity grant %s -f THIS-FILE", g.Request[:8])
-	p("request: %s\n", g.Request)
+	amend := ""
+	if g.Amends != "" {
+		amend = "--amend "
+	}
+	p("# Change what has to change, then file it: comity grant %s %s-f THIS-FILE", g.Request[:8], amend)
+	p("request: %s", g.Request)
+	if g.Amends != "" {
+		p("# The terms that are in force, and changed by this. All of them stand below.\namends: %s", g.Amends)
+	}
+	p("")
 	p("# The data that may move: what is asked for, or less of it.")
 	yamlList(p, "categories", g.Categories)
 	p("\n# What takes more care, and maybe more officers: all that the request marks. Known codes:")
@@ -226,12 +255,38 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 	switch {
 	case c.To != o.Authority:
 		return refused("grant", custody.CodeNotRequested)
+	case g.Amends != "":
+		return fmt.Errorf("the draft is of an amendment: file it with --amend")
 	case c.End != nil:
 		return refused("grant", custody.CodeRequestEnded)
 	case c.Refusal != nil || live != nil && !live.Revoked && o.Now.Before(live.Expires.Time()):
 		return refused("grant", custody.CodeAlreadyDecided)
 	case !o.Now.Before(c.Request.Expires.Time()):
 		return refused("grant", custody.CodeRequestExpired)
+	case g.Expires.After(c.Request.Expires.Time()):
+		return fmt.Errorf("expires %s is after the request's %s: %w", g.Expires.Format(time.RFC3339), c.Request.Expires, errWide())
+	case !g.Expires.After(o.Now):
+		return fmt.Errorf("expires %s is past", g.Expires.Format(time.RFC3339))
+	}
+	return o.checkTerms(c.Request, g)
+}
+
+// CheckAmendment is Check for new terms of a grant that stands.
+func (o Office) CheckAmendment(c *custody.Case, g *GrantDraft) error {
+	live := c.Live()
+	switch {
+	case c.To != o.Authority:
+		return refused("amendment", custody.CodeNotRequested)
+	case c.End != nil:
+		return refused("amendment", custody.CodeRequestEnded)
+	case live == nil:
+		return refused("amendment", custody.CodeNoGrant)
+	case live.Revoked:
+		return refused("amendment", custody.CodeGrantRevoked)
+	case !o.Now.Before(live.Expires.Time()):
+		return refused("amendment", custody.CodeGrantExpired)
+	case g.Amends != live.Newest().String():
+		return fmt.Errorf("the draft changes terms that are not in force any more: draft it anew: %w", refused("amendment", custody.CodeBadAfter))
 	case g.Expires.After(c.Request.Expires.Time()):
 		return fmt.Errorf("expires %s is after the request's %s: %w", g.Expires.Format(time.RFC3339), c.Request.Expires, errWide())
 	case !g.Expires.After(o.Now):

@@ -106,6 +106,48 @@ func (o Office) Grant(h custody.Header, c *custody.Case, review custody.Digest, 
 	return o.paper(b, file)
 }
 
+// Amendment drafts new terms for the grant that stands, on a review. It refuses as Grant
+// does.
+func (o Office) Amendment(h custody.Header, c *custody.Case, review custody.Digest, d *GrantDraft) (*Paper, error) {
+	if err := o.CheckAmendment(c, d); err != nil {
+		return nil, err
+	}
+	file, ref, err := o.optional(annex.Text{Conditions: d.ConditionsText}, d.ConditionsText, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Amendment{Header: h, Request: c.RequestSHA256, Review: review, Amends: c.Live().Newest(), To: c.From,
+		Terms: d.terms(), Annex: ref}, file)
+}
+
+// ConsentSpec is what a person says of a consent.
+type ConsentSpec struct {
+	To, Purpose string
+	Packages    []string // if empty, all of the case that can be passed on
+	Expires     time.Time
+	Words       string
+}
+
+// Consent drafts the consent to pass packages on.
+func (o Office) Consent(h custody.Header, c *custody.Case, spec ConsentSpec) (*Paper, error) {
+	if len(spec.Packages) == 0 {
+		for _, p := range c.Packages {
+			if p.Recall == nil && !p.Grant.Revoked {
+				spec.Packages = append(spec.Packages, p.Package)
+			}
+		}
+	}
+	if len(spec.Packages) == 0 {
+		return nil, fmt.Errorf("there is nothing to pass on: %w", refused("consent", custody.CodeNoSuchPackage))
+	}
+	file, ref, err := o.optional(annex.Text{Conditions: spec.Words}, spec.Words, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.Consent{Header: h, Request: c.RequestSHA256, To: spec.To, Purpose: spec.Purpose, Packages: spec.Packages,
+		Expires: statement.At(spec.Expires), Annex: ref}, file)
+}
+
 // Refusal drafts a refusal on the grounds named; the reasons, if any, are sealed
 // to both authorities.
 func (o Office) Refusal(h custody.Header, c *custody.Case, grounds []string, reasons string) (*Paper, error) {
@@ -116,13 +158,13 @@ func (o Office) Refusal(h custody.Header, c *custody.Case, grounds []string, rea
 	return o.paper(&custody.Refusal{Header: h, Request: c.RequestSHA256, Grounds: grounds, Annex: ref}, file)
 }
 
-// Acceptance drafts the acceptance of exactly the newest grant.
+// Acceptance drafts the acceptance of exactly the newest grant, as it was last amended.
 func (o Office) Acceptance(h custody.Header, c *custody.Case) (*Paper, error) {
 	g := c.Live()
 	if g == nil {
 		return nil, refused("acceptance", custody.CodeNoGrant)
 	}
-	return o.paper(&custody.Acceptance{Header: h, Request: c.RequestSHA256, Grant: g.SHA256}, nil)
+	return o.paper(&custody.Acceptance{Header: h, Request: c.RequestSHA256, Grant: g.Newest()}, nil)
 }
 
 // Revocation drafts the revocation of the newest grant.

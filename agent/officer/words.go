@@ -73,7 +73,11 @@ func Say(st *custody.Statement) (what string, codes []string) {
 	case *custody.Refusal:
 		return fmt.Sprintf("%s refuses it", by), b.Grounds
 	case *custody.Acceptance:
-		return fmt.Sprintf("%s accepts the conditions of grant %s", by, short(b.Grant)), nil
+		return fmt.Sprintf("%s accepts the conditions of %s", by, short(b.Grant)), nil
+	case *custody.Amendment:
+		return fmt.Sprintf("%s changes the terms: %s", by, termsWords(&b.Terms)), b.Conditions
+	case *custody.Consent:
+		return fmt.Sprintf("%s consents that %s is passed on to %s until %s", by, plural(int64(len(b.Packages)), "package"), b.To, day(b.Expires)), []string{b.Purpose}
 	case *custody.Revocation:
 		return fmt.Sprintf("%s revokes grant %s", by, short(b.Grant)), []string{b.Reason}
 	case *custody.Withdrawal:

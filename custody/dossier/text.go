@@ -196,6 +196,11 @@ func sentence(s *custody.Statement) string {
 		return fmt.Sprintf("%s refuses: %s", b.By, strings.Join(b.Grounds, ", "))
 	case *custody.Acceptance:
 		return fmt.Sprintf("%s accepts exactly these conditions", b.By)
+	case *custody.Amendment:
+		return more(fmt.Sprintf("%s changes the terms, which from here on are: %s", b.By, termsSay(&b.Terms)), b.Annex)
+	case *custody.Consent:
+		return more(fmt.Sprintf("%s consents that %s is passed on to %s by %s, for %s; whether it was, is not shown",
+			b.By, strings.Join(b.Packages, ", "), b.To, b.Expires, b.Purpose), b.Annex)
 	case *custody.Revocation:
 		return fmt.Sprintf("%s takes the grant back: %s", b.By, b.Reason)
 	case *custody.Withdrawal:

@@ -17,13 +17,19 @@ holds senders, recipients, bounds, the window, conditions, and the review that t
 grant rests on, which is filed first.
 
   comity grant 0412 --draft > g.yaml
-  comity grant 0412 -f g.yaml`
+  comity grant 0412 -f g.yaml
+
+A grant that stands is amended in the same way: longer, more, another recipient. The
+other State has to accept again where it promises something new.
+
+  comity grant 0412 --amend --draft > a.yaml
+  comity grant 0412 --amend -f a.yaml`
 
 func (a *app) grantCommand() *cobra.Command {
-	var draft bool
+	var draft, amend bool
 	var file string
 	c := &cobra.Command{
-		Use: "grant REQUEST (--draft | -f FILE)", Short: "grant a request", Long: grantHelp, Args: cobra.ExactArgs(1),
+		Use: "grant REQUEST [--amend] (--draft | -f FILE)", Short: "grant a request, or change the terms of a grant", Long: grantHelp, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if draft == (file != "") {
 				return hintf(usagef("give --draft or -f FILE"), "comity grant %s --draft > g.yaml, read it, then comity grant %s -f g.yaml", args[0], args[0])
@@ -39,14 +45,20 @@ func (a *app) grantCommand() *cobra.Command {
 				}
 			}
 			return a.onRequest(c.Context(), args[0], func(x *act) error {
-				if g == nil {
+				switch {
+				case g == nil && amend:
+					return a.draftAmendment(c.Context(), x)
+				case g == nil:
 					return a.draftGrant(x)
+				case amend:
+					return a.fileGrant(c.Context(), x, g, x.office.CheckAmendment, x.office.Amendment)
 				}
-				return a.fileGrant(c.Context(), x, g)
+				return a.fileGrant(c.Context(), x, g, x.office.Check, x.office.Grant)
 			})
 		},
 	}
 	c.Flags().BoolVar(&draft, "draft", false, "write a draft to standard output")
+	c.Flags().BoolVar(&amend, "amend", false, "change the terms of the grant that stands")
 	c.Flags().StringVarP(&file, "file", "f", "", "file the grant of this draft")
 	return c
 }
@@ -60,7 +72,28 @@ func (a *app) draftGrant(x *act) error {
 	if err != nil {
 		return err
 	}
-	title := fmt.Sprintf("Grant of request %s: %s asks %s %s until %s.", x.request, x.kase.From, x.kase.To,
+	return a.writeDraft(x, "Grant", g)
+}
+
+// draftAmendment writes the terms in force as a draft. If their annex opens here, its
+// words are in it; else it says that they would be lost.
+func (a *app) draftAmendment(ctx context.Context, x *act) error {
+	g, err := x.office.DraftAmendment(x.request, x.kase)
+	if err != nil {
+		return err
+	}
+	if ref := x.kase.Live().NewestAnnex(); ref != nil {
+		text, err := x.Session.OpenAnnex(ctx, *ref)
+		if err != nil {
+			return hintf(fmt.Errorf("the conditions in words do not open here, and an amendment replaces them: %w", err), "draft it on a machine that holds a recipient of %s", x.kase.To)
+		}
+		g.ConditionsText = text.Text.Conditions
+	}
+	return a.writeDraft(x, "Amendment of the grant", g)
+}
+
+func (a *app) writeDraft(x *act, what string, g *officer.GrantDraft) error {
+	title := fmt.Sprintf(what+" of request %s: %s asks %s %s until %s.", x.request, x.kase.From, x.kase.To,
 		x.kase.Request.Wants(), x.kase.Request.Expires)
 	fmt.Fprint(a.stdout, safe(string(g.YAML(title))))
 	return nil
@@ -68,15 +101,22 @@ func (a *app) draftGrant(x *act) error {
 
 // fileGrant files the review and the grant. If we crash between the two, the same
 // command finds the review and goes on.
-func (a *app) fileGrant(ctx context.Context, x *act, g *officer.GrantDraft) error {
+func (a *app) fileGrant(ctx context.Context, x *act, g *officer.GrantDraft, check func(*custody.Case, *officer.GrantDraft) error,
+	paper func(custody.Header, *custody.Case, custody.Digest, *officer.GrantDraft) (*officer.Paper, error)) error {
 	if g.Request != x.request {
 		return fmt.Errorf("the draft is for request %q, not %q", g.Request, x.request)
+	}
+	// What would make the grant impossible is found before a review is filed.
+	if g.Review == nil || g.Review.Finding != custody.FindingObjection {
+		if err := check(x.kase, g); err != nil {
+			return err
+		}
 	}
 	review, done, err := a.review(ctx, x, g)
 	if err != nil || done {
 		return err
 	}
-	p, err := x.office.Grant(x.header(), x.kase, review, g)
+	p, err := paper(x.header(), x.kase, review, g)
 	if err != nil {
 		return err
 	}
@@ -99,10 +139,6 @@ func (a *app) review(ctx context.Context, x *act, g *officer.GrantDraft) (sha cu
 	}
 	if g.Review == nil {
 		return sha, false, hintf(fmt.Errorf("the draft has no review and the record holds none without objection"), "write a review into the draft: comity grant %s --draft shows one", x.name)
-	}
-	// What would make the grant impossible is found before the review is filed.
-	if err := x.office.Check(x.kase, g); err != nil {
-		return sha, false, err
 	}
 	p, err := x.office.Review(x.header(), x.kase, *g.Review)
 	if err != nil {
@@ -191,7 +227,7 @@ func (a *app) acceptCommand() *cobra.Command {
 				}
 				g := x.kase.Live()
 				a.say("%s accepts from %s:", x.kase.From, x.kase.To)
-				return p, a.conditions(c.Context(), x.Session, g.Grant)
+				return p, a.conditions(c.Context(), x.Session, g)
 			})
 		},
 	}
@@ -199,9 +235,9 @@ func (a *app) acceptCommand() *cobra.Command {
 
 // conditions shows a grant to who accepts it, and fails if a part of it cannot be
 // shown: what is signed is all of it.
-func (a *app) conditions(ctx context.Context, s *agent.Session, g *custody.Grant) error {
-	a.grantWords(&g.Terms, a.say)
-	if g.Annex != nil && a.sealedText(ctx, s, g.Annex, a.say) == nil {
+func (a *app) conditions(ctx context.Context, s *agent.Session, g *custody.GrantState) error {
+	a.grantWords(g.Terms, a.say)
+	if ref := g.NewestAnnex(); ref != nil && a.sealedText(ctx, s, ref, a.say) == nil {
 		return hintf(errors.New("the grant has a sealed part that does not open here, and nobody accepts conditions unread"),
 			"run this on a machine that holds a recipient of %s", g.To)
 	}

@@ -28,8 +28,8 @@ Instruments:
 ` + codeHelp(officer.Instruments)
 
 func (a *app) requestCommand() *cobra.Command {
-	return group("request", "file requests, read, end and suspend them", requestHelp,
-		a.requestNew(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(),
+	return group("request", "file requests, read, end and suspend them, consent", requestHelp,
+		a.requestNew(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(), a.requestConsent(),
 		a.requestSuspend(), a.requestResume())
 }
 
@@ -279,8 +279,15 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 			what = "granted, and revoked since,"
 		}
 		say("%s by %s on %s", what, g.By, g.Time)
-		a.grantWords(&g.Terms, say)
-		a.sealedText(ctx, s, g.Annex, say)
+		if n := len(g.Amendments); n > 0 {
+			say("  terms as they were changed on %s (%d in all):", g.Amendments[n-1].Time, n)
+		}
+		a.grantWords(g.Terms, say)
+		a.sealedText(ctx, s, g.NewestAnnex(), say)
+	}
+	for _, k := range c.Consents {
+		say("%s consented on %s that %s is passed on to %s by %s: %s", k.By, k.Time, strings.Join(k.Packages, ", "), k.To, k.Expires, k.Purpose)
+		a.sealedText(ctx, s, k.Annex, say)
 	}
 	if r := c.Refusal; r != nil {
 		say("refused by %s: %s", r.By, strings.Join(r.Grounds, ", "))

@@ -158,9 +158,11 @@ func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapsho
 	switch b := p.Statement.Body.(type) {
 	case *custody.Grant:
 		a.grantWords(&b.Terms, a.say)
+	case *custody.Amendment:
+		a.grantWords(&b.Terms, a.say)
 	case *custody.Acceptance:
-		if g := snap.Case(p.Request()).Live(); g != nil && g.SHA256 == b.Grant {
-			if err := a.conditions(ctx, d.Session, g.Grant); err != nil {
+		if g := snap.Case(p.Request()).Live(); g != nil && g.Newest() == b.Grant {
+			if err := a.conditions(ctx, d.Session, g); err != nil {
 				return err
 			}
 		}
