@@ -190,6 +190,9 @@ func (s *Session) learn(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
+	if s.ID.Role() == custody.RoleAuditor { // it may not read the annex
+		return s.agent.home.Remember(request, "")
+	}
 	file, err := s.annexFile(ctx, snap.Case(request).Request.Annex)
 	if err != nil {
 		return err // and ask again: without its reference nobody finds the request

@@ -101,6 +101,9 @@ func (s *Session) Decide(snap *Snapshot, st *custody.Statement) custody.Decision
 
 // OpenAnnex fetches an annex and opens it with the identities of this home.
 func (s *Session) OpenAnnex(ctx context.Context, ref custody.AnnexRef) (*annex.Annex, error) {
+	if s.ID.Role() == custody.RoleAuditor {
+		return nil, errors.New("an auditor reads no annexes")
+	}
 	return s.annex(ctx, ref)
 }
 

@@ -62,6 +62,7 @@ const (
 	CodeRequestEnded      Code = "request-ended"      // it was withdrawn or closed
 	CodePairSuspended     Code = "pair-suspended"     // one of the two authorities has suspended what moves between them
 	CodeMarkLeftOut       Code = "mark-left-out"      // the request marks something as sensitive, the grant does not
+	CodeAuditorReads      Code = "auditor-reads-records"
 )
 
 var explanations = map[Code]string{
@@ -113,6 +114,7 @@ var explanations = map[Code]string{
 	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request: nothing moves under it any more",
 	CodePairSuspended:     "one of the two authorities has suspended the transfers between them: nothing moves until it lifts that; nothing is lost",
 	CodeMarkLeftOut:       "the grant leaves out a mark of the request that says what is sensitive: it must have them all",
+	CodeAuditorReads:      "an auditor reads the records of its authority's requests, and neither annexes nor packages nor proposals; it files nothing",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

@@ -35,7 +35,12 @@ const (
 	RoleOfficer   Role = "officer"
 	RoleAgent     Role = "agent"
 	RoleRecipient Role = "recipient"
+	RoleAuditor   Role = "auditor" // reads the records of its authority's requests, and nothing that they bind
 )
+
+// Connects reports whether parties of the role prove to a relay who they are: they have
+// a TLS key beside the one that signs.
+func (r Role) Connects() bool { return r == RoleAgent || r == RoleAuditor }
 
 // The duties of an agent, as its directory entry lists them.
 const (
@@ -62,7 +67,7 @@ func ParsePartyID(s string) (PartyID, error) {
 		return "", fmt.Errorf("malformed id %q: want AUTHORITY/ROLE/NAME like nl/agent/lab-1", s)
 	}
 	switch Role(p[1]) {
-	case RoleRegistrar, RoleOfficer, RoleAgent, RoleRecipient:
+	case RoleRegistrar, RoleOfficer, RoleAgent, RoleRecipient, RoleAuditor:
 		return PartyID(s), nil
 	}
 	return "", fmt.Errorf("malformed id %q: unknown role %q", s, p[1])

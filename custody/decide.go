@@ -49,6 +49,9 @@ func Decide(r *Record, v *View, a Action, now Time) Decision {
 	if !d.Allowed() {
 		return d
 	}
+	if d := audits(m, a.Act); !d.Allowed() {
+		return d
+	}
 	if r.ID == RelayRecord || r.ID.Authority() != "" {
 		if a.Act == ActRecord {
 			return allow("record-of-authority")
@@ -81,7 +84,17 @@ func decideMove(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	return deny("acts", CodeUnknownAction)
 }
 
-// agent returns the active agent that acts.
+// audits: an auditor reads records, and does and gets nothing else: no annex, no byte of
+// a package, no word in a record.
+func audits(m *Member, act Act) Decision {
+	const rule = "auditors-read-records"
+	if m.ID.Role() == RoleAuditor && act != ActRecord {
+		return deny(rule, CodeAuditorReads)
+	}
+	return allow(rule)
+}
+
+// agent returns the active agent, or auditor, that acts.
 func agent(v *View, id PartyID, now Time) (*Member, Decision) {
 	a := v.Authorities[id.Authority()]
 	if code := a.inForce(now); code != CodeAllowed {
@@ -91,7 +104,7 @@ func agent(v *View, id PartyID, now Time) (*Member, Decision) {
 		return nil, deny("relay-accepted", CodeRelayNotAccepted)
 	}
 	m, ok := a.Active(id, now)
-	if !ok || id.Role() != RoleAgent {
+	if !ok || !id.Role().Connects() {
 		return nil, deny("agent-active", CodeNotActive)
 	}
 	return m, allow("agent-active")

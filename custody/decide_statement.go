@@ -71,6 +71,9 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	if !d.Allowed() {
 		return d
 	}
+	if d := audits(carrier, ActStatement); !d.Allowed() {
+		return d
+	}
 	if d := decideCarrier(s, carrier); !d.Allowed() {
 		return d
 	}

@@ -26,7 +26,7 @@ type Enrolment struct {
 	ID          PartyID    `json:"id"`
 	Issued      Time       `json:"issued"`
 	Key         string     `json:"key"`                   // hybrid key of the signer: the party, or the holder of a recipient
-	Certificate []byte     `json:"certificate,omitempty"` // agents: self-signed TLS certificate, DER
+	Certificate []byte     `json:"certificate,omitempty"` // agents and auditors: self-signed TLS certificate, DER
 	Recipient   string     `json:"recipient,omitempty"`   // recipients: age1pq1…
 	Holder      PartyID    `json:"holder,omitempty"`      // recipients: the agent that holds the identity
 	Challenge   *Challenge `json:"challenge,omitempty"`   // recipients: proof that the holder can open
@@ -43,7 +43,7 @@ type Challenge struct {
 type Member struct {
 	Listing
 	Key       *keys.Public // signature key; of a recipient: its holder's
-	SPKI      Digest       // agents: SHA-256 of the TLS key
+	SPKI      Digest       // agents and auditors: SHA-256 of the TLS key
 	Recipient string       // recipients: age1pq1…
 	Holder    PartyID      // recipients
 }
@@ -105,13 +105,13 @@ func (e *Enrolment) check() error {
 		return fmt.Errorf("unknown _type %q", e.Type)
 	case id.Authority() != e.Authority:
 		return fmt.Errorf("id %q is not below authority %q", e.ID, e.Authority)
-	case (id.Role() == RoleAgent) != (len(e.Certificate) > 0):
-		return errors.New("agents, and only agents, enrol with a TLS certificate")
+	case id.Role().Connects() != (len(e.Certificate) > 0):
+		return errors.New("agents and auditors, and only they, enrol with a TLS certificate")
 	case id.Role() == RoleRecipient:
 		return e.checkRecipient()
 	case e.Recipient != "" || e.Holder != "" || e.Challenge != nil:
 		return errors.New("only recipients enrol with an age recipient, its holder and a challenge")
-	case id.Role() == RoleAgent:
+	case id.Role().Connects():
 		_, err = spki(e.Certificate)
 	}
 	return err

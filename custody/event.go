@@ -127,8 +127,8 @@ func (ev *Event) check() error {
 }
 
 func (d *Denied) check() error {
-	if p, err := ParsePartyID(string(d.By)); err != nil || p.Role() != RoleAgent {
-		return bad("by %q: want an agent's id", d.By)
+	if p, err := ParsePartyID(string(d.By)); err != nil || !p.Role().Connects() {
+		return bad("by %q: want an agent's or auditor's id", d.By)
 	}
 	switch {
 	case !slices.Contains(acts, d.Act):

@@ -196,7 +196,7 @@ func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 func TestCalls(t *testing.T) {
 	const recalled = " sealed-recalled unlocked-recalled released-recalled received-recalled" // the grant goes on
 	rules := map[custody.Act]struct{ who, when string }{
-		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
+		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1 nl/auditor/1 fr/auditor/1", "-empty"},
 		custody.ActAnnex:   {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
 		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended},
 		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended},
@@ -214,7 +214,10 @@ func TestCalls(t *testing.T) {
 				if d.Allowed() != want {
 					t.Errorf("%s by %q when %s: %s, want allowed %t", act, via, state, d, want)
 				}
-				if via.Authority() == "de" && state != "empty" && d.Code != custody.CodeNotParty {
+				if via.Role() == custody.RoleAuditor && act != custody.ActRecord && d.Code != custody.CodeAuditorReads && via != "nl/auditor/2" {
+					t.Errorf("%s by %q when %s: %s, want %s", act, via, state, d, custody.CodeAuditorReads)
+				}
+				if via.Authority() == "de" && (act == custody.ActRecord || via.Role() == custody.RoleAgent) && state != "empty" && d.Code != custody.CodeNotParty {
 					t.Errorf("%s by %q when %s: %s, want %s", act, via, state, d, custody.CodeNotParty)
 				}
 			}
@@ -223,7 +226,8 @@ func TestCalls(t *testing.T) {
 }
 
 var agents = []custody.PartyID{"nl/agent/lab-1", "nl/agent/lab-2", "nl/agent/desk-1", "fr/agent/lab-1", "fr/agent/lab-2", "fr/agent/desk-1",
-	"de/agent/lab-1", "de/agent/desk-1", "nl/agent/lab-9", "nl/officer/mla-1", "be/agent/lab-1", ""}
+	"de/agent/lab-1", "de/agent/desk-1", "nl/agent/lab-9", "nl/officer/mla-1", "be/agent/lab-1",
+	"nl/auditor/1", "fr/auditor/1", "de/auditor/1", "nl/auditor/2", ""}
 
 // TestStrangersLearnNothing checks that a third authority gets one answer,
 // whatever the record holds and however its statement is made.

@@ -73,6 +73,14 @@ var refusals = []refusal{
 	{"release of another seal", custody.CodeBadStatement, unlocked, wrong(custody.KindRelease, edit(func(b *custody.Release) { b.Seal = digest }))},
 	{"receipt of another seal", custody.CodeBadStatement, released, wrong(custody.KindReceipt, edit(func(b *custody.Receipt) { b.Seal = digest }))},
 
+	{"a request brought by an auditor", custody.CodeAuditorReads, nil, func(s *story) custody.Decision {
+		return s.file("fr/auditor/1", s.make(custody.KindRequest))
+	}},
+	{"an annex for an auditor", custody.CodeAuditorReads, requested, func(s *story) custody.Decision {
+		return s.act(custody.ActAnnex, "nl/auditor/1", custody.Action{})
+	}},
+	{"a package for an auditor", custody.CodeAuditorReads, released, read("fr/auditor/1")},
+
 	{"a stranger's key", custody.CodeBadSignature, nil, func(s *story) custody.Decision {
 		return s.try(s.sign(s.body(custody.KindRequest), keys.Generate()))
 	}},

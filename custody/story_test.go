@@ -93,6 +93,8 @@ func listing(id custody.PartyID, k *keys.Private, edit func(*custody.Enrolment))
 	e := custody.Enrolment{Authority: id.Authority(), ID: id, Issued: statement.At(t0)}
 	l := custody.Listing{ID: id, Status: custody.StatusActive, NotBefore: statement.At(t0.Add(-30 * day)), NotAfter: statement.At(t0.Add(500 * day))}
 	switch id.Role() {
+	case custody.RoleAuditor:
+		e.Certificate = selfSigned()
 	case custody.RoleAgent:
 		e.Certificate, l.Duties = selfSigned(), []string{custody.DutyLab}
 		if strings.Contains(string(id), "desk") {
@@ -128,6 +130,8 @@ func newOffice(name string, relay custody.Digest) *office {
 		o.agents[n] = keys.Generate()
 		d.Entries = append(d.Entries, listing(o.agent(n), o.agents[n], nil))
 	}
+	o.agents["auditor"] = keys.Generate()
+	d.Entries = append(d.Entries, listing(o.id(custody.RoleAuditor, "1"), o.agents["auditor"], nil))
 	for i, k := range o.officers {
 		d.Entries = append(d.Entries, listing(o.id(custody.RoleOfficer, "mla-"+string(rune('1'+i))), k, nil))
 	}

@@ -28,7 +28,7 @@ type authority struct {
 	name               string
 	rootKey, registrar *keys.Private
 	officers           []*keys.Private
-	lab, desk          *machine
+	lab, desk, auditor *machine
 	identity           *age.HybridIdentity // of both recipients' lab
 	recipients         map[custody.PartyID]string
 	root, directory    *custody.Statement
@@ -55,7 +55,7 @@ func newAuthority(t testing.TB, name string, relay custody.Digest) *authority {
 		name: name, rootKey: keys.Generate(), registrar: keys.Generate(),
 		officers: []*keys.Private{keys.Generate(), keys.Generate()}, recipients: map[custody.PartyID]string{}, relay: relay,
 	}
-	a.lab, a.desk = newMachine(t, a.id("agent/lab")), newMachine(t, a.id("agent/desk"))
+	a.lab, a.desk, a.auditor = newMachine(t, a.id("agent/lab")), newMachine(t, a.id("agent/desk")), newMachine(t, a.id("auditor/1"))
 	for _, r := range []string{"recipient/backup", "recipient/lab"} {
 		identity, recipient, err := seal.GenerateIdentity()
 		check(t, err)
@@ -107,6 +107,7 @@ func (a *authority) direct(t testing.TB, last *custody.Statement, revoked ...cus
 		duty := strings.TrimPrefix(string(m.id), a.name+"/agent/")
 		b.Entries = append(b.Entries, a.list(t, custody.Enrolment{ID: m.id, Certificate: m.cert.Certificate[0]}, m.key, duty))
 	}
+	b.Entries = append(b.Entries, a.list(t, custody.Enrolment{ID: a.auditor.id, Certificate: a.auditor.cert.Certificate[0]}, a.auditor.key))
 	for i, k := range a.officers {
 		b.Entries = append(b.Entries, a.list(t, custody.Enrolment{ID: a.id("officer/" + string(rune('1'+i)))}, k))
 	}

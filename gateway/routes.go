@@ -47,11 +47,11 @@ func (g *Gateway) routes() []admit.Route {
 		{Method: http.MethodGet, Path: "/v1/proposals/{sha256}", Held: proposalHeld, Handle: g.getProposal},
 		{Method: http.MethodPost, Path: "/v1/proposals/{sha256}/signatures", Body: single, Held: proposalHeld, Handle: g.postSignatures},
 
-		{Method: http.MethodGet, Path: "/v1/records/{request}", Held: recordHeld, Query: size, Handle: g.getRecord},
-		{Method: http.MethodGet, Path: "/v1/records/authority/{authority}", Held: recordHeld, Query: size, Handle: g.getAuthorityRecord},
-		{Method: http.MethodGet, Path: "/v1/records/relay", Held: recordHeld, Query: size, Handle: g.getRelayRecord},
+		{Method: http.MethodGet, Path: "/v1/records/{request}", Auditors: true, Held: recordHeld, Query: size, Handle: g.getRecord},
+		{Method: http.MethodGet, Path: "/v1/records/authority/{authority}", Auditors: true, Held: recordHeld, Query: size, Handle: g.getAuthorityRecord},
+		{Method: http.MethodGet, Path: "/v1/records/relay", Auditors: true, Held: recordHeld, Query: size, Handle: g.getRelayRecord},
 		{Method: http.MethodGet, Path: "/v1/annexes/{sha256}", Held: wire.MaxAnnex, Handle: g.getAnnex},
-		{Method: http.MethodGet, Path: "/v1/changes", Query: []string{"after", "wait"}, AtOnce: maxPolls, Handle: g.getChanges},
+		{Method: http.MethodGet, Path: "/v1/changes", Auditors: true, Query: []string{"after", "wait"}, AtOnce: maxPolls, Handle: g.getChanges},
 
 		{Method: http.MethodGet, Path: "/v1/relay", Open: g.getRelay},
 		{Method: http.MethodGet, Path: "/v1/directory/{authority}", Held: directoryHeld, Open: g.getDirectory},

@@ -17,12 +17,12 @@ import (
 	"comity.example/comity/internal/link"
 )
 
-// Enrol makes the keys of a registrar, an officer or an agent in the home and
+// Enrol makes the keys of a registrar, an officer, an agent or an auditor in the home and
 // returns its enrolment, an envelope for the authority's registrars. An officer's
 // key asks for a new passphrase. A second call makes nothing new and returns the
 // same enrolment.
 func Enrol(h *agent.Home, id custody.PartyID, now time.Time) ([]byte, error) {
-	if err := checkOwn(h, id, custody.RoleRegistrar, custody.RoleOfficer, custody.RoleAgent); err != nil {
+	if err := checkOwn(h, id, custody.RoleRegistrar, custody.RoleOfficer, custody.RoleAgent, custody.RoleAuditor); err != nil {
 		return nil, err
 	}
 	path := enrolmentPath(h, id, ".json")
@@ -37,7 +37,7 @@ func Enrol(h *agent.Home, id custody.PartyID, now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	e := custody.Enrolment{Authority: h.Authority(), ID: id, Issued: statement.At(now)}
-	if id.Role() == custody.RoleAgent {
+	if id.Role().Connects() {
 		if e.Certificate, err = ownCertificate(h, id); err != nil {
 			return nil, err
 		}

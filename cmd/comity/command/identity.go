@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
@@ -30,13 +31,15 @@ func (a *app) officerCommand() *cobra.Command {
 
 func (a *app) agentCommand() *cobra.Command {
 	c := a.identityCommand(custody.RoleAgent, "an agent", "lab-1",
-		"Hand the enrolment to a registrar: comity directory add FILE --duty lab (packs, sends,\nfetches) or --duty desk (carries officers' statements).")
-	c.Short = "make the keys of an agent, or run it as a daemon"
+		"Hand the enrolment to a registrar: comity directory add FILE --duty lab (packs, sends,\nfetches) or --duty desk (carries officers' statements).\n\nAn auditor, nl/auditor/1, proves who it is as an agent does, and has no duty: it reads\nthe records of its authority's requests, and neither annexes nor packages.",
+		custody.RoleAuditor)
+	c.Short = "make the keys of an agent or auditor, or run it as a daemon"
 	c.AddCommand(a.agentRun())
 	return c
 }
 
-func (a *app) identityCommand(role custody.Role, what, example, after string) *cobra.Command {
+// identityCommand makes keys of a role, or of one of the others given.
+func (a *app) identityCommand(role custody.Role, what, example, after string, others ...custody.Role) *cobra.Command {
 	long := fmt.Sprintf(identityHelp, what, role, example, after)
 	init := &cobra.Command{
 		Use: "init ID", Short: "make its keys and print its enrolment", Long: long, Args: cobra.ExactArgs(1),
@@ -45,7 +48,7 @@ func (a *app) identityCommand(role custody.Role, what, example, after string) *c
 			if err != nil {
 				return err
 			}
-			if id.Role() != role {
+			if id.Role() != role && !slices.Contains(others, id.Role()) {
 				return usagef("%q is not the id of %s: want %s/%s/NAME", id, what, id.Authority(), role)
 			}
 			return a.enrol(id, c.CommandPath())

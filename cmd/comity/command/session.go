@@ -74,13 +74,22 @@ func (a *app) identity(ctx context.Context, ag *agent.Agent, duty string) (custo
 	if err != nil {
 		return "", err
 	}
-	named, err := a.asRole(custody.RoleAgent)
+	auditors, err := ag.Home().Own(custody.RoleAuditor)
+	if err != nil {
+		return "", err
+	}
+	if duty == anyAgent { // of the two an agent sees more
+		own = append(own, auditors...)
+	}
+	named, err := a.asRole(custody.RoleAgent, custody.RoleAuditor)
 	if err != nil {
 		return "", err
 	}
 	switch {
 	case len(named) > 1:
 		return "", usagef("--as names %d agents: one acts", len(named))
+	case duty != anyAgent && (len(named) == 1 && named[0].Role() == custody.RoleAuditor || len(own) == 0 && len(named) == 0 && len(auditors) > 0):
+		return "", hintf(errors.New("an auditor only reads"), "run this as an agent of the authority")
 	case len(named) == 1 && !slices.Contains(own, named[0]):
 		return "", fmt.Errorf("the keys of agent %q are not in this home", named[0])
 	case len(named) == 1:
@@ -113,18 +122,18 @@ func (a *app) byDuty(ctx context.Context, ag *agent.Agent, own []custody.PartyID
 		"comity directory add ENROLMENT --duty %s, then sign and publish; or choose one with --as", duty)
 }
 
-// asRole returns the ids of a role that --as names.
-func (a *app) asRole(role custody.Role) ([]custody.PartyID, error) {
+// asRole returns the ids of these roles that --as names.
+func (a *app) asRole(roles ...custody.Role) ([]custody.PartyID, error) {
 	var list []custody.PartyID
 	for _, s := range a.as {
 		id, err := partyArg(s)
 		if err != nil {
 			return nil, err
 		}
-		if id.Role() != custody.RoleAgent && id.Role() != custody.RoleOfficer {
-			return nil, usagef("--as %q: only agents and officers act", id)
+		if !id.Role().Connects() && id.Role() != custody.RoleOfficer {
+			return nil, usagef("--as %q: only agents, auditors and officers act", id)
 		}
-		if id.Role() == role {
+		if slices.Contains(roles, id.Role()) {
 			list = append(list, id)
 		}
 	}

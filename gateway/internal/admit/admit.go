@@ -92,6 +92,10 @@ type Route struct {
 	// because they wait. If zero, only the bound of all its requests counts.
 	AtOnce int
 
+	// Auditors says that an auditor may use a route for principals. The rule book says
+	// so once more: a route that is added and forgets it is closed to them.
+	Auditors bool
+
 	// Open answers anyone; p is nil for a stranger.
 	Open func(w http.ResponseWriter, r *http.Request, p *Principal) error
 
@@ -202,6 +206,8 @@ func (p *place) serve(a *answer, r *http.Request) error {
 		return wire.NewProblem(wire.CodeNotFound, "")
 	case !found:
 		return wire.NewProblem(wire.CodeMethod, "")
+	case who.ID().Role() == custody.RoleAuditor && !route.Auditors:
+		return wire.Refusal(custody.Decision{Code: custody.CodeAuditorReads, Rule: "auditors-read-records"})
 	}
 	return p.door.bounded(a, r, route, func() error { return route.Handle(a, r, *who) })
 }

@@ -15,7 +15,7 @@ import (
 // JSON around it.
 const maxHello = smallBody
 
-// Principal is an agent that proved on this connection who it is. Only this
+// Principal is an agent or an auditor that proved on this connection who it is. Only this
 // package makes one that names somebody.
 type Principal struct {
 	id   custody.PartyID
@@ -23,7 +23,7 @@ type Principal struct {
 	spki custody.Digest
 }
 
-// ID returns the agent's id.
+// ID returns its id.
 func (p Principal) ID() custody.PartyID { return p.id }
 
 // Authority returns the authority that answers for the agent.
@@ -136,7 +136,7 @@ func (d *Door) proven(peer *link.Peer, envelope []byte) (s wire.Session, p Princ
 func (d *Door) whose(spki custody.Digest, claimed custody.PartyID) custody.Code {
 	now := statement.At(d.cfg.Now())
 	for _, a := range d.cfg.View().Authorities {
-		for _, m := range a.ActiveRole(custody.RoleAgent, now) {
+		for _, m := range append(a.ActiveRole(custody.RoleAgent, now), a.ActiveRole(custody.RoleAuditor, now)...) {
 			switch {
 			case m.SPKI != spki:
 			case m.ID == claimed:
