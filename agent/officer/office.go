@@ -44,6 +44,7 @@ type RequestSpec struct {
 	Attachments []Attachment
 	Reference   string
 	Facts       string
+	Contents    *Contents         // what else treaties ask for; nil if nothing
 	Recipients  []custody.PartyID // if empty, all active ones of the authority
 	Expires     time.Time
 }
@@ -66,7 +67,7 @@ func (o Office) Request(h custody.Header, spec RequestSpec) (*Paper, error) {
 		}
 	}
 	file, ref, err := o.seal(annex.Annex{
-		Text:        annex.Text{Reference: spec.Reference, Facts: spec.Facts},
+		Text:        annex.Text{Reference: spec.Reference, Facts: spec.Facts, Contents: spec.Contents},
 		Attachments: append([]Attachment{spec.Order}, spec.Attachments...),
 	}, o.Authority, spec.To)
 	if err != nil {

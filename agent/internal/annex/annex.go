@@ -34,12 +34,13 @@ type Annex struct {
 
 // Text is annex.json: words for people.
 type Text struct {
-	Type        string   `json:"_type"`                 // comity/annex/v1
-	Reference   string   `json:"reference,omitempty"`   // the requesting authority's own, like NL-2026-0412
-	Facts       string   `json:"facts,omitempty"`       // of a request
-	Reasons     string   `json:"reasons,omitempty"`     // of a refusal, or a review's findings
-	Conditions  string   `json:"conditions,omitempty"`  // of a grant, in free text
-	Attachments []string `json:"attachments,omitempty"` // file names, in order
+	Type        string    `json:"_type"`                 // comity/annex/v1
+	Reference   string    `json:"reference,omitempty"`   // the requesting authority's own, like NL-2026-0412
+	Facts       string    `json:"facts,omitempty"`       // of a request
+	Contents    *Contents `json:"contents,omitempty"`    // of a request: what treaties ask for
+	Reasons     string    `json:"reasons,omitempty"`     // of a refusal, or a review's findings
+	Conditions  string    `json:"conditions,omitempty"`  // of a grant, in free text
+	Attachments []string  `json:"attachments,omitempty"` // file names, in order
 }
 
 // Attachment is one document.

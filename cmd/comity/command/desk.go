@@ -126,6 +126,11 @@ func (a *app) sealedText(ctx context.Context, s *agent.Session, ref *custody.Ann
 			print("  %s: %s", t.label, strings.ReplaceAll(strings.TrimSpace(t.text), "\n", "\n    "))
 		}
 	}
+	for _, f := range x.Text.Contents.Answers() {
+		for _, text := range f.Text {
+			print("  %s: %s", strings.ReplaceAll(f.Key, "_", " "), strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    "))
+		}
+	}
 	for _, f := range x.Attachments {
 		print("  attached: %s, %s", line(f.Name), officer.About(int64(len(f.Data))))
 	}

@@ -21,6 +21,7 @@ reference, the facts and the other documents are sealed to both authorities.
 
   comity request new --to de --instrument ets-185 --category stored-data \
       --order order.pdf --annex facts.pdf --ref NL-2026-0412 --expires 90d
+  comity request draft > request.yaml; comity request new -f request.yaml
 
 The new request's id is printed on standard output. Categories:
 ` + codeHelp(officer.Categories) + `
@@ -29,23 +30,29 @@ Instruments:
 
 func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them, consent", requestHelp,
-		a.requestNew(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(), a.requestConsent(),
+		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(), a.requestConsent(),
 		a.requestSuspend(), a.requestResume())
 }
 
 // newRequest are the flags of request new.
 type newRequest struct {
-	to, instrument, order, ref, facts, expires, deadline string
-	preserve, urgent                                     bool
-	categories, sensitive, annexes, recipients           []string
+	file, to, instrument, order, ref, facts, expires, deadline string
+	preserve, urgent                                           bool
+	categories, sensitive, annexes, recipients                 []string
 }
 
 func (a *app) requestNew() *cobra.Command {
 	var n newRequest
 	c := &cobra.Command{
-		Use: "new --to AUTHORITY --instrument CODE --category CODE --order FILE --ref REFERENCE", Short: "file a request", Long: requestHelp, Args: cobra.NoArgs,
+		Use: "new (-f FORM | --to AUTHORITY --instrument CODE --category CODE --order FILE --ref REFERENCE)", Short: "file a request", Long: requestHelp, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			spec, err := a.requestSpec(n)
+			var spec *officer.RequestSpec
+			var err error
+			if n.file != "" {
+				spec, err = a.requestFile(c, n.file)
+			} else {
+				spec, err = a.requestSpec(n)
+			}
 			if err != nil {
 				return err
 			}
@@ -53,6 +60,7 @@ func (a *app) requestNew() *cobra.Command {
 		},
 	}
 	f := c.Flags()
+	f.StringVarP(&n.file, "file", "f", "", "all of it from this form, and no other flag")
 	f.StringVar(&n.to, "to", "", "the authority that holds the evidence")
 	f.StringVar(&n.instrument, "instrument", "", "what it rests on, see above")
 	f.StringSliceVar(&n.categories, "category", nil, "the data that is asked for, see above; may be repeated")
@@ -67,6 +75,30 @@ func (a *app) requestNew() *cobra.Command {
 	f.StringVar(&n.expires, "expires", "90d", "date of the last day, or a number of days")
 	f.StringSliceVar(&n.recipients, "recipients", nil, "who may receive (default all active recipients)")
 	return c
+}
+
+// requestFile reads a form and the documents that it names, whose paths are from where
+// the form is.
+func (a *app) requestFile(c *cobra.Command, path string) (*officer.RequestSpec, error) {
+	for _, flag := range []string{"to", "instrument", "category", "sensitive", "preserve", "urgent", "deadline", "order", "annex", "ref", "facts", "expires", "recipients"} {
+		if c.Flags().Changed(flag) {
+			return nil, hintf(usagef("--%s beside -f", flag), "write it into the form")
+		}
+	}
+	data, err := a.input(path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := officer.ParseRequestDraft(data)
+	if err != nil {
+		return nil, err
+	}
+	return d.Spec(func(name string) (officer.Attachment, error) {
+		if path != "-" && !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(path), name)
+		}
+		return attachment(name)
+	})
 }
 
 // requestSpec reads the flags and the documents, before anything is connected.
