@@ -116,6 +116,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 		return &custody.Withdrawal{Request: req, Reason: "no-longer-needed"}
 	case custody.KindClosure:
 		return &custody.Closure{Request: req, Outcome: "executed"}
+	case custody.KindUseReport:
+		return &custody.UseReport{Request: req, Package: s.pkg, Use: "used-in-proceedings", Date: s.time()}
 	}
 	return s.packageContent(k, req)
 }
@@ -167,7 +169,7 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 // by is who speaks a kind.
 func (s *story) by(k custody.Kind) string {
 	switch k {
-	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure:
+	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure, custody.KindUseReport:
 		return "fr"
 	case custody.KindSeal, custody.KindUnlock, custody.KindRecall:
 		return "nl/agent/lab-1"

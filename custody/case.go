@@ -13,10 +13,11 @@ type Case struct {
 	Request       *Request
 	RequestSHA256 Digest
 	Refusal       *Refusal
-	End           *End            // nil until the request was withdrawn or closed
-	Grants        []*GrantState   // oldest first
-	Packages      []*PackageState // in order of deposit
-	Consents      []*ConsentState // oldest first
+	End           *End              // nil until the request was withdrawn or closed
+	Grants        []*GrantState     // oldest first
+	Packages      []*PackageState   // in order of deposit
+	Consents      []*ConsentState   // oldest first
+	UseReports    []*UseReportState // oldest first
 
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
@@ -243,6 +244,8 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 		g.amend(e, s, b)
 	case *Consent:
 		c.Consents = append(c.Consents, &ConsentState{b, s.SHA256, e.Time})
+	case *UseReport:
+		c.UseReports = append(c.UseReports, &UseReportState{b, s.SHA256, e.Time})
 	case *Acceptance:
 		g := c.Live()
 		if g == nil || g.Newest() != b.Grant {

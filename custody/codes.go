@@ -63,6 +63,7 @@ const (
 	CodePairSuspended     Code = "pair-suspended"     // one of the two authorities has suspended what moves between them
 	CodeMarkLeftOut       Code = "mark-left-out"      // the request marks something as sensitive, the grant does not
 	CodeAuditorReads      Code = "auditor-reads-records"
+	CodeNotReceived       Code = "not-received" // nothing of it was receipted
 )
 
 var explanations = map[Code]string{
@@ -115,6 +116,7 @@ var explanations = map[Code]string{
 	CodePairSuspended:     "one of the two authorities has suspended the transfers between them: nothing moves until it lifts that; nothing is lost",
 	CodeMarkLeftOut:       "the grant leaves out a mark of the request that says what is sensitive: it must have them all",
 	CodeAuditorReads:      "an auditor reads the records of its authority's requests, and neither annexes nor packages nor proposals; it files nothing",
+	CodeNotReceived:       "no receipt says that anything of it has arrived",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

@@ -113,6 +113,8 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideWithdrawal(r.kase, b)
 	case *Closure:
 		return decideClosure(r.kase, b)
+	case *UseReport:
+		return decideUseReport(r.kase, b)
 	case *Recall:
 		return decideRecall(r.kase, b)
 	}
@@ -121,14 +123,18 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 
 // going: nothing is decided of a request that has ended. A grant can be revoked and a
 // package recalled all the same: the one says why for the record, the other has the
-// head destroyed. And what was received can be passed on with consent.
+// head destroyed. And what was received can be passed on with consent, and its use be
+// told.
 func going(c *Case, s *Statement) Decision {
 	const rule = "request-goes-on"
-	if c != nil && c.End != nil && s.Kind != KindRevocation && s.Kind != KindRecall && s.Kind != KindConsent {
+	if c != nil && c.End != nil && !slices.Contains(afterEnd, s.Kind) {
 		return deny(rule, CodeRequestEnded)
 	}
 	return allow(rule)
 }
+
+// afterEnd are the kinds of officers' statements that are heard after a request has ended.
+var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport}
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
 // a desk agent of their authority.

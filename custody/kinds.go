@@ -24,6 +24,7 @@ const (
 	KindRevocation Kind = "revocation" // the granting State takes it back
 	KindWithdrawal Kind = "withdrawal" // the requesting State takes the request back
 	KindClosure    Kind = "closure"    // or says that it has what it asked for, or never will
+	KindUseReport  Kind = "use-report" // it says what use it made of what arrived
 	KindSeal       Kind = "seal"       // the sender's agent fixes a package's bytes
 	KindUnlock     Kind = "unlock"     // and lets its head go, once accepted
 	KindRelease    Kind = "release"    // the recipient's agent takes it
@@ -265,7 +266,9 @@ func (t *Terms) keeps() bool { return t.MaxPackages == 0 }
 
 // Conditions of a grant are codes. None can bar the disclosure of exculpatory material with
 // notice: there is no code for it.
-var conditionCodes = codes("use-limitation", "confidentiality", "no-onward-transfer-without-consent", "delete-when-closed", "use-report")
+var conditionCodes = codes("use-limitation", "confidentiality", "no-onward-transfer-without-consent", "delete-when-closed", conditionUseReport)
+
+const conditionUseReport = "use-report"
 
 // handlingCodes say who may see what arrives: the Traffic Light Protocol (FIRST, TLP
 // 2.0) and the handling codes that police cooperation uses (Europol, H0 to H3).
@@ -461,6 +464,8 @@ func newBody(k Kind) Body {
 		return new(Withdrawal)
 	case KindClosure:
 		return new(Closure)
+	case KindUseReport:
+		return new(UseReport)
 	case KindSeal:
 		return new(Seal)
 	case KindUnlock:
@@ -480,7 +485,8 @@ func newBody(k Kind) Body {
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindSuspension, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
-		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure, KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall}
+		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
+		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall, KindUseReport}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

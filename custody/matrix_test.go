@@ -120,6 +120,7 @@ var may = map[custody.Kind]struct{ who, when string }{
 		" granted-withdrawn sealed-withdrawn released-withdrawn accepted-closed unlocked-closed released-closed received-closed" + amended},
 	custody.KindWithdrawal: {"fr officers", "requested reviewed " + granting},
 	custody.KindClosure:    {"fr officers", granting},
+	custody.KindUseReport:  {"fr officers", "received received-recalled received-closed"},
 	custody.KindSeal:       {"sender", "granted accepted regranted granted-amended"},
 	custody.KindUnlock:     {"sender", "sealed sealed-amended"},
 	custody.KindRelease:    {"recipient", "unlocked"},

@@ -220,6 +220,19 @@ func (m *model) end(t *rapid.T) {
 	m.next(k, func(st *custody.Statement) { m.submit(via("fr"), st) })
 }
 
+// report tells the use that was made of the package: heard as soon as something of it
+// was receipted, and whatever came after.
+func (m *model) report(*rapid.T) {
+	m.next(custody.KindUseReport, func(st *custody.Statement) {
+		before := len(m.journal)
+		m.submit(via("fr"), st)
+		_, _, i := find(m, func(_ fact, b *custody.Receipt) bool { return b.Package == m.pkg })
+		if len(m.journal) > before && (i < 0 || !m.officers(m.journal[before], 1)) {
+			m.t.Fatalf("an account of use of what nobody has receipted, or by nobody who may")
+		}
+	})
+}
+
 // suspend has one of the two suspend the pair, or lift that, as it stands. By one
 // officer or by two: the rules say which suffices.
 func (m *model) suspend(t *rapid.T) {
@@ -420,7 +433,7 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
 			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,
-			"revoke": seldom(m.revoke), "amend": m.amend, "recall": seldom(m.recall), "end": seldom(seldom(m.end)), "suspend": seldom(m.suspend),
+			"revoke": seldom(m.revoke), "amend": m.amend, "recall": seldom(m.recall), "end": seldom(seldom(m.end)), "report": seldom(m.report), "suspend": seldom(m.suspend),
 			"": m.check,
 		})
 		m.replay(t)

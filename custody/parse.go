@@ -141,6 +141,8 @@ func (s *Statement) request() Digest {
 		return b.Request
 	case *Closure:
 		return b.Request
+	case *UseReport:
+		return b.Request
 	case *Seal:
 		return b.Request
 	case *Unlock:
@@ -188,6 +190,8 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 		a = b.Annex
 	case *Closure:
 		a = b.Annex
+	case *UseReport:
+		a = b.Annex
 	case *Recall:
 		a = b.Annex
 	}
@@ -211,6 +215,8 @@ func (s *Statement) Package() string {
 	case *Rejection:
 		return b.Package
 	case *Recall:
+		return b.Package
+	case *UseReport:
 		return b.Package
 	}
 	return ""

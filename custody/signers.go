@@ -59,8 +59,8 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Acceptance
 	case KindRevocation:
 		return t.Revocation
-	case KindWithdrawal, KindClosure:
-		return t.Request // who asked says that no more is asked for
+	case KindWithdrawal, KindClosure, KindUseReport:
+		return t.Request // who asked says that no more is asked for, or what use it made
 	case KindSuspension:
 		return t.Grant // to lift one lets evidence move again, as a grant does
 	case KindRecall:

@@ -159,6 +159,18 @@ var LiftReasons = []Code{
 	{"other", "another reason"},
 }
 
+// Uses are what use may be made of what was received.
+var Uses = []Code{
+	{"used-in-investigation", "it led or helped an investigation"},
+	{"used-in-proceedings", "it was used as evidence in court"},
+	{"disclosed-to-defence", "it was disclosed to the defence"},
+	{"passed-on", "it was passed on, with consent"},
+	{"not-used", "it was not used, up to the date"},
+	{"returned", "it was given back"},
+	{"destroyed", "it was destroyed here"},
+	{custody.UseOther, "another use; say it in words"},
+}
+
 // RecallReasons are why a package may be taken back.
 var RecallReasons = []Code{
 	{"wrong-package", "it is not what was to be sent"},

@@ -198,6 +198,24 @@ func (o Office) Closure(h custody.Header, c *custody.Case, outcome, words string
 	return o.paper(&custody.Closure{Header: h, Request: c.RequestSHA256, Outcome: outcome, Annex: ref}, file)
 }
 
+// UseSpec is what a person says of the use of evidence.
+type UseSpec struct {
+	Package string // if empty, all that was received
+	Use     string
+	Date    time.Time
+	Words   string
+}
+
+// UseReport drafts the account of the use that was made of what arrived.
+func (o Office) UseReport(h custody.Header, c *custody.Case, spec UseSpec) (*Paper, error) {
+	file, ref, err := o.optional(annex.Text{Reasons: spec.Words}, spec.Words, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.paper(&custody.UseReport{Header: h, Request: c.RequestSHA256, Package: spec.Package, Use: spec.Use,
+		Date: statement.At(spec.Date), Annex: ref}, file)
+}
+
 // Suspension drafts that nothing moves any more between this authority and another,
 // or that it may again, as the state says. It names what this authority said of the
 // pair before.

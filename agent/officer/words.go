@@ -84,6 +84,12 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		return fmt.Sprintf("%s withdraws the request", by), []string{b.Reason}
 	case *custody.Closure:
 		return fmt.Sprintf("%s closes the request", by), []string{b.Outcome}
+	case *custody.UseReport:
+		of := "all that it had received"
+		if b.Package != "" {
+			of = "package " + b.Package[:8]
+		}
+		return fmt.Sprintf("%s says what use was made of %s, %s", by, of, day(b.Date)), []string{b.Use}
 	case *custody.Suspension:
 		if b.State == custody.StateLifted {
 			return fmt.Sprintf("%s lifts its suspension of all transfers with %s", by, b.With), []string{b.Reason}
@@ -195,7 +201,7 @@ func Unfinished(c *custody.Case, name string) []Step {
 }
 
 // overdue lists the packages that were taken before the request ended and of which
-// nobody has said how they arrived.
+// nobody has said how they arrived, and those whose use has to be told and was not.
 func overdue(c *custody.Case, name string) []Step {
 	var list []Step
 	for _, p := range c.Packages {
@@ -204,6 +210,9 @@ func overdue(c *custody.Case, name string) []Step {
 				list = append(list, Step{c.From, fmt.Sprintf("took package %s, as %s, and never said how it arrived", p.Package[:8], r.By)})
 			}
 		}
+	}
+	for _, p := range c.UseUntold() {
+		list = append(list, Step{c.From, fmt.Sprintf("has promised to tell the use of package %s: comity request use-report %s --use CODE", p.Package[:8], name)})
 	}
 	return list
 }

@@ -207,6 +207,8 @@ func sentence(s *custody.Statement) string {
 		return more(fmt.Sprintf("%s withdraws the request: %s", b.By, b.Reason), b.Annex)
 	case *custody.Closure:
 		return more(fmt.Sprintf("%s closes the request: %s", b.By, b.Outcome), b.Annex)
+	case *custody.UseReport:
+		return more(fmt.Sprintf("%s says what use was made of %s: %s, %s; whether that is so, is not shown", b.By, used(b), b.Use, b.Date), b.Annex)
 	case *custody.Suspension:
 		if b.State == custody.StateLifted {
 			return fmt.Sprintf("%s lifts its suspension of all transfers between it and %s: %s", b.By, b.With, b.Reason)
@@ -233,6 +235,14 @@ func sentence(s *custody.Statement) string {
 		return more(fmt.Sprintf("%s recalls package %s: %s", b.By, b.Package, b.Reason), b.Annex)
 	}
 	return string(s.Kind)
+}
+
+// used names what an account of use is about.
+func used(b *custody.UseReport) string {
+	if b.Package == "" {
+		return "all that it had received"
+	}
+	return "package " + b.Package
 }
 
 func grantSentence(b *custody.Grant) string {

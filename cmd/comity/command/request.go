@@ -1,12 +1,14 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
@@ -30,7 +32,7 @@ Instruments:
 
 func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them, consent", requestHelp,
-		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(), a.requestConsent(),
+		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(),
 		a.requestSuspend(), a.requestResume())
 }
 
@@ -320,6 +322,11 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 	for _, k := range c.Consents {
 		say("%s consented on %s that %s is passed on to %s by %s: %s", k.By, k.Time, strings.Join(k.Packages, ", "), k.To, k.Expires, k.Purpose)
 		a.sealedText(ctx, s, k.Annex, say)
+	}
+	for _, u := range c.UseReports {
+		say("%s told on %s what use it made of %s: %s (%s), %s", u.By, u.Time, cmp.Or(u.Package, "all that it had received"), u.Use,
+			officer.Means(officer.Uses, u.Use), u.Date.Time().Format(time.DateOnly))
+		a.sealedText(ctx, s, u.Annex, say)
 	}
 	if r := c.Refusal; r != nil {
 		say("refused by %s: %s", r.By, strings.Join(r.Grounds, ", "))
