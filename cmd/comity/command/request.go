@@ -30,9 +30,14 @@ The new request's id is printed on standard output. Categories:
 Instruments:
 ` + codeHelp(officer.Instruments)
 
+const requestGroupHelp = `A request asks another authority for evidence. It is signed by an officer; the relay
+sees its codes, and all that tells of the case is sealed to both authorities. What can
+happen to a request and is no decision of it has its commands here.`
+
 func (a *app) requestCommand() *cobra.Command {
-	return group("request", "file requests, read, end and suspend them, consent", requestHelp,
-		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(), a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(),
+	return group("request", "file requests, read, end and suspend them", requestGroupHelp,
+		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(),
+		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(),
 		a.requestSuspend(), a.requestResume())
 }
 
