@@ -2,6 +2,7 @@ package custody_test
 
 import (
 	"reflect"
+	"time"
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/seal"
@@ -99,7 +100,21 @@ func (s *story) content(k custody.Kind) custody.Body {
 	case custody.KindReview:
 		return &custody.Review{Request: req, Body: "judicial", Finding: custody.FindingNoObjection, Annex: annex}
 	case custody.KindGrant:
-		return &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Terms: s.terms()}
+		b := &custody.Grant{Request: req, Review: s.sha(custody.KindReview), To: "fr", Terms: s.terms()}
+		if s.last[custody.KindDanger] != nil && s.last[custody.KindReview] == nil {
+			b.Review, b.Danger, b.ValidateBy = custody.Digest{}, s.sha(custody.KindDanger), statement.At(s.now.Add(24*time.Hour))
+		}
+		return b
+	case custody.KindDanger:
+		return &custody.Danger{Request: req, Danger: "life", Annex: annex}
+	case custody.KindValidation:
+		return &custody.Validation{Request: req, Grant: s.sha(custody.KindGrant), Review: s.sha(custody.KindReview)}
+	case custody.KindOrder:
+		return &custody.Order{Request: req, Grant: s.sha(custody.KindGrant), Measure: custody.MeasureDelete, Due: statement.At(s.now.Add(7 * day))}
+	case custody.KindDestruction:
+		return &custody.Destruction{Execution: custody.Execution{Request: req, Package: s.pkg}}
+	case custody.KindRestriction:
+		return &custody.Restriction{Execution: custody.Execution{Request: req, Package: s.pkg}}
 	case custody.KindAmendment: // longer, and one package more
 		t := s.terms()
 		t.MaxPackages, t.Expires = 3, statement.At(t0.Add(70*day))
@@ -169,7 +184,8 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 // by is who speaks a kind.
 func (s *story) by(k custody.Kind) string {
 	switch k {
-	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure, custody.KindUseReport:
+	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure, custody.KindUseReport,
+		custody.KindDanger, custody.KindDestruction, custody.KindRestriction:
 		return "fr"
 	case custody.KindSeal, custody.KindUnlock, custody.KindRecall:
 		return "nl/agent/lab-1"

@@ -67,6 +67,10 @@ func decideAmendment(c *Case, b *Amendment, now Time) Decision {
 		return deny(rule, CodeNoGrant)
 	case g.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	case g.Lapsed(now):
+		return deny(rule, CodeGrantLapsed)
+	case g.InEmergency() && g.Validated.IsZero():
+		return deny(rule, CodeNotValidated)
 	case !now.Time().Before(g.Expires.Time()):
 		return deny(rule, CodeGrantExpired)
 	case b.Amends != g.Newest():

@@ -208,7 +208,7 @@ func follows(version, inForce int64, prev, inForceSHA Digest) Code {
 // turned from active to revoked: the one change that a registrar makes alone.
 func OnlyRevokes(old, next *Directory) bool {
 	if old == nil || len(old.Entries) != len(next.Entries) || old.Rules != next.Rules ||
-		old.Root != next.Root || old.Expires != next.Expires || !slices.Equal(old.Relays, next.Relays) {
+		!old.Emergency.equal(next.Emergency) || old.Root != next.Root || old.Expires != next.Expires || !slices.Equal(old.Relays, next.Relays) {
 		return false
 	}
 	changed := false

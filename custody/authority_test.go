@@ -313,14 +313,15 @@ func TestListings(t *testing.T) {
 			cert := must(e, err).Certificate
 			*entry(b, "nl/agent/lab-2") = listing("nl/agent/lab-2", s.nl.agents["lab-2"], func(e *custody.Enrolment) { e.Certificate = cert })
 		}, "share a key"},
-		"unknown status":    {func(b *custody.Directory) { b.Entries[0].Status = "suspended" }, "unknown status"},
-		"no status":         {func(b *custody.Directory) { b.Entries[0].Status = "" }, "unknown status"},
-		"no life":           {func(b *custody.Directory) { b.Entries[0].NotAfter = b.Entries[0].NotBefore }, "not_after"},
-		"agent without":     {func(b *custody.Directory) { b.Entries[0].Duties = nil }, "have duties"},
-		"officer with duty": {func(b *custody.Directory) { o := officer; o.Duties = []string{custody.DutyDesk}; *entry(b, o.ID) = o }, "have duties"},
-		"unknown duty":      {func(b *custody.Directory) { b.Entries[0].Duties = []string{"admin"} }, "unknown or repeated"},
-		"duty twice":        {func(b *custody.Directory) { b.Entries[0].Duties = []string{"desk", "desk"} }, "unknown or repeated"},
-		"enrolment cut":     {func(b *custody.Directory) { b.Entries[0].Enrolment = lab.Enrolment[:100] }, "reading envelope"},
+		"unknown status":      {func(b *custody.Directory) { b.Entries[0].Status = "suspended" }, "unknown status"},
+		"no status":           {func(b *custody.Directory) { b.Entries[0].Status = "" }, "unknown status"},
+		"no life":             {func(b *custody.Directory) { b.Entries[0].NotAfter = b.Entries[0].NotBefore }, "not_after"},
+		"agent without":       {func(b *custody.Directory) { b.Entries[0].Duties = nil }, "none named"},
+		"officer with duty":   {func(b *custody.Directory) { o := officer; o.Duties = []string{custody.DutyDesk}; *entry(b, o.ID) = o }, "unknown or repeated"},
+		"recipient with duty": {func(b *custody.Directory) { entry(b, "nl/recipient/lab").Duties = []string{custody.DutyLab} }, "have duties"},
+		"unknown duty":        {func(b *custody.Directory) { b.Entries[0].Duties = []string{"admin"} }, "unknown or repeated"},
+		"duty twice":          {func(b *custody.Directory) { b.Entries[0].Duties = []string{"desk", "desk"} }, "unknown or repeated"},
+		"enrolment cut":       {func(b *custody.Directory) { b.Entries[0].Enrolment = lab.Enrolment[:100] }, "reading envelope"},
 	} {
 		b := s.nl.directory(t0)
 		r.edit(b)

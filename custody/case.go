@@ -12,12 +12,14 @@ type Case struct {
 	From, To      string
 	Request       *Request
 	RequestSHA256 Digest
+	Danger        *DangerState // nil unless an emergency was declared
 	Refusal       *Refusal
 	End           *End              // nil until the request was withdrawn or closed
 	Grants        []*GrantState     // oldest first
 	Packages      []*PackageState   // in order of deposit
 	Consents      []*ConsentState   // oldest first
 	UseReports    []*UseReportState // oldest first
+	Orders        []*OrderState     // oldest first
 
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
@@ -63,6 +65,9 @@ type GrantState struct {
 	Packages   int64
 	Final      bool // the final delivery was made, and not recalled
 	Ended      bool // the request was withdrawn or closed
+
+	Validated Digest // of the validation of a grant in an emergency; zero if there is none
+	LapsedAt  Time   // of the relay's word that it has lapsed
 }
 
 // Over reports whether nothing moves under the grant any more, whatever the time.
@@ -79,6 +84,9 @@ type PackageState struct {
 	Releases  []*ReleaseState
 	Recall    *RecallState // nil unless it was taken back
 	Destroyed Time         // of the relay's word that head and inner file are gone from its store
+
+	Gone       *ExecutionState // the receiving State says that it destroyed the package
+	Restricted *ExecutionState // or that it uses it no more
 }
 
 // RecallState is the taking back of a package.
@@ -236,6 +244,20 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 		c.Grants = append(c.Grants, &GrantState{Grant: b, Terms: &b.Terms, SHA256: s.SHA256, Time: e.Time, seq: e.Seq})
 	case *Refusal:
 		c.Refusal = b
+	case *Danger:
+		c.Danger = &DangerState{b, s.SHA256, e.Time}
+	case *Validation:
+		g := c.grant(b.Grant)
+		if g == nil {
+			return errOrder
+		}
+		g.Validated = s.SHA256
+	case *Order:
+		c.Orders = append(c.Orders, &OrderState{b, s.SHA256, e.Time})
+	case *Destruction:
+		return c.execute(e, s, &b.Execution)
+	case *Restriction:
+		return c.execute(e, s, &b.Execution)
 	case *Amendment:
 		g := c.Live()
 		if g == nil || g.Newest() != b.Amends {
@@ -315,6 +337,16 @@ func (c *Case) destroyed(id string, now Time) error {
 		return errOrder
 	}
 	p.Destroyed = now
+	return nil
+}
+
+// lapsed notes an event of the relay's.
+func (c *Case) lapsed(grant Digest, now Time) error {
+	g := c.grant(grant)
+	if g == nil {
+		return errOrder
+	}
+	g.LapsedAt = now
 	return nil
 }
 

@@ -119,6 +119,9 @@ func (b *Directory) check() error {
 			return bad("relays[%d]: malformed", i)
 		}
 	}
+	if err := b.Emergency.check(b.By); err != nil {
+		return err
+	}
 	var err error
 	b.members, err = checkListings(b.By, b.Entries, false)
 	return err
@@ -210,7 +213,10 @@ func (b *Review) check() error {
 }
 
 func (b *Grant) check() error {
-	if err := refs(b.Request, b.Review); err != nil {
+	if err := refs(b.Request); err != nil {
+		return err
+	}
+	if err := b.checkBasis(); err != nil {
 		return err
 	}
 	if err := CheckAuthority(b.To); err != nil || b.To == b.By {

@@ -62,6 +62,13 @@ const (
 	CodeRequestEnded      Code = "request-ended"      // it was withdrawn or closed
 	CodePairSuspended     Code = "pair-suspended"     // one of the two authorities has suspended what moves between them
 	CodeMarkLeftOut       Code = "mark-left-out"      // the request marks something as sensitive, the grant does not
+	CodeNoDanger          Code = "no-danger"          // the requesting State has declared none
+	CodeNoEmergency       Code = "no-emergency-path"  // the directory does not provide for it with that authority
+	CodeBeyondEmergency   Code = "beyond-emergency-caps"
+	CodeGrantLapsed       Code = "grant-lapsed" // made in an emergency and not validated in time
+	CodeNotValidated      Code = "not-validated"
+	CodeGrantStands       Code = "grant-stands"
+	CodeNoOrder           Code = "no-order"
 	CodeAuditorReads      Code = "auditor-reads-records"
 	CodeNotReceived       Code = "not-received" // nothing of it was receipted
 )
@@ -115,6 +122,13 @@ var explanations = map[Code]string{
 	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request: nothing moves under it any more",
 	CodePairSuspended:     "one of the two authorities has suspended the transfers between them: nothing moves until it lifts that; nothing is lost",
 	CodeMarkLeftOut:       "the grant leaves out a mark of the request that says what is sensitive: it must have them all",
+	CodeNoDanger:          "the requesting authority has declared no danger in this request",
+	CodeNoEmergency:       "the directory of the requested authority does not provide for emergency grants to that authority",
+	CodeBeyondEmergency:   "the grant is more than the directory of its authority allows in an emergency: bytes, packages, or hours until the validation",
+	CodeGrantLapsed:       "the grant was made in an emergency and not validated in time: nothing moves under it any more",
+	CodeNotValidated:      "the grant was made in an emergency and is not validated yet",
+	CodeGrantStands:       "the grant stands: what moved under it is ordered back only once it was revoked or has lapsed",
+	CodeNoOrder:           "there is no such order for this package",
 	CodeAuditorReads:      "an auditor reads the records of its authority's requests, and neither annexes nor packages nor proposals; it files nothing",
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",

@@ -127,6 +127,8 @@ func live(g *GrantState, now Time) Decision {
 		return deny(rule, CodeGrantRevoked)
 	case g.Ended:
 		return deny(rule, CodeRequestEnded)
+	case g.Lapsed(now):
+		return deny(rule, CodeGrantLapsed)
 	case t.Before(g.NotBefore.Time()):
 		return deny(rule, CodeGrantNotYet)
 	case !t.Before(g.Expires.Time()):
@@ -187,6 +189,8 @@ func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 		return deny(rule, CodeGrantRevoked)
 	case p.Grant.Ended:
 		return deny(rule, CodeRequestEnded)
+	case p.Grant.Lapsed(now):
+		return deny(rule, CodeGrantLapsed)
 	}
 	if d := holds(v, p, r.Recipient, m, now); !d.Allowed() {
 		return d

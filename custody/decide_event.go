@@ -15,6 +15,8 @@ func DecideEvent(r *Record, v *View, ev *Event, now Time) Decision {
 		return decideDenied(r, v, ev.Denied, now)
 	case ev.Destroyed != nil:
 		return decideDestroyed(r, ev.Destroyed)
+	case ev.Lapsed != nil:
+		return decideLapsed(r, ev.Lapsed, now)
 	case r.ID != RelayRecord || r.relay == nil: // the first entry of a record has a statement
 		return deny("relays-own", CodeUnknownAction)
 	case ev.Counted != nil:

@@ -98,9 +98,19 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	case *Review:
 		return decideReview(r.kase, b)
 	case *Grant:
-		return unlessSuspended(v, b.By, b.To, decideGrant(r.kase, b, now))
+		return unlessSuspended(v, b.By, b.To, decideGrant(r.kase, v, b, now))
 	case *Refusal:
-		return decideRefusal(r.kase, b)
+		return decideRefusal(r.kase, b, now)
+	case *Danger:
+		return decideDanger(r.kase, b)
+	case *Validation:
+		return decideValidation(r.kase, b, now)
+	case *Order:
+		return decideOrder(r.kase, b, now)
+	case *Destruction:
+		return decideExecution(r.kase, &b.Execution)
+	case *Restriction:
+		return decideExecution(r.kase, &b.Execution)
 	case *Acceptance:
 		return unlessSuspended(v, r.kase.From, r.kase.To, decideAcceptance(r.kase, b, now))
 	case *Amendment:
@@ -134,7 +144,7 @@ func going(c *Case, s *Statement) Decision {
 }
 
 // afterEnd are the kinds of officers' statements that are heard after a request has ended.
-var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport}
+var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport, KindOrder, KindDestruction, KindRestriction}
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
 // a desk agent of their authority.
@@ -212,7 +222,7 @@ func decideReview(c *Case, b *Review) Decision {
 // decideGrant: by the requested State, after its review, never wider than the
 // request, and only while no other grant stands. Its signers must have seen what
 // was decided before it: the last objection, the last grant and its revocation.
-func decideGrant(c *Case, b *Grant, now Time) Decision {
+func decideGrant(c *Case, v *View, b *Grant, now Time) Decision {
 	const rule = "grant"
 	old := c.Live()
 	switch {
@@ -220,9 +230,9 @@ func decideGrant(c *Case, b *Grant, now Time) Decision {
 		return deny(rule, CodeNotRequested)
 	case b.To != c.From:
 		return deny(rule, CodeBadStatement)
-	case c.Refusal != nil || old != nil && !old.Revoked && now.Time().Before(old.Expires.Time()):
+	case c.Refusal != nil || old != nil && !old.Revoked && !old.Lapsed(now) && now.Time().Before(old.Expires.Time()):
 		return deny(rule, CodeAlreadyDecided)
-	case !c.cleared(b.Review):
+	case !b.InEmergency() && !c.cleared(b.Review):
 		return deny(rule, CodeNoReview)
 	case b.After.Seq < c.objectedSeq || !c.seen(b.After):
 		return deny(rule, CodeBadAfter)
@@ -230,6 +240,11 @@ func decideGrant(c *Case, b *Grant, now Time) Decision {
 		return deny(rule, CodeRequestExpired)
 	case !now.Time().Before(b.Expires.Time()):
 		return deny(rule, CodeGrantExpired)
+	}
+	if b.InEmergency() {
+		if d := decideEmergency(c, v, b, now); !d.Allowed() {
+			return d
+		}
 	}
 	return decideTerms(c.Request, &b.Terms)
 }
@@ -256,13 +271,13 @@ func within[T comparable](list, of []T) bool {
 // decideRefusal: by the requested State, while no grant stands. It is the last word,
 // so its signers must have seen the grant of before: else one that was kept back
 // would end a request that its State still means to grant.
-func decideRefusal(c *Case, b *Refusal) Decision {
+func decideRefusal(c *Case, b *Refusal, now Time) Decision {
 	const rule = "refusal"
 	old := c.Live()
 	switch {
 	case b.By != c.To:
 		return deny(rule, CodeNotRequested)
-	case c.Refusal != nil || old != nil && !old.Revoked:
+	case c.Refusal != nil || old != nil && !old.Revoked && !old.Lapsed(now):
 		return deny(rule, CodeAlreadyDecided)
 	case !c.seen(b.After):
 		return deny(rule, CodeBadAfter)
@@ -282,6 +297,8 @@ func decideAcceptance(c *Case, b *Acceptance, now Time) Decision {
 		return deny(rule, CodeNoGrant)
 	case g.Revoked:
 		return deny(rule, CodeGrantRevoked)
+	case g.Lapsed(now):
+		return deny(rule, CodeGrantLapsed)
 	case !now.Time().Before(g.Expires.Time()):
 		return deny(rule, CodeGrantExpired)
 	case !g.Acceptance.IsZero():

@@ -237,11 +237,16 @@ func (l Listing) check() error {
 	if !l.NotAfter.Time().After(l.NotBefore.Time()) {
 		return bad("entry %q: not_after %s is not after not_before %s", l.ID, l.NotAfter, l.NotBefore)
 	}
-	agent := l.ID.Role() == RoleAgent
-	if agent != (len(l.Duties) > 0) {
-		return bad("entry %q: agents, and only agents, have duties", l.ID)
+	switch name := "duties of " + string(l.ID); l.ID.Role() {
+	case RoleAgent:
+		return checkCodes(name, l.Duties, codes(DutyLab, DutyDesk), 1)
+	case RoleOfficer:
+		return checkCodes(name, l.Duties, codes(DutyEmergency), 0)
 	}
-	return checkCodes("duties of "+string(l.ID), l.Duties, codes(DutyLab, DutyDesk), 0)
+	if len(l.Duties) > 0 {
+		return bad("entry %q: only agents and officers have duties", l.ID)
+	}
+	return nil
 }
 
 // unique refuses a key, TLS key or recipient that an earlier entry has: one key

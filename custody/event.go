@@ -13,12 +13,14 @@ const (
 	KindCounted Kind = "counted" // in the relay's record: what it refused within an hour, by code
 	KindProbed  Kind = "probed"  // in the relay's record: what its store was found to enforce
 
+	KindLapsed Kind = "lapsed" // in a request's record: a grant made in an emergency was not validated in time
+
 	KindDestroyed Kind = "destroyed" // in a request's record: head and inner file of a recalled package are gone
 )
 
 // IsEvent reports whether entries of that kind are made without a statement.
 func (k Kind) IsEvent() bool {
-	return k == KindDenied || k == KindCounted || k == KindProbed || k == KindDestroyed
+	return k == KindDenied || k == KindCounted || k == KindProbed || k == KindDestroyed || k == KindLapsed
 }
 
 // Event is what an entry without a statement says. Exactly one field is set: that
@@ -28,6 +30,7 @@ type Event struct {
 	Counted   *Counted   `json:"counted,omitempty"`
 	Probed    *Probed    `json:"probed,omitempty"`
 	Destroyed *Destroyed `json:"destroyed,omitempty"`
+	Lapsed    *Lapsed    `json:"lapsed,omitempty"`
 }
 
 // Denied says that the rules refused an act to an agent of a party. A record has
@@ -81,6 +84,13 @@ type Destroyed struct {
 	Package string `json:"package"`
 }
 
+// Lapsed says that a grant that was made in an emergency was not validated in time. The
+// rules know that by the clock; the entry tells everybody at once, and what is under way
+// is cut with it.
+type Lapsed struct {
+	Grant Digest `json:"grant_sha256"`
+}
+
 // maxCounts bounds the codes in one Counted.
 const maxCounts = 200
 
@@ -98,6 +108,9 @@ func (ev *Event) kind() Kind {
 	}
 	if ev.Destroyed != nil {
 		list = append(list, KindDestroyed)
+	}
+	if ev.Lapsed != nil {
+		list = append(list, KindLapsed)
 	}
 	if len(list) != 1 {
 		return ""
@@ -117,6 +130,8 @@ func (ev *Event) check() error {
 			return bad("store %q is unknown", p.Store)
 		}
 		return nil
+	case KindLapsed:
+		return refs(ev.Lapsed.Grant)
 	case KindDestroyed:
 		if err := CheckID(ev.Destroyed.Package); err != nil {
 			return bad("package: %v", err)

@@ -21,6 +21,8 @@ func (ev *Event) Says() string {
 		return fmt.Sprintf("the relay says what it refused from %s to %s: %s", c.From, c.To, strings.Join(list, ", "))
 	case ev.Destroyed != nil:
 		return fmt.Sprintf("the relay says that it destroyed head and inner file of package %s, which was recalled", ev.Destroyed.Package)
+	case ev.Lapsed != nil:
+		return "the relay says that grant " + ev.Lapsed.Grant.String()[:8] + ", made in an emergency, was not validated in time: nothing moves under it any more"
 	case ev.Probed != nil:
 		return "the relay says that " + ev.Probed.says()
 	}

@@ -20,7 +20,8 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 		all[k] = st
 	}
 	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
-		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport} {
+		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport,
+		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction} {
 		all[k] = s.make(k)
 	}
 	return all
@@ -260,7 +261,7 @@ func TestStrictFields(t *testing.T) {
 	if len(all) != len(custody.Kinds()) {
 		t.Fatalf("%d kinds, want %d", len(all), len(custody.Kinds()))
 	}
-	optional := map[string]bool{"after": true, // what is missing then is for Decide to say
+	optional := map[string]bool{"after": true, "emergency": true, // what is missing then is for Decide to say
 		"use-report package": true} // of all packages, then
 	for k, st := range all {
 		var fields map[string]json.RawMessage
@@ -319,7 +320,7 @@ func TestParseStatement(t *testing.T) {
 			}
 		}
 		_, annexed := st.Annex()
-		if want := k == custody.KindRequest || k == custody.KindReview; annexed != want {
+		if want := k == custody.KindRequest || k == custody.KindReview || k == custody.KindDanger; annexed != want {
 			t.Errorf("%s: annex %t, want %t", k, annexed, want)
 		}
 	}

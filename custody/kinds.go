@@ -10,27 +10,32 @@ type Kind string
 
 // The kinds of statement that live. An unknown kind is refused.
 const (
-	KindRoot       Kind = "root"       // an authority's root keys and registrars
-	KindDirectory  Kind = "directory"  // an authority's complete list of parties
-	KindSuspension Kind = "suspension" // an authority stops what moves between it and another, or lets it go on
-	KindRelay      Kind = "relay"      // a relay describes itself
-	KindRequest    Kind = "request"    // one State asks another
-	KindReview     Kind = "review"     // the requested State examined the request
-	KindGrant      Kind = "grant"      // it allows, narrowly, until a date
-	KindRefusal    Kind = "refusal"    // or refuses, on named grounds
-	KindAcceptance Kind = "acceptance" // the requesting State accepts exactly that grant
-	KindAmendment  Kind = "amendment"  // the granting State changes the terms of a grant
-	KindConsent    Kind = "consent"    // it allows to pass on what it sent
-	KindRevocation Kind = "revocation" // the granting State takes it back
-	KindWithdrawal Kind = "withdrawal" // the requesting State takes the request back
-	KindClosure    Kind = "closure"    // or says that it has what it asked for, or never will
-	KindUseReport  Kind = "use-report" // it says what use it made of what arrived
-	KindSeal       Kind = "seal"       // the sender's agent fixes a package's bytes
-	KindUnlock     Kind = "unlock"     // and lets its head go, once accepted
-	KindRelease    Kind = "release"    // the recipient's agent takes it
-	KindReceipt    Kind = "receipt"    // it arrived and verified
-	KindRejection  Kind = "rejection"  // or it did not
-	KindRecall     Kind = "recall"     // the sending side takes a package back
+	KindRoot        Kind = "root"        // an authority's root keys and registrars
+	KindDirectory   Kind = "directory"   // an authority's complete list of parties
+	KindSuspension  Kind = "suspension"  // an authority stops what moves between it and another, or lets it go on
+	KindRelay       Kind = "relay"       // a relay describes itself
+	KindRequest     Kind = "request"     // one State asks another
+	KindReview      Kind = "review"      // the requested State examined the request
+	KindGrant       Kind = "grant"       // it allows, narrowly, until a date
+	KindDanger      Kind = "danger"      // the requesting State sees an imminent danger
+	KindValidation  Kind = "validation"  // the requested State examined what it granted in an emergency
+	KindOrder       Kind = "order"       // it wants what moved under a grant destroyed, or not used
+	KindRefusal     Kind = "refusal"     // or refuses, on named grounds
+	KindAcceptance  Kind = "acceptance"  // the requesting State accepts exactly that grant
+	KindAmendment   Kind = "amendment"   // the granting State changes the terms of a grant
+	KindConsent     Kind = "consent"     // it allows to pass on what it sent
+	KindRevocation  Kind = "revocation"  // the granting State takes it back
+	KindWithdrawal  Kind = "withdrawal"  // the requesting State takes the request back
+	KindClosure     Kind = "closure"     // or says that it has what it asked for, or never will
+	KindDestruction Kind = "destruction" // the requesting State has destroyed a package
+	KindRestriction Kind = "restriction" // or uses it no more
+	KindUseReport   Kind = "use-report"  // it says what use it made of what arrived
+	KindSeal        Kind = "seal"        // the sender's agent fixes a package's bytes
+	KindUnlock      Kind = "unlock"      // and lets its head go, once accepted
+	KindRelease     Kind = "release"     // the recipient's agent takes it
+	KindReceipt     Kind = "receipt"     // it arrived and verified
+	KindRejection   Kind = "rejection"   // or it did not
+	KindRecall      Kind = "recall"      // the sending side takes a package back
 )
 
 // Header begins every statement.
@@ -77,7 +82,7 @@ type Listing struct {
 	Status    string   `json:"status"` // active, retired or revoked
 	NotBefore Time     `json:"not_before"`
 	NotAfter  Time     `json:"not_after"`
-	Duties    []string `json:"duties,omitempty"` // of agents: lab, desk
+	Duties    []string `json:"duties,omitempty"` // of agents: lab, desk; of officers: emergency, or none
 	Enrolment []byte   `json:"enrolment"`        // the DSSE envelope in which the party lists its own keys
 }
 
@@ -97,7 +102,10 @@ type Directory struct {
 	Expires Time       `json:"expires"`
 	Rules   Thresholds `json:"rules"`
 	Relays  []RelayPin `json:"relays"`
-	Entries []Listing  `json:"entries"`
+
+	Emergency *Emergency `json:"emergency,omitempty"` // absent: nothing moves before it was examined
+
+	Entries []Listing `json:"entries"`
 
 	members map[PartyID]*Member // the entries, as check verified them
 }
@@ -203,7 +211,7 @@ var (
 	categories = codes(CategorySubscriber, CategoryTraffic, "content-data", "stored-data", "preserved-data", "other-evidence")
 	// sensitives mark what needs more care than its category tells.
 	sensitives = codes("privileged", "press", "several-persons")
-	urgencies  = codes("routine", "urgent")
+	urgencies  = codes("routine", "urgent", "emergency")
 )
 
 // Review says that a body of the requested State examined the request. Its
@@ -227,12 +235,15 @@ const (
 	FindingObjection   = "objection"
 )
 
-// Grant allows the transfer that a request asked for, and nothing beside it.
+// Grant allows the transfer that a request asked for, and nothing beside it. It rests on
+// a review; in an emergency on a danger, and then it lapses unless it is validated.
 type Grant struct {
 	Header
-	Request Digest `json:"request_sha256"`
-	Review  Digest `json:"review_sha256"`
-	To      string `json:"to"`
+	Request    Digest `json:"request_sha256"`
+	Review     Digest `json:"review_sha256,omitzero"`
+	Danger     Digest `json:"danger_sha256,omitzero"`
+	ValidateBy Time   `json:"validate_by,omitzero"`
+	To         string `json:"to"`
 	Terms
 	Annex *AnnexRef `json:"annex,omitempty"`
 }
@@ -454,6 +465,16 @@ func newBody(k Kind) Body {
 		return new(Refusal)
 	case KindAcceptance:
 		return new(Acceptance)
+	case KindDanger:
+		return new(Danger)
+	case KindValidation:
+		return new(Validation)
+	case KindOrder:
+		return new(Order)
+	case KindDestruction:
+		return new(Destruction)
+	case KindRestriction:
+		return new(Restriction)
 	case KindAmendment:
 		return new(Amendment)
 	case KindConsent:
@@ -484,9 +505,10 @@ func newBody(k Kind) Body {
 
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
-	return []Kind{KindRoot, KindDirectory, KindSuspension, KindRelay, KindRequest, KindReview, KindGrant, KindRefusal, KindAcceptance,
+	return []Kind{KindRoot, KindDirectory, KindSuspension, KindRelay, KindRequest, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
 		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
-		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall, KindUseReport}
+		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall,
+		KindOrder, KindDestruction, KindRestriction, KindUseReport}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

@@ -118,13 +118,19 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
 		" sealed-recalled unlocked-recalled released-recalled received-recalled" +
 		" granted-withdrawn sealed-withdrawn released-withdrawn accepted-closed unlocked-closed released-closed received-closed" + amended},
-	custody.KindWithdrawal: {"fr officers", "requested reviewed " + granting},
-	custody.KindClosure:    {"fr officers", granting},
-	custody.KindUseReport:  {"fr officers", "received received-recalled received-closed"},
-	custody.KindSeal:       {"sender", "granted accepted regranted granted-amended"},
-	custody.KindUnlock:     {"sender", "sealed sealed-amended"},
-	custody.KindRelease:    {"recipient", "unlocked"},
-	custody.KindReceipt:    {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
+	custody.KindDanger:     {"fr officers", "requested reviewed " + granting},
+	custody.KindValidation: {"nl officers", ""},
+	custody.KindOrder: {"nl officers", "granted-revoked accepted-revoked sealed-revoked unlocked-revoked released-revoked recalled-revoked" +
+		" revoked-withdrawn"},
+	custody.KindDestruction: {"fr officers", "received received-recalled received-closed"},
+	custody.KindRestriction: {"fr officers", "received received-recalled received-closed"},
+	custody.KindWithdrawal:  {"fr officers", "requested reviewed " + granting},
+	custody.KindClosure:     {"fr officers", granting},
+	custody.KindUseReport:   {"fr officers", "received received-recalled received-closed"},
+	custody.KindSeal:        {"sender", "granted accepted regranted granted-amended"},
+	custody.KindUnlock:      {"sender", "sealed sealed-amended"},
+	custody.KindRelease:     {"recipient", "unlocked"},
+	custody.KindReceipt:     {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
 	custody.KindRecall: {"nl officers|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
 		" released-revoked received rejected revoked-withdrawn sealed-withdrawn released-withdrawn unlocked-closed released-closed received-closed sealed-amended released-amended"},
 	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
@@ -199,10 +205,10 @@ func TestCalls(t *testing.T) {
 	rules := map[custody.Act]struct{ who, when string }{
 		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1 nl/auditor/1 fr/auditor/1", "-empty"},
 		custody.ActAnnex:   {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
-		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended},
-		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended},
-		custody.ActHead:    {"fr/agent/lab-1", "released received rejected released-amended"},
-		custody.ActPayload: {"fr/agent/lab-1", "released received rejected released-amended"},
+		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended + urgent},
+		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended + urgent},
+		custody.ActHead:    {"fr/agent/lab-1", "released received rejected released-amended emergency-released emergency-received"},
+		custody.ActPayload: {"fr/agent/lab-1", "released received rejected released-amended emergency-released emergency-received"},
 	}
 	for state, before := range states {
 		s := told(t, before...)

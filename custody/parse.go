@@ -133,6 +133,16 @@ func (s *Statement) request() Digest {
 		return b.Request
 	case *Amendment:
 		return b.Request
+	case *Danger:
+		return b.Request
+	case *Validation:
+		return b.Request
+	case *Order:
+		return b.Request
+	case *Destruction:
+		return b.Request
+	case *Restriction:
+		return b.Request
 	case *Consent:
 		return b.Request
 	case *Revocation:
@@ -182,6 +192,14 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 		a = b.Annex
 	case *Amendment:
 		a = b.Annex
+	case *Danger:
+		a = &b.Annex
+	case *Order:
+		a = b.Annex
+	case *Destruction:
+		a = b.Annex
+	case *Restriction:
+		a = b.Annex
 	case *Consent:
 		a = b.Annex
 	case *Refusal:
@@ -215,6 +233,10 @@ func (s *Statement) Package() string {
 	case *Rejection:
 		return b.Package
 	case *Recall:
+		return b.Package
+	case *Destruction:
+		return b.Package
+	case *Restriction:
 		return b.Package
 	case *UseReport:
 		return b.Package

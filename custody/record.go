@@ -167,12 +167,14 @@ func (r *Record) fits(e *Entry, s *Statement) error {
 
 // happened folds an event.
 func (r *Record) happened(ev *Event, now Time) error {
-	if ev.Destroyed == nil {
+	switch {
+	case ev.Destroyed == nil && ev.Lapsed == nil:
 		r.events.apply(ev, now)
 		return nil
-	}
-	if r.kase == nil {
+	case r.kase == nil:
 		return errOrder
+	case ev.Lapsed != nil:
+		return r.kase.lapsed(ev.Lapsed.Grant, now)
 	}
 	return r.kase.destroyed(ev.Destroyed.Package, now)
 }

@@ -3,12 +3,15 @@ package custody
 import "comity.example/comity/crypto/keys"
 
 // decideOfficers: enough active officers of the speaking authority signed, and
-// all signatures are theirs.
+// all signatures are theirs. A grant in an emergency is for those listed for it.
 func decideOfficers(v *View, s *Statement, now Time) Decision {
 	a := v.Authorities[s.Header.By]
 	allowed := map[keys.ID]*keys.Public{}
+	g, grants := s.Body.(*Grant)
 	for _, m := range a.ActiveRole(RoleOfficer, now) {
-		allowed[m.Key.ID()] = m.Key
+		if !grants || !g.InEmergency() || m.has(DutyEmergency) {
+			allowed[m.Key.ID()] = m.Key
+		}
 	}
 	n, err := s.verify(allowed)
 	if err != nil {
@@ -30,6 +33,9 @@ func (t Thresholds) Of(s *Statement) int64 {
 			return 1
 		}
 	case *Grant:
+		if b.InEmergency() {
+			return b.emergencySigners()
+		}
 		if b.IsSensitive() {
 			return t.Sensitive
 		}
@@ -59,8 +65,12 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Acceptance
 	case KindRevocation:
 		return t.Revocation
-	case KindWithdrawal, KindClosure, KindUseReport:
-		return t.Request // who asked says that no more is asked for, or what use it made
+	case KindWithdrawal, KindClosure, KindUseReport, KindDanger, KindDestruction, KindRestriction:
+		return t.Request // who asked says that no more is asked for, how urgent it is, or what became of it
+	case KindOrder:
+		return t.Revocation
+	case KindValidation:
+		return t.Sensitive // whatever the grant was of
 	case KindSuspension:
 		return t.Grant // to lift one lets evidence move again, as a grant does
 	case KindRecall:
@@ -95,7 +105,7 @@ func distinct(c *Case, v *View, s *Statement) Decision {
 // stops reports whether a statement can only keep evidence from moving.
 func stops(s *Statement) bool {
 	switch s.Kind {
-	case KindRefusal, KindRevocation, KindWithdrawal, KindClosure, KindRecall:
+	case KindRefusal, KindRevocation, KindWithdrawal, KindClosure, KindRecall, KindOrder, KindDestruction, KindRestriction:
 		return true
 	case KindReview:
 		return s.Body.(*Review).Finding == FindingObjection

@@ -36,7 +36,7 @@ type office struct {
 	name       string
 	roots      []*keys.Private // three, two sign
 	registrars []*keys.Private // two, both sign
-	officers   []*keys.Private // three; two sign a grant, one the rest
+	officers   []*keys.Private // three; two sign a grant, one the rest; the first two are for emergencies
 	agents     map[string]*keys.Private
 	root, dir  *custody.Statement // in force
 }
@@ -123,8 +123,14 @@ func newOffice(name string, relay custody.Digest) *office {
 	d := &custody.Directory{
 		Header:  custody.Header{By: name, Issued: statement.At(t0)},
 		Version: 1, Root: o.root.SHA256, Expires: statement.At(t0.Add(200 * day)),
-		Rules:  custody.Thresholds{Request: 1, Review: 1, Grant: 2, Sensitive: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
-		Relays: []custody.RelayPin{{Origin: origin, Fingerprint: relay}},
+		Rules:     custody.Thresholds{Request: 1, Review: 1, Grant: 2, Sensitive: 2, Refusal: 1, Acceptance: 1, Revocation: 1},
+		Relays:    []custody.RelayPin{{Origin: origin, Fingerprint: relay}},
+		Emergency: &custody.Emergency{MaxBytes: 100_000, MaxPackages: 2, Hours: 48},
+	}
+	for _, other := range []string{"de", "fr", "nl"} {
+		if other != name {
+			d.Emergency.With = append(d.Emergency.With, other)
+		}
 	}
 	for _, n := range []string{"desk-1", "lab-1", "lab-2"} {
 		o.agents[n] = keys.Generate()
@@ -133,7 +139,11 @@ func newOffice(name string, relay custody.Digest) *office {
 	o.agents["auditor"] = keys.Generate()
 	d.Entries = append(d.Entries, listing(o.id(custody.RoleAuditor, "1"), o.agents["auditor"], nil))
 	for i, k := range o.officers {
-		d.Entries = append(d.Entries, listing(o.id(custody.RoleOfficer, "mla-"+string(rune('1'+i))), k, nil))
+		l := listing(o.id(custody.RoleOfficer, "mla-"+string(rune('1'+i))), k, nil)
+		if i < 2 {
+			l.Duties = []string{custody.DutyEmergency}
+		}
+		d.Entries = append(d.Entries, l)
 	}
 	d.Entries = append(d.Entries,
 		listing(o.id(custody.RoleRecipient, "backup"), o.agents["lab-2"], heldBy(o.agent("lab-2"))),
