@@ -81,10 +81,15 @@ func edit[B custody.Body](f func(B)) func(custody.Body) {
 func (s *story) body(k custody.Kind) custody.Body {
 	b := s.content(k)
 	*headerOf(b) = custody.Header{Relay: origin, By: s.by(k), Issued: s.time(), After: s.after()}
-	if k == custody.KindRequest || k == custody.KindSuspension {
+	if !follows(k) {
 		headerOf(b).After = nil
 	}
 	return b
+}
+
+// follows reports whether a kind names an entry of its record in after.
+func follows(k custody.Kind) bool {
+	return k != custody.KindRequest && k != custody.KindSuspension && k != custody.KindReport
 }
 
 func (s *story) content(k custody.Kind) custody.Body {
@@ -94,6 +99,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 	switch k {
 	case custody.KindSuspension:
 		return s.turn("nl", "fr")
+	case custody.KindReport:
+		return &custody.Report{Statistics: s.statistics("nl")}
 	case custody.KindRequest:
 		return &custody.Request{To: "nl", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", OrderSHA256: custody.Digest{1}, Recipients: recipients,
 			Expires: statement.At(t0.Add(90 * day)), Annex: annex}

@@ -31,6 +31,8 @@ func decidePublic(r *Record, v *View, s *Statement, now Time) Decision {
 		return decideDirectory(r.authority, s, now)
 	case KindSuspension:
 		return decideSuspension(r.authority, v, s, now)
+	case KindReport:
+		return decideReport(r.authority, v, s, now)
 	case KindRelay:
 		return decideRelay(r, v, s)
 	}

@@ -19,7 +19,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 	for k, st := range s.last {
 		all[k] = st
 	}
-	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
+	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindReport, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
 		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport,
 		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction} {
 		all[k] = s.make(k)
@@ -54,7 +54,7 @@ func TestHeaderFields(t *testing.T) {
 		refused("a malformed speaker", k, by("nl/agent"))
 		refused("an officer as speaker", k, by("nl/officer/mla-1"))
 		refused("no time", k, header(func(h *custody.Header) { h.Issued = custody.Time{} }))
-		if k != custody.KindRequest && k != custody.KindSuspension {
+		if follows(k) {
 			refused("a negative after", k, header(func(h *custody.Header) { h.After.Seq = -1 }))
 			refused("an empty after", k, header(func(h *custody.Header) { h.After.Leaf = custody.Digest{} }))
 		}

@@ -13,6 +13,7 @@ const (
 	KindRoot        Kind = "root"        // an authority's root keys and registrars
 	KindDirectory   Kind = "directory"   // an authority's complete list of parties
 	KindSuspension  Kind = "suspension"  // an authority stops what moves between it and another, or lets it go on
+	KindReport      Kind = "report"      // an authority publishes statistics of its requests
 	KindRelay       Kind = "relay"       // a relay describes itself
 	KindRequest     Kind = "request"     // one State asks another
 	KindReview      Kind = "review"      // the requested State examined the request
@@ -453,6 +454,8 @@ func newBody(k Kind) Body {
 		return new(Directory)
 	case KindSuspension:
 		return new(Suspension)
+	case KindReport:
+		return new(Report)
 	case KindRelay:
 		return new(Relay)
 	case KindRequest:
@@ -505,7 +508,7 @@ func newBody(k Kind) Body {
 
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
-	return []Kind{KindRoot, KindDirectory, KindSuspension, KindRelay, KindRequest, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
+	return []Kind{KindRoot, KindDirectory, KindSuspension, KindReport, KindRelay, KindRequest, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
 		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
 		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall,
 		KindOrder, KindDestruction, KindRestriction, KindUseReport}

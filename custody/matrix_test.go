@@ -104,6 +104,7 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindRequest: {"fr officers|nl officers|de officers", "*"}, // a new one has a record of its own
 	custody.KindSuspension: {"nl officers|nl officers through lab|nl officers through fr|nl officers alone|fr officers|de officers", // who carries it, the gateway sees
 		"*"},
+	custody.KindReport: {"nl officers|nl officers through lab|nl officers through fr|nl officers alone|fr officers|de officers", "*"}, // likewise
 	custody.KindReview: {"nl officers", "requested reviewed refused granted granted+sealed granted-revoked accepted accepted-revoked sealed" +
 		" sealed-revoked unlocked unlocked-revoked released released-revoked received rejected regranted" +
 		" sealed-recalled unlocked-recalled released-recalled received-recalled recalled-revoked" + amended},
@@ -187,6 +188,9 @@ func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 			r.To = "fr"
 		}
 	}
+	if r, ok := b.(*custody.Report); ok { // a report is of who speaks
+		r.Authority = a.by
+	}
 	if u, ok := b.(*custody.Suspension); ok { // a suspension speaks of a pair of its own
 		with := "nl"
 		if a.by == "nl" {
@@ -251,7 +255,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 		}
 		s := told(t, before...)
 		for kind := range may {
-			if kind == custody.KindRequest || kind == custody.KindSuspension { // these are of no case yet, or of none at all
+			if !follows(kind) { // these are of no case yet, or of none at all
 				continue
 			}
 			who := "de"

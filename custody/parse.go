@@ -172,7 +172,7 @@ func (s *Statement) request() Digest {
 // Record returns the name of the record that the statement belongs to.
 func (s *Statement) Record() RecordID {
 	switch s.Kind {
-	case KindRoot, KindDirectory, KindSuspension:
+	case KindRoot, KindDirectory, KindSuspension, KindReport:
 		return AuthorityRecord(s.Header.By)
 	case KindRelay:
 		return RelayRecord

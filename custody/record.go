@@ -26,7 +26,7 @@ func (v *View) refs(r *Record, s *Statement) []DirectoryRef {
 		names = append(names, r.Case().From, r.Case().To)
 	case s != nil && s.Kind == KindRequest:
 		names = append(names, s.Header.By, s.Body.(*Request).To)
-	case s != nil && s.Kind == KindSuspension:
+	case s != nil && (s.Kind == KindSuspension || s.Kind == KindReport):
 		names = append(names, s.Header.By)
 	}
 	slices.Sort(names)
@@ -195,6 +195,11 @@ func (r *Record) apply(e *Entry, s *Statement) error {
 			return errors.New("suspension before root")
 		}
 		r.authority = r.authority.withSuspension(e, s)
+		return nil
+	case *Report:
+		if r.authority == nil {
+			return errors.New("report before root")
+		}
 		return nil
 	case *Relay:
 		r.relay, r.relaySHA = b, s.SHA256

@@ -381,7 +381,7 @@ func dutyLost(name string, k custody.Kind) func(*story) custody.Decision {
 // without a way to get it.
 func TestRefusals(t *testing.T) {
 	reached := map[custody.Code]bool{custody.CodeAllowed: true}
-	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals)
+	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals, reportRefusals)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			s := told(t, r.before...)

@@ -67,6 +67,8 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Revocation
 	case KindWithdrawal, KindClosure, KindUseReport, KindDanger, KindDestruction, KindRestriction:
 		return t.Request // who asked says that no more is asked for, how urgent it is, or what became of it
+	case KindReport:
+		return t.Request // it moves nothing, and speaks for the authority in public
 	case KindOrder:
 		return t.Revocation
 	case KindValidation:

@@ -165,13 +165,13 @@ func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.St
 }
 
 // concerned refuses who has no part in the record that a statement is for. Of a
-// suspension, which anybody may read, the rules cannot see who carries it: that is
+// suspension or a report, which anybody may read, the rules cannot see who carries it: that is
 // looked at here.
 func (g *Gateway) concerned(ctx context.Context, who admit.Principal, s *custody.Statement) error {
 	switch s.Kind {
 	case custody.KindRequest, custody.KindRoot, custody.KindDirectory:
 		return nil
-	case custody.KindSuspension:
+	case custody.KindSuspension, custody.KindReport:
 		return g.fromDesk(who, s)
 	}
 	return g.party(ctx, who, s.Record())

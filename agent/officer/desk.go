@@ -125,9 +125,9 @@ func (d *Desk) sign(snap *agent.Snapshot, env *statement.Envelope) (*Filed, *cus
 }
 
 // requestOf returns the id of the request that a statement is about, or "" of a
-// suspension.
+// suspension or a report.
 func requestOf(st *custody.Statement) string {
-	if st.Kind == custody.KindSuspension {
+	if st.Kind == custody.KindSuspension || st.Kind == custody.KindReport {
 		return ""
 	}
 	return string(st.Record())
