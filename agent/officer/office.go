@@ -227,6 +227,11 @@ func (o Office) Suspension(h custody.Header, with, state, reason string) (*Paper
 	return o.paper(b, nil)
 }
 
+// Report drafts the publication of statistics of this authority's requests.
+func (o Office) Report(h custody.Header, s *custody.Statistics) (*Paper, error) {
+	return o.paper(&custody.Report{Header: h, Statistics: *s}, nil)
+}
+
 // Recall drafts the recall of a package in the name of the authority.
 func (o Office) Recall(h custody.Header, c *custody.Case, pkg, reason string, docs []Attachment) (*Paper, error) {
 	p := c.Package(pkg)

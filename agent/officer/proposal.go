@@ -22,13 +22,17 @@ type Proposal struct {
 }
 
 // Request returns the id of the request that the proposal is about, or "" if it is
-// about a pair of authorities.
+// about none.
 func (p *Proposal) Request() string { return requestOf(p.Statement) }
 
-// With returns the other authority of a suspension, or "".
+// With returns the authority that a proposal about no request is named by: the other one
+// of a suspension, the own one of a report; else "".
 func (p *Proposal) With() string {
-	if b, ok := p.Statement.Body.(*custody.Suspension); ok {
+	switch b := p.Statement.Body.(type) {
+	case *custody.Suspension:
 		return b.With
+	case *custody.Report:
+		return b.By
 	}
 	return ""
 }
@@ -113,6 +117,8 @@ func (d *Desk) State(ctx context.Context, p Proposal) (*agent.Snapshot, error) {
 	case *custody.Request:
 		return d.Session.Sync(ctx, "", b.By, b.To)
 	case *custody.Suspension:
+		return d.Session.Sync(ctx, "", b.By)
+	case *custody.Report:
 		return d.Session.Sync(ctx, "", b.By)
 	}
 	return d.Session.Sync(ctx, p.Request())

@@ -95,6 +95,8 @@ func Say(st *custody.Statement) (what string, codes []string) {
 			return fmt.Sprintf("%s lifts its suspension of all transfers with %s", by, b.With), []string{b.Reason}
 		}
 		return fmt.Sprintf("%s suspends all transfers with %s", by, b.With), []string{b.Reason}
+	case *custody.Report:
+		return fmt.Sprintf("%s publishes statistics of its requests from %s to before %s, at %d leaves of the log", by, b.From, b.Before, b.Checkpoint.Size), nil
 	case *custody.Seal:
 		final := ""
 		if b.Final {

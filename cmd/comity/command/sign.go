@@ -16,9 +16,8 @@ import (
 
 const signHelp = `Sign, as a further officer, what another officer of the same authority proposed: the
 statement is shown in words first, then signed, and filed when the signatures that
-the directory asks for are there. Without a request, list what waits.
- The lift of a
-suspension is named by the other authority.
+the directory asks for are there. Without a request, list what waits. The lift of a
+suspension is named by the other authority, a report by this one.
 
   comity sign
   comity sign 0412
