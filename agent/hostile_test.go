@@ -87,10 +87,16 @@ func TestLyingRelay(t *testing.T) {
 		if _, err := s.Sync(t.Context(), w.request); !errors.Is(err, agent.ErrVerify) {
 			t.Errorf("%s: Sync = %v", row.name, err)
 		}
+		if _, err := s.Report(t.Context(), thisYear); !errors.Is(err, agent.ErrVerify) {
+			t.Errorf("%s: Report = %v", row.name, err)
+		}
 	}
 	s.Tamper(func(r *http.Request, next call) (*http.Response, error) { return next(r) })
 	if _, err := s.Sync(t.Context(), w.request); err != nil {
 		t.Errorf("the honest answer is refused: %v", err)
+	}
+	if _, err := s.Report(t.Context(), thisYear); err != nil {
+		t.Errorf("no report of the honest answer: %v", err)
 	}
 }
 

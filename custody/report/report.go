@@ -68,8 +68,8 @@ func asked(r *Request, b *custody.Request) {
 	r.Categories, r.Urgency = b.Categories, b.Urgency
 }
 
-// inPart reports whether a grant allows less than was asked for.
-func inPart(b *custody.Request, g *custody.Grant) bool {
+// inPart reports whether the terms in force allow less than was asked for.
+func inPart(b *custody.Request, g *custody.Terms) bool {
 	return len(g.Categories) < len(b.Categories) || len(g.Recipients) > 0 && len(g.Recipients) < len(b.Recipients)
 }
 
@@ -90,7 +90,7 @@ func outcome(c *custody.Case, suspended bool) string {
 		return "suspended"
 	case g == nil:
 		return "pending"
-	case inPart(c.Request, g.Grant):
+	case inPart(c.Request, g.Terms):
 		return "granted-in-part"
 	}
 	return "granted"

@@ -122,15 +122,7 @@ func sealed(plain []byte, to []age.Recipient) (*Package, error) {
 }
 
 // recipients names the recipients of From as the directory in force lists them.
-func (s *Story) recipients() []custody.RecipientRef {
-	var list []custody.RecipientRef
-	dir := s.view.Authorities[s.From.Name].DirectorySHA256
-	for _, id := range s.From.Recipients() {
-		key := custody.RecipientKey(s.From.Identities[id].Recipient().String())
-		list = append(list, custody.RecipientRef{ID: id, Directory: dir, Key: key})
-	}
-	return list
-}
+func (s *Story) recipients() []custody.RecipientRef { return s.RecipientsOf(s.From) }
 
 // inner signs and seals the inner statement and puts its hash into the seal.
 func (s *Story) inner(p *Package, archive int64, sum *bag.Summary, to []age.Recipient) (err error) {
