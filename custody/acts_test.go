@@ -138,6 +138,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 		return &custody.Withdrawal{Request: req, Reason: "no-longer-needed"}
 	case custody.KindClosure:
 		return &custody.Closure{Request: req, Outcome: "executed"}
+	case custody.KindHold:
+		return s.holding(req)
 	case custody.KindUseReport:
 		return &custody.UseReport{Request: req, Package: s.pkg, Use: "used-in-proceedings", Date: s.time()}
 	}

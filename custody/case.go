@@ -20,6 +20,7 @@ type Case struct {
 	Consents      []*ConsentState   // oldest first
 	UseReports    []*UseReportState // oldest first
 	Orders        []*OrderState     // oldest first
+	Hold          *HoldState        // what was said last; nil: nothing ever
 
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
@@ -266,6 +267,8 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 		g.amend(e, s, b)
 	case *Consent:
 		c.Consents = append(c.Consents, &ConsentState{b, s.SHA256, e.Time})
+	case *Hold:
+		c.Hold = &HoldState{b, s.SHA256, e.Time}
 	case *UseReport:
 		c.UseReports = append(c.UseReports, &UseReportState{b, s.SHA256, e.Time})
 	case *Acceptance:

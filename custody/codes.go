@@ -70,6 +70,7 @@ const (
 	CodeGrantStands       Code = "grant-stands"
 	CodeNoOrder           Code = "no-order"
 	CodeAuditorReads      Code = "auditor-reads-records"
+	CodeOnHold            Code = "on-hold"      // nothing of the request may be destroyed
 	CodeNotReceived       Code = "not-received" // nothing of it was receipted
 )
 
@@ -130,6 +131,7 @@ var explanations = map[Code]string{
 	CodeGrantStands:       "the grant stands: what moved under it is ordered back only once it was revoked or has lapsed",
 	CodeNoOrder:           "there is no such order for this package",
 	CodeAuditorReads:      "an auditor reads the records of its authority's requests, and neither annexes nor packages nor proposals; it files nothing",
+	CodeOnHold:            "the State that the evidence is from has put it on hold: nothing of it is destroyed until that is lifted",
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }

@@ -45,8 +45,8 @@ func decideDenied(r *Record, v *View, e *Denied, now Time) Decision {
 }
 
 // decideDestroyed: of what the relay had, since the sender let it go, and had to
-// give up, since the sending side took it back. Else a relay that lost a head could
-// pass that off as somebody's will.
+// give up, since the sending side took it back and nobody has put it on hold. Else a
+// relay that lost a head could pass that off as somebody's will.
 func decideDestroyed(r *Record, e *Destroyed) Decision {
 	const rule = "destroyed"
 	if r.kase == nil {
@@ -62,6 +62,8 @@ func decideDestroyed(r *Record, e *Destroyed) Decision {
 		return deny(rule, CodeBadStatement)
 	case !p.Destroyed.IsZero():
 		return deny(rule, CodeDuplicate)
+	case r.kase.OnHold():
+		return deny(rule, CodeOnHold)
 	}
 	return allow(rule)
 }

@@ -127,6 +127,8 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideClosure(r.kase, b)
 	case *UseReport:
 		return decideUseReport(r.kase, b)
+	case *Hold:
+		return decideHold(r.kase, b)
 	case *Recall:
 		return decideRecall(r.kase, b)
 	}
@@ -136,7 +138,7 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 // going: nothing is decided of a request that has ended. A grant can be revoked and a
 // package recalled all the same: the one says why for the record, the other has the
 // head destroyed. And what was received can be passed on with consent, and its use be
-// told.
+// told; and what the relay has of it can be put on hold.
 func going(c *Case, s *Statement) Decision {
 	const rule = "request-goes-on"
 	if c != nil && c.End != nil && !slices.Contains(afterEnd, s.Kind) {
@@ -146,7 +148,7 @@ func going(c *Case, s *Statement) Decision {
 }
 
 // afterEnd are the kinds of officers' statements that are heard after a request has ended.
-var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport, KindOrder, KindDestruction, KindRestriction}
+var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport, KindHold, KindOrder, KindDestruction, KindRestriction}
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
 // a desk agent of their authority.

@@ -43,6 +43,7 @@ func init() {
 		custody.KindDestruction: "emergency-received",
 		custody.KindRestriction: "emergency-received",
 		custody.KindUseReport:   "emergency-received",
+		custody.KindHold:        "endangered" + urgent,
 		custody.KindSeal:        "emergency emergency-accepted emergency-reviewed validated",
 		custody.KindReceipt:     "emergency-released",
 		custody.KindRejection:   "emergency-released",

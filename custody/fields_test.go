@@ -20,7 +20,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 		all[k] = st
 	}
 	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindReport, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
-		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport,
+		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport, custody.KindHold,
 		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction} {
 		all[k] = s.make(k)
 	}
@@ -124,6 +124,13 @@ func TestGrantFields(t *testing.T) {
 		"no senders": func(b *custody.Amendment) { b.Senders = []custody.PartyID{} }, "an empty annex": func(b *custody.Amendment) { b.Annex = &custody.AnnexRef{} },
 	} {
 		refused(name, custody.KindAmendment, edit(f))
+	}
+	for name, f := range map[string]func(*custody.Hold){
+		"no request": func(b *custody.Hold) { b.Request = custody.Digest{} }, "an unknown state": func(b *custody.Hold) { b.State = "kept" },
+		"an unknown reason": func(b *custody.Hold) { b.Reason = "mood" }, "a reason of a lift": func(b *custody.Hold) { b.Reason = "no-longer-needed" },
+		"an empty annex": func(b *custody.Hold) { b.Annex = &custody.AnnexRef{} },
+	} {
+		refused(name, custody.KindHold, edit(f))
 	}
 	type u = custody.UseReport
 	for name, f := range map[string]func(*u){

@@ -31,6 +31,7 @@ const (
 	KindDestruction Kind = "destruction" // the requesting State has destroyed a package
 	KindRestriction Kind = "restriction" // or uses it no more
 	KindUseReport   Kind = "use-report"  // it says what use it made of what arrived
+	KindHold        Kind = "hold"        // what the relay has of a request must not be destroyed, or may be again
 	KindSeal        Kind = "seal"        // the sender's agent fixes a package's bytes
 	KindUnlock      Kind = "unlock"      // and lets its head go, once accepted
 	KindRelease     Kind = "release"     // the recipient's agent takes it
@@ -490,6 +491,8 @@ func newBody(k Kind) Body {
 		return new(Closure)
 	case KindUseReport:
 		return new(UseReport)
+	case KindHold:
+		return new(Hold)
 	case KindSeal:
 		return new(Seal)
 	case KindUnlock:
@@ -511,7 +514,7 @@ func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindSuspension, KindReport, KindRelay, KindRequest, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
 		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
 		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall,
-		KindOrder, KindDestruction, KindRestriction, KindUseReport}
+		KindOrder, KindDestruction, KindRestriction, KindUseReport, KindHold}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

@@ -1,6 +1,7 @@
 package custody_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -128,6 +129,7 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindWithdrawal:  {"fr officers", "requested reviewed " + granting},
 	custody.KindClosure:     {"fr officers", granting},
 	custody.KindUseReport:   {"fr officers", "received received-recalled received-closed"},
+	custody.KindHold:        {"nl officers", but("empty")},
 	custody.KindSeal:        {"sender", "granted accepted regranted granted-amended"},
 	custody.KindUnlock:      {"sender", "sealed sealed-amended"},
 	custody.KindRelease:     {"recipient", "unlocked"},
@@ -135,6 +137,12 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindRecall: {"nl officers|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
 		" released-revoked received rejected revoked-withdrawn sealed-withdrawn released-withdrawn unlocked-closed released-closed received-closed sealed-amended released-amended"},
 	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
+}
+
+// but lists all states but one.
+func but(state string) string {
+	list := slices.DeleteFunc(slices.Sorted(maps.Keys(states)), func(s string) bool { return s == state })
+	return strings.Join(list, " ")
 }
 
 // TestMatrix tries every kind by every actor in every state.

@@ -258,6 +258,31 @@ func (m *model) end(t *rapid.T) {
 	m.next(k, func(st *custody.Statement) { m.submit(via("fr"), st) })
 }
 
+// hold puts the evidence on hold, or lifts that, by one officer or by two, and judges
+// by the journal alone: the turns alternate, each names the one before it.
+func (m *model) hold(t *rapid.T) {
+	b := m.body(custody.KindHold)
+	if len(m.signed) > 0 && rapid.IntRange(0, 2).Draw(t, "another before it") == 0 {
+		b.(*custody.Hold).Prev = rapid.SampledFrom(m.signed).Draw(t, "prev").SHA256
+	}
+	m.submit(via("nl"), m.sign(b, m.nl.officers[:rapid.IntRange(1, 2).Draw(t, "officers")]...))
+	var last custody.Digest
+	held := false
+	for _, f := range m.journal {
+		b, ok := f.Body.(*custody.Hold)
+		if !ok {
+			continue
+		}
+		if held == (b.State == custody.StateHeld) || b.Prev != last || !m.officers(f, 2) {
+			t.Fatalf("a hold that is %s after %s, by %d", b.State, last, len(f.Signers()))
+		}
+		held, last = !held, f.SHA256
+	}
+	if c := m.kase(); c != nil && c.OnHold() != held {
+		t.Fatalf("the case is on hold: %t, by the journal: %t", c.OnHold(), held)
+	}
+}
+
 // report tells the use that was made of the package: heard as soon as something of it
 // was receipted, and whatever came after.
 func (m *model) report(*rapid.T) {
@@ -499,7 +524,7 @@ func TestModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"honest": m.honest, "honest again": m.honest, "honest once more": m.honest, "dishonest": m.dishonest, "dishonest again": m.dishonest,
 			"keep": m.keep, "again": m.again, "change": seldom(m.change), "wait": m.wait,
-			"revoke": seldom(m.revoke), "amend": m.amend, "urgently": seldom(m.urgently), "validate": m.validate, "recall": seldom(m.recall), "end": seldom(seldom(m.end)), "report": seldom(m.report), "suspend": seldom(m.suspend),
+			"revoke": seldom(m.revoke), "amend": m.amend, "urgently": seldom(m.urgently), "validate": m.validate, "recall": seldom(m.recall), "end": seldom(seldom(m.end)), "hold": seldom(m.hold), "report": seldom(m.report), "suspend": seldom(m.suspend),
 			"": m.check,
 		})
 		m.replay(t)

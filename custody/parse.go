@@ -153,6 +153,8 @@ func (s *Statement) request() Digest {
 		return b.Request
 	case *UseReport:
 		return b.Request
+	case *Hold:
+		return b.Request
 	case *Seal:
 		return b.Request
 	case *Unlock:
@@ -209,6 +211,8 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 	case *Closure:
 		a = b.Annex
 	case *UseReport:
+		a = b.Annex
+	case *Hold:
 		a = b.Annex
 	case *Recall:
 		a = b.Annex

@@ -269,6 +269,16 @@ var moreRefusals = []refusal{
 	{"withdrawing by the requested State", custody.CodeNotRequesting, requested, wrong(custody.KindWithdrawal, by("nl"))},
 	{"closing by the requested State", custody.CodeNotRequesting, agreed, wrong(custody.KindClosure, by("nl"))},
 	{"closing what nobody granted", custody.CodeNoGrant, reviewed, wrong(custody.KindClosure)},
+	{"one officer puts on hold", custody.CodeBelowThreshold, agreed, func(s *story) custody.Decision {
+		return s.try(s.sign(s.body(custody.KindHold), s.nl.officers[0]))
+	}},
+	{"holding for the other State", custody.CodeNotRequested, path, wrong(custody.KindHold, by("fr"))},
+	{"destroying what is on hold", custody.CodeOnHold, then(released, custody.KindRecall, custody.KindHold), func(s *story) custody.Decision {
+		return s.event(s.id(), destroyed(s.pkg))
+	}},
+	{"holding twice", custody.CodeAlreadyDecided, then(path, custody.KindHold), wrong(custody.KindHold, holds(custody.StateHeld))},
+	{"lifting what is not on hold", custody.CodeAlreadyDecided, path, wrong(custody.KindHold, holds(custody.StateLifted))},
+	{"lifting another hold", custody.CodeBadAfter, then(path, custody.KindHold), wrong(custody.KindHold, edit(func(b *custody.Hold) { b.Prev = digest }))},
 	{"telling the use of what is on its way", custody.CodeNotReceived, released, wrong(custody.KindUseReport)},
 	{"telling the use of what was rejected", custody.CodeNotReceived, then(released, custody.KindRejection), wrong(custody.KindUseReport, ofAll)},
 	{"telling the use of nothing", custody.CodeNoSuchPackage, agreed, wrong(custody.KindUseReport)},

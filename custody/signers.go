@@ -69,6 +69,8 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Request // who asked says that no more is asked for, how urgent it is, or what became of it
 	case KindReport:
 		return t.Request // it moves nothing, and speaks for the authority in public
+	case KindHold:
+		return holdOfficers // whatever the directory says
 	case KindOrder:
 		return t.Revocation
 	case KindValidation:

@@ -55,6 +55,7 @@ var keptTables = map[string]string{
 	"uploads":    "SELECT * FROM uploads ORDER BY 1, 2",
 	"parts":      "SELECT * FROM parts ORDER BY 1, 2",
 	"recalled":   "SELECT * FROM recalled ORDER BY 1",
+	"holds":      "SELECT * FROM holds ORDER BY 1",
 	"annexes":    "SELECT * FROM annexes ORDER BY 1, 2",
 	"proposals":  "SELECT * FROM proposals ORDER BY 1",
 	"pins":       "SELECT * FROM pins ORDER BY 1",

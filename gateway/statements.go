@@ -119,7 +119,13 @@ func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.
 	if err != nil {
 		return nil, err
 	}
-	proof, err := g.submit(ctx, ledger.Submission{Statement: s, Via: who.ID(), In: func(tx *records.Tx) error { return follow(tx, s, scope) }})
+	file := func() (*wire.Proof, error) {
+		return g.submit(ctx, ledger.Submission{Statement: s, Via: who.ID(), In: func(tx *records.Tx) error { return follow(tx, s, scope) }})
+	}
+	if s.Kind == custody.KindHold {
+		return g.ingest.FileHold(ctx, s, file)
+	}
+	proof, err := file()
 	if err == nil && s.Kind == custody.KindRecall {
 		g.ingest.Recalled(ctx, s.Package())
 	}
@@ -131,6 +137,11 @@ func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.
 func follow(tx *records.Tx, s *custody.Statement, scope []string) error {
 	if s.Kind == custody.KindRecall {
 		if err := tx.AddRecalled(s.Package()); err != nil {
+			return err
+		}
+	}
+	if b, ok := s.Body.(*custody.Hold); ok {
+		if err := tx.PutHold(s.Record(), b.State == custody.StateHeld); err != nil {
 			return err
 		}
 	}

@@ -159,6 +159,24 @@ var LiftReasons = []Code{
 	{"other", "another reason"},
 }
 
+// HoldReasons are why the evidence of a request may be put on hold.
+var HoldReasons = []Code{
+	{"proceedings", "proceedings go on, or are expected, in which it counts"},
+	{"legal-remedy", "somebody contests the request or the grant"},
+	{"defence-request", "the defence asked for it"},
+	{"court-order", "a court ordered it"},
+	{"inquiry", "an inquiry looks into how it was handled"},
+	{"other", "another reason; say it in words"},
+}
+
+// HoldLiftReasons are why a hold may be lifted.
+var HoldLiftReasons = []Code{
+	{"no-longer-needed", "nobody needs it any more"},
+	{"court-order", "a court ordered it"},
+	{"error", "the hold was an error"},
+	{"other", "another reason; say it in words"},
+}
+
 // Uses are what use may be made of what was received.
 var Uses = []Code{
 	{"used-in-investigation", "it led or helped an investigation"},

@@ -198,6 +198,27 @@ func (o Office) Closure(h custody.Header, c *custody.Case, outcome, words string
 	return o.paper(&custody.Closure{Header: h, Request: c.RequestSHA256, Outcome: outcome, Annex: ref}, file)
 }
 
+// Hold drafts that nothing of a request may be destroyed, or that it may again, as the
+// state says. It names what was said of that before. What changes nothing is refused
+// here: at the relay it would wait for signatures first.
+func (o Office) Hold(h custody.Header, c *custody.Case, state, reason, words string) (*Paper, error) {
+	switch {
+	case c.To != o.Authority:
+		return nil, refused("hold", custody.CodeNotRequested)
+	case c.OnHold() == (state == custody.StateHeld):
+		return nil, refused("hold", custody.CodeAlreadyDecided)
+	}
+	file, ref, err := o.optional(annex.Text{Reasons: words}, words, c)
+	if err != nil {
+		return nil, err
+	}
+	b := &custody.Hold{Header: h, Request: c.RequestSHA256, State: state, Reason: reason, Annex: ref}
+	if c.Hold != nil {
+		b.Prev = c.Hold.SHA256
+	}
+	return o.paper(b, file)
+}
+
 // UseSpec is what a person says of the use of evidence.
 type UseSpec struct {
 	Package string // if empty, all that was received

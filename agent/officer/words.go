@@ -84,6 +84,11 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		return fmt.Sprintf("%s withdraws the request", by), []string{b.Reason}
 	case *custody.Closure:
 		return fmt.Sprintf("%s closes the request", by), []string{b.Outcome}
+	case *custody.Hold:
+		if b.State == custody.StateLifted {
+			return fmt.Sprintf("%s lifts its hold: what the relay has may be destroyed again", by), []string{b.Reason}
+		}
+		return fmt.Sprintf("%s puts what the relay has on hold: nothing of it may be destroyed", by), []string{b.Reason}
 	case *custody.UseReport:
 		of := "all that it had received"
 		if b.Package != "" {

@@ -207,6 +207,11 @@ func sentence(s *custody.Statement) string {
 		return more(fmt.Sprintf("%s withdraws the request: %s", b.By, b.Reason), b.Annex)
 	case *custody.Closure:
 		return more(fmt.Sprintf("%s closes the request: %s", b.By, b.Outcome), b.Annex)
+	case *custody.Hold:
+		if b.State == custody.StateLifted {
+			return more(fmt.Sprintf("%s lifts its hold, and what the relay has may be destroyed again: %s", b.By, b.Reason), b.Annex)
+		}
+		return more(fmt.Sprintf("%s puts what the relay has of the request on hold, none of which may be destroyed: %s", b.By, b.Reason), b.Annex)
 	case *custody.UseReport:
 		return more(fmt.Sprintf("%s says what use was made of %s: %s, %s; whether that is so, is not shown", b.By, used(b), b.Use, b.Date), b.Annex)
 	case *custody.Suspension:

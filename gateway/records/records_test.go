@@ -118,6 +118,32 @@ func TestRecalled(t *testing.T) {
 	list("b")
 }
 
+// TestHolds: what is on hold is listed until it is lifted.
+func TestHolds(t *testing.T) {
+	db := open(t)
+	holds := func(want ...custody.RecordID) {
+		t.Helper()
+		fatalIfErr(t, db.View(t.Context(), func(tx *records.Tx) error {
+			got, err := tx.Holds()
+			if !slices.Equal(got, want) {
+				t.Errorf("on hold are %q, want %q", got, want)
+			}
+			for _, id := range []custody.RecordID{"a", "b"} {
+				held, err := tx.OnHold(id)
+				if held != slices.Contains(want, id) || err != nil {
+					t.Errorf("%q is on hold: %t, %v", id, held, err)
+				}
+			}
+			return err
+		}))
+	}
+	holds()
+	update(t, db, func(tx *records.Tx) error { return errors.Join(tx.PutHold("b", true), tx.PutHold("a", true)) })
+	holds("a", "b")
+	update(t, db, func(tx *records.Tx) error { return errors.Join(tx.PutHold("a", false), tx.PutHold("a", false)) })
+	holds("b")
+}
+
 // TestFences moves a package through its states; callers with an old epoch or a
 // wrong idea of the state change nothing.
 func TestFences(t *testing.T) {

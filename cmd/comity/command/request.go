@@ -37,7 +37,7 @@ happen to a request and is no decision of it has its commands here.`
 func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them", requestGroupHelp,
 		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(),
-		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(),
+		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(), a.requestHold(),
 		a.requestSuspend(), a.requestResume())
 }
 
@@ -327,6 +327,14 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 	for _, k := range c.Consents {
 		say("%s consented on %s that %s is passed on to %s by %s: %s", k.By, k.Time, strings.Join(k.Packages, ", "), k.To, k.Expires, k.Purpose)
 		a.sealedText(ctx, s, k.Annex, say)
+	}
+	if h := c.Hold; h != nil {
+		what := "ON HOLD: nothing of it may be destroyed, by"
+		if !c.OnHold() {
+			what = "not on hold any more, by"
+		}
+		say("%s %s on %s: %s", what, h.By, h.Time, h.Reason)
+		a.sealedText(ctx, s, h.Annex, say)
 	}
 	for _, u := range c.UseReports {
 		say("%s told on %s what use it made of %s: %s (%s), %s", u.By, u.Time, cmp.Or(u.Package, "all that it had received"), u.Use,

@@ -41,7 +41,7 @@ const (
 	CodePayloadMissing Code = "payload-missing" // also: not in the version that the entry names
 	CodePayloadSize    Code = "payload-size"
 	CodePayload        Code = "payload" // other bytes than the part rows say
-	CodeLock           Code = "lock"    // ends before the transport window
+	CodeLock           Code = "lock"    // ends before the transport window, or does not run though the request is on hold
 	CodeHeadMissing    Code = "head-missing"
 	CodeHeadFile       Code = "head"       // head or inner file with another hash
 	CodeHeadEarly      Code = "head-early" // here before the unlock
@@ -54,6 +54,7 @@ const (
 
 	CodeHeadDestroyed  Code = "head-destroyed"  // head or inner file here, and an entry says that they are gone
 	CodeRecalled       Code = "recalled"        // the list of heads to destroy is not what follows from the log
+	CodeHold           Code = "hold"            // the list of requests on hold is not what follows from the log
 	CodePayloadVersion Code = "payload-version" // a newer version lies over the one that the entry names, or a delete marker
 )
 

@@ -115,6 +115,7 @@ type checker struct {
 	damaged  map[int64]bool
 	unknown  bool // what some entry says about packages and annexes
 	deposits map[string]*deposit
+	holds    map[custody.RecordID]bool // requests that were ever on hold; true while they are
 	annexes  map[annexID]*annex
 	waiting  map[custody.Digest]bool  // annexes of proposals
 	owners   map[string]owner         // of payload objects and heads that rows explain
@@ -130,7 +131,7 @@ type checker struct {
 func Check(ctx context.Context, cfg Config) (*Report, error) {
 	c := &checker{
 		cfg: cfg, report: &Report{}, chains: map[custody.RecordID]*chain{}, tags: map[translog.Tag]custody.RecordID{},
-		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, annexes: map[annexID]*annex{}, waiting: map[custody.Digest]bool{},
+		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, holds: map[custody.RecordID]bool{}, annexes: map[annexID]*annex{}, waiting: map[custody.Digest]bool{},
 		owners: map[string]owner{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{},
 	}
 	if err := c.check(ctx); err != nil {
@@ -150,7 +151,7 @@ func (c *checker) check(ctx context.Context) error {
 	// and objects with what all of them explain.
 	for _, step := range []func(context.Context) error{
 		c.checkDatabase, c.readStored, c.checkLog, c.checkParties, c.checkHead, c.checkStored, c.checkTiles,
-		c.checkPackages, c.checkRecalls, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
+		c.checkPackages, c.checkRecalls, c.checkHolds, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
 	} {
 		err := step(ctx)
 		if ctx.Err() != nil {

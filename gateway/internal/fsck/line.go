@@ -205,6 +205,8 @@ func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
 		if d := c.deposits[b.Package]; d != nil {
 			d.unlocked = true
 		}
+	case *custody.Hold:
+		c.holds[e.Record] = b.State == custody.StateHeld
 	case *custody.Recall:
 		if d := c.deposits[b.Package]; d != nil {
 			d.recalled = true

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"time"
 
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
@@ -103,10 +104,14 @@ func renumber(parts []objects.Part) []objects.Part {
 	return list
 }
 
-// checkLock checks that a file of a package stays as long as its deposit promised.
-// A head is stored after the deposit, and locked for as long from then on.
+// checkLock checks that a file of a package stays as long as its deposit promised, and
+// while its request is on hold. A head is stored after the deposit, and locked for as
+// long from then on.
 func (c *checker) checkLock(d *deposit, key string, info objects.Info, mode objects.Mode) {
 	until := d.entry.Time.Time().Add(c.cfg.Lock)
+	if next := c.cfg.Now.Add(time.Second); c.holds[d.entry.Record] && until.Before(next) {
+		until = next
+	}
 	if !until.After(c.cfg.Now) {
 		return
 	}

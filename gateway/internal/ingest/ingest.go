@@ -1,7 +1,8 @@
 // Package ingest takes packages in: it reserves room under a grant, streams parts
 // into the object store, completes the payload when the sender's seal arrives,
 // files the seal as the deposit, keeps the head and the inner file once the sender has
-// let them go, and destroys them if the sending side takes the package back.
+// let them go, and destroys them if the sending side takes the package back and nothing
+// holds the request.
 //
 // The part table in the database is the truth about what has arrived; what the
 // store lists is a hint. Each step that changes something names what the next
@@ -62,7 +63,9 @@ type Ingest struct {
 	parts turns // who brings which part
 
 	// heads is held for reading while a head is stored, from the question whether its
-	// package was recalled on, and for writing while heads are destroyed.
+	// package was recalled on, and while a hold is filed; for writing while heads are
+	// destroyed, or a reservation is given up, from the question whether the request is
+	// on hold on.
 	heads sync.RWMutex
 }
 

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"comity.example/comity/custody"
@@ -16,8 +17,9 @@ const (
 	reapPause = time.Hour
 )
 
-// Tend gives abandoned reservations up, and destroys the heads of recalled packages
-// whose store would not let go of them, every hour until ctx ends. Resume does it at
+// Tend gives abandoned reservations up, destroys the heads of recalled packages whose
+// store would not let go of them, and locks what is on hold for longer, every hour until
+// ctx ends. Resume does it at
 // the start.
 func (i *Ingest) Tend(ctx context.Context) {
 	tick := time.NewTicker(reapPause)
@@ -34,13 +36,16 @@ func (i *Ingest) Tend(ctx context.Context) {
 		if err := i.recalls(ctx); err != nil && ctx.Err() == nil {
 			i.cfg.Logger.ErrorContext(ctx, "failed to destroy heads of recalled packages", "error", err)
 		}
+		if err := i.holds(ctx); err != nil && ctx.Err() == nil {
+			i.cfg.Logger.ErrorContext(ctx, "failed to lock what is on hold", "error", err)
+		}
 	}
 }
 
 // reap gives up every open reservation that nobody will finish: its grant has
 // expired or was revoked, or no part of it has come for seven days. Else it would
 // take room of the store for ever. What is sealed, or about to be, is never given
-// up.
+// up, and nothing of a request that is on hold: a part of the evidence is in it.
 func (i *Ingest) reap(ctx context.Context) error {
 	var list []records.Package
 	err := i.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
@@ -66,20 +71,34 @@ func (i *Ingest) reapOne(ctx context.Context, p records.Package) error {
 	if why == "" || err != nil {
 		return err
 	}
-	var moved bool
+	moved, err := i.giveUp(ctx, p)
+	if errors.Is(err, errOnHold) || err == nil && !moved {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	i.cfg.Logger.InfoContext(ctx, "gave a reservation up", "package", p.ID, "why", why)
+	return i.free(ctx, p) // if we crash before, the next start frees it
+}
+
+// giveUp moves a reservation from open to abandoned, unless a part of it came just now
+// or the request is on hold. A hold is filed before it, or after.
+func (i *Ingest) giveUp(ctx context.Context, p records.Package) (moved bool, err error) {
+	i.heads.Lock()
+	defer i.heads.Unlock()
 	err = i.cfg.DB.Update(ctx, func(tx *records.Tx) error {
 		have, err := tx.Package(p.ID)
 		if err != nil || have.Touched != p.Touched { // a part came just now
 			return err
 		}
+		if err := unheld(tx, p.Request); err != nil {
+			return err
+		}
 		moved, err = tx.Abandon(p.ID, p.Epoch)
 		return err
 	})
-	if err != nil || !moved {
-		return err
-	}
-	i.cfg.Logger.InfoContext(ctx, "gave a reservation up", "package", p.ID, "why", why)
-	return i.free(ctx, p) // if we crash before, the next start frees it
+	return moved, err
 }
 
 // dead says why a reservation will not be finished, or "".

@@ -21,7 +21,8 @@ const maxVersions = 100
 // Recalled destroys head and inner file of a package whose recall is in the log, and
 // then has the log say so: not before, since a crash in between would leave a word
 // that is not true. Nobody has been handed them since the entry of the recall, so a
-// store that keeps them locked, or does not answer, costs no safety: they stay on the
+// store that keeps them locked, or does not answer, or a hold of the request, costs no
+// safety: they stay on the
 // list of what is to be done, and Tend and Resume try again. That is logged, and no
 // error: the recall itself has succeeded.
 func (i *Ingest) Recalled(ctx context.Context, id string) {
@@ -29,6 +30,8 @@ func (i *Ingest) Recalled(ctx context.Context, id string) {
 	ledger.Crash(ledger.RecallEntry)
 	err := i.destroyRecalled(ctx, id)
 	switch {
+	case errors.Is(err, errOnHold):
+		i.cfg.Logger.InfoContext(ctx, "the head of a recalled package stays while the request is on hold, and is handed out to nobody", "package", id)
 	case errors.Is(err, objects.ErrLocked):
 		i.cfg.Logger.WarnContext(ctx, "the head of a recalled package stays locked, and is handed out to nobody", "package", id, "error", err)
 	case err != nil:
@@ -38,7 +41,7 @@ func (i *Ingest) Recalled(ctx context.Context, id string) {
 }
 
 // recalls destroys what is left of earlier recalls. One that cannot be does not keep
-// the others from it. What a lock still holds was logged when it was recalled.
+// the others from it. What a lock or a hold still keeps was logged when it was recalled.
 func (i *Ingest) recalls(ctx context.Context) error {
 	var list []string
 	err := i.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
@@ -46,7 +49,7 @@ func (i *Ingest) recalls(ctx context.Context) error {
 		return err
 	})
 	for _, id := range list {
-		if failed := i.destroyRecalled(ctx, id); !errors.Is(failed, objects.ErrLocked) {
+		if failed := i.destroyRecalled(ctx, id); !errors.Is(failed, objects.ErrLocked) && !errors.Is(failed, errOnHold) {
 			err = errors.Join(err, failed)
 		}
 	}
@@ -65,8 +68,10 @@ func (i *Ingest) destroyRecalled(ctx context.Context, id string) error {
 		if list, err = tx.Recalled(); err != nil {
 			return err
 		}
-		p, err = tx.Package(id)
-		return err
+		if p, err = tx.Package(id); err != nil {
+			return err
+		}
+		return unheld(tx, p.Request)
 	})
 	if err != nil || !slices.Contains(list, id) { // not there: an earlier call did it
 		return err

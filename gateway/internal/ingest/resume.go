@@ -45,6 +45,12 @@ func (i *Ingest) Resume(ctx context.Context) error {
 			}
 		}
 	}
+	if err := i.holds(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		i.cfg.Logger.ErrorContext(ctx, "failed to lock what is on hold", "error", err)
+	}
 	if err := i.recalls(ctx); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

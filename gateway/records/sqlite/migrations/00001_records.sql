@@ -127,6 +127,12 @@ CREATE TABLE recalled (
     package TEXT PRIMARY KEY REFERENCES packages (id)
 );
 
+-- Requests that are on hold: nothing of them is destroyed, and what is here of them is
+-- kept locked. Who put them on hold, the log says.
+CREATE TABLE holds (
+    record TEXT PRIMARY KEY
+);
+
 CREATE TABLE annexes (
     sha256 BLOB   NOT NULL,
     record TEXT   NOT NULL,
