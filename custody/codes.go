@@ -70,8 +70,9 @@ const (
 	CodeGrantStands       Code = "grant-stands"
 	CodeNoOrder           Code = "no-order"
 	CodeAuditorReads      Code = "auditor-reads-records"
-	CodeOnHold            Code = "on-hold"      // nothing of the request may be destroyed
-	CodeNotReceived       Code = "not-received" // nothing of it was receipted
+	CodeOnHold            Code = "on-hold"         // nothing of the request may be destroyed
+	CodeNotReceived       Code = "not-received"    // nothing of it was receipted
+	CodeOperatorPolicy    Code = "operator-policy" // the rules allow it, the policy of the relay's operator does not; no answer of Decide
 )
 
 var explanations = map[Code]string{
@@ -133,6 +134,7 @@ var explanations = map[Code]string{
 	CodeAuditorReads:      "an auditor reads the records of its authority's requests, and neither annexes nor packages nor proposals; it files nothing",
 	CodeOnHold:            "the State that the evidence is from has put it on hold: nothing of it is destroyed until that is lifted",
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
+	CodeOperatorPolicy:    "the rules allow it, the policy of the relay's operator does not, for now: nothing is lost",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

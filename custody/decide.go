@@ -29,7 +29,7 @@ type Action struct {
 	Statement *Statement // of ActStatement
 	Grant     Digest     // of ActReserve and ActPart: the grant's payload hash
 	Package   string     // of ActHead, ActPayload
-	Bytes     int64      // of ActReserve: payload bytes
+	Bytes     int64      // payload bytes: of ActReserve; of ActPart for an operator's policy alone
 	Open      Usage      // of ActReserve and a seal: other reservations that count against the grant
 }
 

@@ -28,8 +28,9 @@ type Entry struct {
 	Via         PartyID        `json:"via,omitempty"`    // the agent that carried it, proven by hello
 	Directories []DirectoryRef `json:"directories"`      // in force when it was decided, by authority
 	Decision    Decision       `json:"decision"`
-	Deposit     *Deposit       `json:"deposit,omitempty"` // of a seal: what the store confirmed
-	Event       *Event         `json:"event,omitempty"`   // of an event, and only of an event
+	Policy      Digest         `json:"policy_sha256,omitzero"` // of the operator's policy that had to allow it too, if there was one
+	Deposit     *Deposit       `json:"deposit,omitempty"`      // of a seal: what the store confirmed
+	Event       *Event         `json:"event,omitempty"`        // of an event, and only of an event
 }
 
 // DirectoryRef names one version of an authority's directory.
@@ -99,7 +100,7 @@ func (e *Entry) check() error {
 	bare := e.Statement.IsZero() && e.Envelope.IsZero()
 	switch {
 	case e.Kind.IsEvent():
-		if !bare || e.Via != "" || e.Deposit != nil || e.Event == nil || e.Event.kind() != e.Kind {
+		if !bare || e.Via != "" || e.Deposit != nil || !e.Policy.IsZero() || e.Event == nil || e.Event.kind() != e.Kind {
 			return bad("a %s is an event, and has nothing else", e.Kind)
 		}
 		return e.Event.check()
@@ -109,6 +110,8 @@ func (e *Entry) check() error {
 		return bad("a %s has no event", e.Kind)
 	case e.Statement.IsZero() || e.Envelope.IsZero():
 		return bad("a %s has a statement and its envelope", e.Kind)
+	case !e.Policy.IsZero() && !narrowed(e.Kind):
+		return bad("no policy of an operator is asked about a %s", e.Kind)
 	}
 	return nil
 }

@@ -40,6 +40,8 @@ type Denied struct {
 	Act  Act     `json:"act"`
 	Code Code    `json:"code"`
 	Rule string  `json:"rule"` // that answered; of repeats within the hour, the first
+
+	Policy *PolicyRef `json:"policy,omitempty"` // of CodeOperatorPolicy, and only of that
 }
 
 // Counted says how many requests of all sorts a relay refused, strangers' and
@@ -152,6 +154,10 @@ func (d *Denied) check() error {
 		return bad("code %q is not one by which a party is refused", d.Code)
 	case !codePattern.MatchString(d.Rule):
 		return bad("rule %q is malformed", d.Rule)
+	case (d.Code == CodeOperatorPolicy) != (d.Policy != nil):
+		return bad("a policy of the operator stands in its own denials, and in no others")
+	case d.Policy != nil:
+		return d.Policy.check()
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ func (ev *Event) Says() string {
 	switch {
 	case ev.Denied != nil:
 		d := ev.Denied
-		return fmt.Sprintf("the relay says that it refused to let %s %s: %s", d.By, doing[d.Act], d.Code.Explain())
+		return fmt.Sprintf("the relay says that it refused to let %s %s: %s%s", d.By, doing[d.Act], d.Code.Explain(), d.Policy.says())
 	case ev.Counted != nil:
 		c := ev.Counted
 		var list []string

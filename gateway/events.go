@@ -31,7 +31,11 @@ func (g *Gateway) refused(ctx context.Context, who *admit.Principal, err error, 
 		return
 	}
 	// Whether the caller waits for its answer or not, it was refused.
-	ev := &custody.Event{Denied: &custody.Denied{By: who.ID(), Act: d.Act, Code: d.Decision.Code, Rule: d.Decision.Rule}}
+	denied := &custody.Denied{By: who.ID(), Act: d.Act, Code: d.Decision.Code, Rule: d.Decision.Rule}
+	if denied.Code == custody.CodeOperatorPolicy {
+		denied.Policy = d.Decision.Policy
+	}
+	ev := &custody.Event{Denied: denied}
 	g.fileEvent(context.WithoutCancel(ctx), d.Record, ev)
 }
 

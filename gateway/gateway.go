@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"comity.example/comity/crypto/keys"
@@ -84,6 +85,10 @@ type Config struct {
 	// handed out to nobody.
 	Destroyer objects.Destroyer
 
+	// Policy is what the operator lets through of what the rules allow. If nil, all.
+	// SetPolicy changes it.
+	Policy *Policy
+
 	// Listen is the address for UDP and TCP, host:port. Required by Listen.
 	Listen string
 
@@ -131,6 +136,8 @@ type Gateway struct {
 	closing chan struct{}
 	close   sync.Once
 
+	policy atomic.Pointer[Policy] // the operator's, in force; nil: none
+
 	tally    *tally.Tally  // of refusals
 	counting chan struct{} // has room for one: hours are over
 
@@ -145,12 +152,14 @@ func New(ctx context.Context, cfg *Config) (*Gateway, error) {
 	g := &Gateway{cfg: *cfg, publishing: make(chan struct{}, 1), closing: make(chan struct{}), counting: make(chan struct{}, 1)}
 	g.defaults()
 	g.tally = tally.New(g.cfg.Now)
+	g.policy.Store(cfg.Policy)
 	d, err := g.descriptor()
 	if err != nil {
 		return nil, err
 	}
 	g.ledger, err = ledger.Open(ctx, ledger.Config{
 		DB: cfg.DB, Store: cfg.Store, Origin: cfg.Origin, LogKey: cfg.LogKey, Recovery: cfg.Recovery, Now: g.cfg.Now, Logger: g.cfg.Logger,
+		Policy: g.policy.Load,
 	})
 	if errors.Is(err, ledger.ErrAhead) || errors.Is(err, ledger.ErrFork) || errors.Is(err, ledger.ErrLogKey) || errors.Is(err, ErrEmptied) {
 		return nil, fmt.Errorf("%w: %w", ErrHistory, err)

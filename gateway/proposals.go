@@ -11,6 +11,7 @@ import (
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
@@ -125,7 +126,7 @@ func (g *Gateway) insertProposal(ctx context.Context, p records.Proposal) error 
 // its proposal then.
 func (g *Gateway) proposalRoom(tx *records.Tx, p records.Proposal) error {
 	if _, err := tx.ByStatement(p.SHA256); err == nil {
-		d := custody.Decision{Code: custody.CodeDuplicate, Rule: "once"}
+		d := ledger.Answer{Decision: custody.Decision{Code: custody.CodeDuplicate, Rule: "once"}}
 		return admit.Deny(p.Record, custody.ActStatement, d, custody.CodeNoSuchRequest)
 	} else if !errors.Is(err, records.ErrNotFound) {
 		return err

@@ -157,7 +157,7 @@ func follow(tx *records.Tx, s *custody.Statement, scope []string) error {
 // decide answers allowed, below-threshold or duplicate, and refuses all else. It
 // asks first what needs no knowledge of the record, then whether the caller is a
 // party: nobody else learns from an answer whether there is such a record.
-func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.Statement) (d custody.Decision, err error) {
+func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.Statement) (d ledger.Answer, err error) {
 	if err := carries(who, s); err != nil {
 		return d, err
 	}
@@ -207,7 +207,7 @@ func carries(who admit.Principal, s *custody.Statement) error {
 }
 
 func notCarrier(s *custody.Statement) error {
-	d := custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"}
+	d := ledger.Answer{Decision: custody.Decision{Code: custody.CodeNotCarrier, Rule: "desk-carries"}}
 	return admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchRequest)
 }
 
@@ -217,7 +217,7 @@ func (g *Gateway) submit(ctx context.Context, s ledger.Submission) (*wire.Proof,
 	proof, err := g.ledger.Submit(context.WithoutCancel(ctx), s)
 	var refused *ledger.Refused
 	if errors.As(err, &refused) {
-		return nil, admit.Deny(s.Statement.Record(), custody.ActStatement, refused.Decision, custody.CodeNoSuchRequest)
+		return nil, admit.Deny(s.Statement.Record(), custody.ActStatement, refused.Answer, custody.CodeNoSuchRequest)
 	}
 	return proof, err
 }

@@ -15,6 +15,7 @@ import (
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
 )
@@ -174,18 +175,25 @@ func TestDeny(t *testing.T) {
 		{custody.Decision{Code: custody.CodeNoSuchRequest, Rule: "request"}, false},
 		{custody.Decision{Code: custody.CodeNoSuchPackage, Rule: "released"}, true},
 	} {
-		err := admit.Deny("r", custody.ActHead, row.Decision, none)
+		err := admit.Deny("r", custody.ActHead, ledger.Answer{Decision: row.Decision}, none)
 		var p *wire.Problem
 		var d *admit.Denial
 		if !errors.As(err, &p) || *p != *wire.NewProblem(none, "") || errors.As(err, &d) != row.denial {
 			t.Errorf("Deny(%v) = %+v, a denial %t, want %t", row.Decision, err, d != nil, row.denial)
 		}
 	}
-	dec := custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"}
+	dec := ledger.Answer{Decision: custody.Decision{Code: custody.CodeGrantRevoked, Rule: "live-grant"}}
 	err := admit.Deny("r", custody.ActHead, dec, none)
 	var p *wire.Problem
 	var d *admit.Denial
 	if !errors.As(err, &p) || p.Code != dec.Code || p.Rule != dec.Rule || !errors.As(err, &d) || d.Record != "r" || d.Act != custody.ActHead || d.Decision != dec {
+		t.Errorf("Deny(%v) = %+v", dec, err)
+	}
+	// The operator's policy answers for itself, by name and in no other words.
+	dec.Decision = custody.Decision{Code: custody.CodeOperatorPolicy, Rule: "operator-policy"}
+	dec.Policy = custody.NewPolicyRef(custody.Digest{1}, []string{"no-nights", "big"})
+	err = admit.Deny("r", custody.ActReserve, dec, none)
+	if !errors.As(err, &p) || p.Status != http.StatusForbidden || p.Code != custody.CodeOperatorPolicy || p.Detail != "policy big, no-nights" || !errors.As(err, &d) || d.Decision != dec {
 		t.Errorf("Deny(%v) = %+v", dec, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
@@ -109,12 +110,12 @@ func (d *Door) recovered(a *answer, r *http.Request) {
 	d.refuse(a, r, fmt.Errorf("handler panicked: %v\n%s", v, debug.Stack()))
 }
 
-// Denial is the error of a refusal by the rule book: of an act on a record, by the
-// principal who asks. It wraps the *wire.Problem that answers it.
+// Denial is the error of a refusal by the rule book, or by the operator's policy: of an
+// act on a record, by the principal who asks. It wraps the *wire.Problem that answers it.
 type Denial struct {
 	Record   custody.RecordID
 	Act      custody.Act
-	Decision custody.Decision
+	Decision ledger.Answer
 
 	problem *wire.Problem
 }
@@ -125,18 +126,23 @@ func (d *Denial) Error() string { return d.problem.Error() }
 // Unwrap returns the problem.
 func (d *Denial) Unwrap() error { return d.problem }
 
-// Deny returns the error of a refusal by the rule book. A request or package of
+// Deny returns the error of a refusal by the rule book or the operator's policy, of
+// which it tells the ids of those that forbid, not what they say. A request or package of
 // others is answered exactly as one that does not exist: with none, which is
 // no-such-request or no-such-package, and no rule; and to who is no party nothing
 // was denied, so nothing of it is ever filed.
-func Deny(id custody.RecordID, act custody.Act, dec custody.Decision, none custody.Code) error {
+func Deny(id custody.RecordID, act custody.Act, dec ledger.Answer, none custody.Code) error {
 	switch dec.Code {
 	case custody.CodeNotParty, custody.CodeNoSuchRequest:
 		return wire.NewProblem(none, "")
 	case custody.CodeNoSuchPackage:
 		return &Denial{id, act, dec, wire.NewProblem(none, "")}
 	}
-	return &Denial{id, act, dec, wire.Refusal(dec)}
+	p := wire.Refusal(dec.Decision)
+	if dec.Code == custody.CodeOperatorPolicy {
+		p.Detail = "policy " + strings.Join(dec.Policy.IDs, ", ")
+	}
+	return &Denial{id, act, dec, p}
 }
 
 // ReadJSON reads a body of exactly one JSON value with the fields of v, strictly.

@@ -21,7 +21,7 @@ type Payload struct {
 	id    string
 	list  []custody.StoredPayload                         // of the deposit
 	watch func(context.Context) (context.Context, func()) // ends when the rules allow it no more
-	deny  func(custody.Decision) error
+	deny  func(ledger.Answer) error
 }
 
 // Payload decides and finds the bytes that a Range field asks for.
@@ -42,7 +42,7 @@ func (d *Deliver) Payload(ctx context.Context, who admit.Principal, id, header s
 	return &Payload{
 		Span: span, store: d.cfg.Store, id: id, list: list,
 		watch: func(ctx context.Context) (context.Context, func()) { return d.cfg.Ledger.Watch(ctx, record, act) },
-		deny: func(dec custody.Decision) error {
+		deny: func(dec ledger.Answer) error {
 			return admit.Deny(record, custody.ActPayload, dec, custody.CodeNoSuchPackage)
 		},
 	}, nil
@@ -91,7 +91,7 @@ func (p *Payload) Copy(ctx context.Context, w io.Writer, cut func()) error {
 	}
 	var refused *ledger.Refused
 	if err != nil && errors.As(context.Cause(watched), &refused) {
-		return p.deny(refused.Decision)
+		return p.deny(refused.Answer)
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (i *Ingest) PutPart(ctx context.Context, who admit.Principal, id string, in
 	if len(p.Uploads) == 0 { // reserved by a call that did not come to its end
 		return wire.NewProblem(wire.CodeNotOpen, "")
 	}
-	record, act := custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: who.ID(), Grant: p.Grant}
+	record, act := custody.RecordID(p.Request), partOf(p)
 	d, err := i.cfg.Ledger.Decide(ctx, record, act)
 	if err != nil {
 		return err
@@ -63,9 +63,15 @@ func (i *Ingest) PutPart(ctx context.Context, who admit.Principal, id string, in
 	err = i.bring(ctx, p, size, in)
 	var refused *ledger.Refused
 	if err != nil && errors.As(context.Cause(ctx), &refused) {
-		return admit.Deny(record, custody.ActPart, refused.Decision, custody.CodeNoSuchPackage)
+		return admit.Deny(record, custody.ActPart, refused.Answer, custody.CodeNoSuchPackage)
 	}
 	return err
+}
+
+// partOf is the act of bringing a part of a package, which its reserving agent alone
+// may.
+func partOf(p records.Package) custody.Action {
+	return custody.Action{Act: custody.ActPart, Via: p.Agent, Grant: p.Grant, Bytes: p.PayloadSize}
 }
 
 // bring waits until nobody else brings the part, and asks again then: the package

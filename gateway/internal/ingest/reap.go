@@ -106,7 +106,7 @@ func (i *Ingest) dead(ctx context.Context, p records.Package) (why custody.Code,
 	if i.cfg.Now().Sub(p.Touched.Time()) >= idleLimit {
 		return "idle", nil
 	}
-	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), custody.Action{Act: custody.ActPart, Via: p.Agent, Grant: p.Grant})
+	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), partOf(p))
 	if err == nil && (d.Code == custody.CodeGrantExpired || d.Code == custody.CodeGrantRevoked || d.Code == custody.CodeRequestEnded) {
 		why = d.Code
 	}

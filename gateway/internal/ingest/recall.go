@@ -132,7 +132,7 @@ func (i *Ingest) unrecalled(ctx context.Context, s *custody.Statement) error {
 		return nil
 	})
 	if err == nil && recalled {
-		d := custody.Decision{Code: custody.CodePackageRecalled, Rule: "unlock"}
+		d := ledger.Answer{Decision: custody.Decision{Code: custody.CodePackageRecalled, Rule: "unlock"}}
 		err = admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchPackage)
 	}
 	return err

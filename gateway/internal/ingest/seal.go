@@ -226,7 +226,7 @@ func (i *Ingest) submit(ctx context.Context, p records.Package, s *custody.State
 	if err != nil {
 		return nil, err
 	}
-	return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Decision, custody.CodeNoSuchPackage)
+	return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Answer, custody.CodeNoSuchPackage)
 }
 
 // lockPayload locks the payload for the transport window from its deposit on, and

@@ -129,12 +129,13 @@ func (i *Ingest) Release(ctx context.Context, who admit.Principal, id string, en
 // file submits an agent's own statement about a package.
 func (i *Ingest) file(ctx context.Context, who admit.Principal, s *custody.Statement) (*wire.Proof, error) {
 	if s.Header.By != string(who.ID()) {
-		return nil, admit.Deny(s.Record(), custody.ActStatement, custody.Decision{Code: custody.CodeNotCarrier, Rule: "own-words"}, custody.CodeNoSuchPackage)
+		d := ledger.Answer{Decision: custody.Decision{Code: custody.CodeNotCarrier, Rule: "own-words"}}
+		return nil, admit.Deny(s.Record(), custody.ActStatement, d, custody.CodeNoSuchPackage)
 	}
 	proof, err := i.cfg.Ledger.Submit(ctx, ledger.Submission{Statement: s, Via: who.ID()})
 	var refused *ledger.Refused
 	if errors.As(err, &refused) {
-		return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Decision, custody.CodeNoSuchPackage)
+		return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Answer, custody.CodeNoSuchPackage)
 	}
 	return proof, err
 }

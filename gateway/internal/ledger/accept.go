@@ -30,11 +30,15 @@ func (l *Ledger) accept(tx *records.Tx, p *pending) error {
 			return err
 		}
 	}
-	d := custody.Decide(r, st.view, a, now)
+	d := l.decide(r, st.view, a, now)
 	if !d.Allowed() {
 		return &Refused{d}
 	}
-	return l.append(tx, r, p, custody.NewEntry(r, st.view, s, a.Via, now, d, p.sub.Deposit), s)
+	e := custody.NewEntry(r, st.view, s, a.Via, now, d.Decision, p.sub.Deposit)
+	if d.Policy != nil {
+		e.Policy = d.Policy.SHA256
+	}
+	return l.append(tx, r, p, e, s)
 }
 
 // note makes the entry of one event, if the rules allow it at the head of the log:
@@ -48,7 +52,7 @@ func (l *Ledger) note(tx *records.Tx, p *pending) error {
 	now := later(l.cfg.Now, st.head.Last)
 	d := custody.DecideEvent(r, st.view, p.event, now)
 	if !d.Allowed() {
-		return &Refused{d}
+		return refused(d)
 	}
 	return l.append(tx, r, p, custody.NewEvent(r, st.view, p.event, now, d), nil)
 }
@@ -63,7 +67,7 @@ func (l *Ledger) again(tx *records.Tx, r *custody.Record, a custody.Action, now 
 	if isCase(r.ID) {
 		d := custody.Decide(r, l.next.view, custody.Action{Act: custody.ActRecord, Via: a.Via}, now)
 		if !d.Allowed() {
-			return false, &Refused{d}
+			return false, refused(d)
 		}
 	}
 	p.line = e.Line

@@ -33,6 +33,7 @@ import (
 	"time"
 
 	"comity.example/comity/custody"
+	"comity.example/comity/gateway/internal/policy"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
@@ -40,8 +41,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Config is what a ledger needs. All fields are required and not modified after
-// the call to Open.
+// Config is what a ledger needs. All fields but Policy are required; they are not
+// modified after the call to Open.
 type Config struct {
 	// DB holds the records. The caller closes it after the ledger.
 	DB *records.DB
@@ -65,6 +66,10 @@ type Config struct {
 
 	// Logger takes what the operator must see.
 	Logger *slog.Logger
+
+	// Policy returns the operator's policy in force, nil if there is none; called at
+	// every decision, by several goroutines. It may be nil.
+	Policy func() *policy.Set
 }
 
 // Named reasons why a ledger refuses.
@@ -104,9 +109,15 @@ var (
 	ErrClosed = errors.New("ledger is closed")
 )
 
-// Refused is the error of a statement or event that the rules do not allow. Nothing
-// was written.
-type Refused struct{ Decision custody.Decision }
+// Answer is what is said to an act: by the rule book, and where that allows it, by the
+// operator's policy.
+type Answer struct {
+	custody.Decision
+	Policy *custody.PolicyRef // the operator's, if it was asked; its ids are those that refuse
+}
+
+// Refused is the error of a statement or event that is not allowed. Nothing was written.
+type Refused struct{ Answer }
 
 // Error names the code and the rule.
 func (r *Refused) Error() string { return "refused: " + r.Decision.String() }
@@ -231,7 +242,7 @@ func (l *Ledger) File(ctx context.Context, id custody.RecordID, ev *custody.Even
 func (l *Ledger) mayFile(ctx context.Context, id custody.RecordID, ev *custody.Event) error {
 	return l.Read(ctx, id, func(r *custody.Record) error {
 		if d := custody.DecideEvent(r, l.View(), ev, l.now()); !d.Allowed() {
-			return &Refused{d}
+			return refused(d)
 		}
 		return nil
 	})

@@ -49,16 +49,16 @@ func (l *Ledger) Directory(ctx context.Context, name string, version int64) (env
 // Relay returns the envelope of the relay's newest descriptor, or nil.
 func (l *Ledger) Relay() []byte { return l.shown.Load().relay }
 
-// Decide asks the rule book about an act now, on the published entries. A record
-// that does not exist is an empty one.
-func (l *Ledger) Decide(ctx context.Context, id custody.RecordID, a custody.Action) (custody.Decision, error) {
+// Decide asks the rule book, and the operator's policy, about an act now, on the
+// published entries. A record that does not exist is an empty one.
+func (l *Ledger) Decide(ctx context.Context, id custody.RecordID, a custody.Action) (Answer, error) {
 	if !isCase(id) && a.Act != custody.ActStatement {
 		// The rules read the view alone, and these records are long to replay.
-		return custody.Decide(custody.NewRecord(id), l.View(), a, l.now()), nil
+		return l.decide(custody.NewRecord(id), l.View(), a, l.now()), nil
 	}
-	var d custody.Decision
+	var d Answer
 	err := l.Read(ctx, id, func(r *custody.Record) error {
-		d = custody.Decide(r, l.View(), a, l.now())
+		d = l.decide(r, l.View(), a, l.now())
 		return nil
 	})
 	return d, err
