@@ -58,6 +58,11 @@ type Gateway struct {
 	// zero, 1024. A bucket does not tell its space.
 	MinFreeMiB int64 `yaml:"min_free_mib"`
 
+	// Policy is the operator's policy: a file, or a folder of files whose names end in
+	// .cedar; a relative path starts at the folder of this file. The running relay reads
+	// it again at SIGHUP. If empty, the relay carries all that the rules allow.
+	Policy string `yaml:"policy"`
+
 	// S3 is the bucket that payloads, heads, the log and the copies of records
 	// are kept in. If missing, the folder "store" in Data.
 	S3 *S3 `yaml:"s3"`
@@ -118,6 +123,9 @@ func (c *Gateway) defaults(folder string) {
 	}
 	if c.LogFile != "" && !filepath.IsAbs(c.LogFile) {
 		c.LogFile = filepath.Join(c.Data, c.LogFile)
+	}
+	if c.Policy != "" && !filepath.IsAbs(c.Policy) {
+		c.Policy = filepath.Join(folder, c.Policy)
 	}
 	if c.S3 != nil {
 		c.S3.defaults(folder)
@@ -199,5 +207,10 @@ windows_mib: 512
 
 # Nothing more is reserved when less than this many MiB are free, in a folder.
 min_free_mib: 1024
+
+# The operator's policy: a file, or a folder of files *.cedar, that forbid what this
+# relay does not carry although the rules allow it. Empty: it carries all that they
+# allow. Try it first: comity-gateway policy test. SIGHUP reads it again.
+policy: ""
 `, origin, listen, recovery)
 }

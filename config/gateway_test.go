@@ -57,12 +57,15 @@ func minimal(t *testing.T) string {
 }
 
 func TestGatewayDefaults(t *testing.T) {
-	c, err := config.LoadGateway(filepath.Join("etc", "gateway.yaml"), []byte(minimal(t)+"data: d\nlog_file: relay.log\n"))
+	c, err := config.LoadGateway(filepath.Join("etc", "gateway.yaml"), []byte(minimal(t)+"data: d\nlog_file: relay.log\npolicy: policy\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := filepath.Join("etc", "d"); c.Data != want || c.LogFile != filepath.Join(want, "relay.log") {
 		t.Errorf("data %q, log file %q, want both below %q", c.Data, c.LogFile, want)
+	}
+	if want := filepath.Join("etc", "policy"); c.Policy != want {
+		t.Errorf("policy %q, want %q", c.Policy, want)
 	}
 	if c.LogLevel != "info" || c.LockDays != 30 || c.Memory() != 256<<20 || c.Windows() != 512<<20 {
 		t.Errorf("settings are %+v", c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 type app struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
+	hangup         <-chan os.Signal // asks run to read the policy again; nil: SIGHUP does
 
 	// Global flags.
 	data, config string
@@ -44,12 +46,13 @@ content, no file names, no case text.
   comity-gateway check --data /var/lib/comity
   comity-gateway run --data /var/lib/comity
   comity-gateway fsck --data /var/lib/comity        (stopped: recompute everything)
+  comity-gateway policy test cases.yaml --policy policy/    (before it is put in force)
 
 The authorities pin the relay by the fingerprint that init prints:
   comity trust relay relay.example FINGERPRINT
 
-Exit codes: 0 done, 1 error, 2 usage, 4 the log does not fit the store, or fsck
-found differences.`
+Exit codes: 0 done, 1 error, 2 usage, 4 the log does not fit the store, fsck
+found differences, or policy test did.`
 
 // usageError is a wrong command line.
 type usageError struct{ error }
@@ -75,7 +78,7 @@ func (a *app) command() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&a.data, "data", "", "folder with keys, database, store and gateway.yaml")
 	f.StringVar(&a.config, "config", "", "path of gateway.yaml (default: the one in the data folder)")
-	root.AddCommand(a.initCommand(), a.trustCommand(), a.checkCommand(), a.runCommand(), a.fsckCommand())
+	root.AddCommand(a.initCommand(), a.trustCommand(), a.checkCommand(), a.runCommand(), a.fsckCommand(), a.policyCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -117,7 +120,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, gateway.ErrHistory), errors.Is(err, errFindings):
+	case errors.Is(err, gateway.ErrHistory), errors.Is(err, errFindings), errors.Is(err, errCases):
 		return exitVerify
 	}
 	return exitError
@@ -126,9 +129,12 @@ func exitCode(err error) int {
 // hintFor says what to do about an error, as far as is known.
 func hintFor(err error) string {
 	var h hinted
+	var p *gateway.PolicyError
 	switch {
 	case errors.As(err, &h):
 		return h.hint
+	case errors.As(err, &p):
+		return p.Hint
 	case errors.Is(err, durable.ErrLocked):
 		return "one process at a time uses a data folder: stop the relay first"
 	case errors.Is(err, gateway.ErrEmptied):

@@ -218,7 +218,8 @@ func TestRun(t *testing.T) {
 
 // TestHelp fits a screen.
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"init", "--help"}, {"run", "--help"}, {"trust", "--help"}, {"check", "--help"}, {"fsck", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"init", "--help"}, {"run", "--help"}, {"trust", "--help"}, {"check", "--help"}, {"fsck", "--help"},
+		{"policy", "--help"}, {"policy", "test", "--help"}, {"policy", "explain", "--help"}} {
 		code, out, _ := run(t, args...)
 		lines := strings.Split(out, "\n")
 		if code != exitDone || len(lines) > 40 {

@@ -3,7 +3,10 @@ package command
 import (
 	"context"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/crypto/translog"
@@ -89,6 +92,7 @@ func (a *app) check(ctx context.Context) error {
 	a.print("listen       %s (agents dial %v)", r.cfg.Listen, d.Addresses)
 	a.print("log          %d entries, checkpoint verified, root %s", c.Size, c.Root)
 	a.printStore(r)
+	a.printPolicy(g)
 	a.printAuthorities(g)
 	return nil
 }
@@ -117,7 +121,8 @@ func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "run", Short: "run the relay until it is interrupted", Args: noArgs,
 		Long: `Run the relay. One line on standard output says where it listens; the log is
-JSON on standard error, or in the file that gateway.yaml names.
+JSON on standard error, or in the file that gateway.yaml names. SIGHUP reads the
+operator's policy again; one that is wrong is refused, and the old one stays.
 
   comity-gateway run --data /var/lib/comity`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.serve(c.Context()) },
@@ -125,6 +130,13 @@ JSON on standard error, or in the file that gateway.yaml names.
 }
 
 func (a *app) serve(ctx context.Context) error {
+	hangup := a.hangup
+	if hangup == nil {
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, syscall.SIGHUP) // from here on: one that comes early must not end the relay
+		defer signal.Stop(c)
+		hangup = c
+	}
 	r, err := a.open()
 	if err != nil {
 		return err
@@ -138,6 +150,8 @@ func (a *app) serve(ctx context.Context) error {
 	if err := g.Listen(); err != nil {
 		return err
 	}
+	stop := reloads(ctx, hangup, r, g)
+	defer stop()
 	a.print("%s listens on %s", r.cfg.Origin, g.Addr())
 	return g.Serve(ctx)
 }

@@ -47,6 +47,7 @@ type relay struct {
 	found *s3.Found // what the store's server enforces; nil: a folder
 
 	destroyer objects.Destroyer // nil: heads stay as long as they are locked
+	logger    *slog.Logger      // from gateway on
 
 	closeStore func() error // nil: not open
 }
@@ -103,13 +104,21 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.logger = logger
+	policy, err := loadPolicy(r.cfg.Policy)
+	if err != nil {
+		return nil, err
+	}
+	if policy != nil {
+		r.sayPolicy(policy)
+	}
 	if err := r.openStore(ctx, logger); err != nil {
 		return nil, err
 	}
 	return gateway.New(ctx, &gateway.Config{
 		Origin: r.cfg.Origin, Descriptor: descriptor, Key: k.hybrid, LogKey: k.log, Certificate: k.cert, Recovery: recovery,
 		DB: r.db, Store: r.store, Destroyer: r.destroyer, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MinFree: r.cfg.MinFree(),
-		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger,
+		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger, Policy: policy,
 	})
 }
 
