@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"comity.example/comity/config"
@@ -138,7 +139,7 @@ func (h *Home) Key(id custody.PartyID) (*keys.Private, error) {
 	return parseSeed(s)
 }
 
-// SaveRootKey and RootKeys store and load an authority's root keys, by number.
+// SaveRootKey stores a root key of the authority, by number.
 func (h *Home) SaveRootKey(n int, k *keys.Private, passphrase []byte) error {
 	return h.save(h.rootPath(n), KindRootKey, seedText(k), passphrase)
 }
@@ -147,25 +148,32 @@ func (h *Home) rootPath(n int) string {
 	return h.path("keys", h.Authority(), "root", fmt.Sprintf("%d.key", n))
 }
 
-// RootKeys loads the root keys that are on this machine.
-func (h *Home) RootKeys() ([]*keys.Private, error) {
-	var list []*keys.Private
-	for n := 1; ; n++ {
+// RootKeys loads the root keys that are on this machine, by number. Numbers may be
+// missing: each holder of a root key has a machine of his own, and old keys are
+// destroyed after a rotation.
+func (h *Home) RootKeys() (map[int]*keys.Private, error) {
+	files, err := os.ReadDir(h.path("keys", h.Authority(), "root"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listing root keys: %w", err)
+	}
+	m := map[int]*keys.Private{}
+	for _, f := range files {
+		name, ok := strings.CutSuffix(f.Name(), ".key")
+		n, err := strconv.Atoi(name)
+		if !ok || err != nil {
+			continue
+		}
 		s, err := keyfile.Load(h.rootPath(n), KindRootKey, func() ([]byte, error) {
 			return keyfile.Passphrase(fmt.Sprintf("%s root key %d", h.Authority(), n))
 		})
-		if errors.Is(err, fs.ErrNotExist) {
-			return list, nil
-		}
 		if err != nil {
 			return nil, err
 		}
-		k, err := parseSeed(s)
-		if err != nil {
+		if m[n], err = parseSeed(s); err != nil {
 			return nil, err
 		}
-		list = append(list, k)
 	}
+	return m, nil
 }
 
 // SaveIdentity stores a recipient's age identity.

@@ -64,11 +64,20 @@ func transient(err error) bool {
 	return false
 }
 
-// Authority and Proposals are those of the client, again after a lost connection: what
+// Authority, Directory and Proposals are those of the client, again after a lost connection: what
 // only reads may be repeated.
 func (s *Session) Authority(ctx context.Context, name string) (have *wire.AuthorityState, err error) {
 	err = s.retry(ctx, func(c *wire.Client) error {
 		have, err = c.Authority(ctx, name)
+		return err
+	})
+	return have, err
+}
+
+// Directory returns an authority's roots and its directory of a version.
+func (s *Session) Directory(ctx context.Context, name string, version int64) (have *wire.AuthorityState, err error) {
+	err = s.retry(ctx, func(c *wire.Client) error {
+		have, err = c.Directory(ctx, name, version)
 		return err
 	})
 	return have, err

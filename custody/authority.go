@@ -184,6 +184,54 @@ func decideDirectory(a *Authority, s *Statement, now Time) Decision {
 	return allow(rule)
 }
 
+// Follow replays an authority's roots and directories, oldest first, by the rules that
+// a record is replayed by, from the root that is pinned: what a registrar can check
+// without a proof from the log, which only shows itself to agents. A directory, and a
+// root that another follows, is judged at the time when it was issued, the newest root
+// at now.
+func Follow(name string, pin Digest, roots, directories []*Statement, now Time) (*Authority, Decision) {
+	v := &View{Pins: map[string]Digest{name: pin}}
+	var a *Authority
+	next := func() Decision {
+		s, at := roots[0], roots[0].Header.Issued
+		if roots = roots[1:]; len(roots) == 0 {
+			at = now
+		}
+		if s.Kind != KindRoot || s.Header.By != name {
+			return deny("root", CodeBadStatement)
+		}
+		d := decideRoot(a, v, s, at)
+		if d.Allowed() {
+			a = a.withRoot(s)
+		}
+		return d
+	}
+	for _, s := range directories {
+		b, ok := s.Body.(*Directory)
+		if !ok || b.By != name {
+			return nil, deny("directory", CodeBadStatement)
+		}
+		for len(roots) > 0 && (a == nil || a.RootSHA256 != b.Root) {
+			if d := next(); !d.Allowed() {
+				return nil, d
+			}
+		}
+		if d := decideDirectory(a, s, b.Issued); !d.Allowed() {
+			return nil, d
+		}
+		a = a.withDirectory(s)
+	}
+	for len(roots) > 0 {
+		if d := next(); !d.Allowed() {
+			return nil, d
+		}
+	}
+	if a == nil {
+		return nil, deny("root", CodeRootNotPinned)
+	}
+	return a, allow("authority")
+}
+
 func nextDirectory(a *Authority, b *Directory) Code {
 	if a.Directory == nil {
 		return follows(b.Version, 0, b.Prev, Digest{})

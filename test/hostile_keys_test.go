@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,8 +51,9 @@ func (h *hostile) identities() []age.Identity {
 	recovery, err := seal.ParseIdentity(h.recovery)
 	h.must(err)
 	list = append(list, recovery)
-	signing, err := home.RootKeys()
+	roots, err := home.RootKeys()
 	h.must(err)
+	signing := slices.Collect(maps.Values(roots))
 	for _, role := range []custody.Role{custody.RoleRegistrar, custody.RoleOfficer, custody.RoleAgent} {
 		ids, err := home.Own(role)
 		h.must(err)

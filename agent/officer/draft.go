@@ -70,13 +70,19 @@ func (r *Registry) rebase(d *Draft) error {
 // compares.
 func (r *Registry) Save(d *Draft) error { return r.write(statement.Encode(d), "draft.json") }
 
-// Reset begins the draft again from the published directory.
+// Reset begins the draft again from the published directory. Before the first one it
+// accepts the relays that are pinned here.
 func (r *Registry) Reset() (*Draft, error) {
 	pub, err := r.Published()
 	if err != nil {
 		return nil, err
 	}
 	d := newDraft(pub)
+	if pub == nil {
+		for _, p := range r.home.Trust.Relays {
+			d.Accept(custody.RelayPin{Origin: p.Origin, Fingerprint: p.Fingerprint})
+		}
+	}
 	return d, r.Save(d)
 }
 

@@ -36,6 +36,8 @@ var (
 	ErrOutdated = errors.New("the draft was begun from another directory than the published one")
 	// ErrUnsigned is wrapped where a directory lacks registrars' signatures.
 	ErrUnsigned = errors.New("more signatures are needed")
+	// ErrNotPinned is wrapped where this home does not know its own authority's root.
+	ErrNotPinned = errors.New("its root is not pinned here")
 	// ErrChallenge is wrapped where a recipient's challenge is unknown or its
 	// answer is wrong.
 	ErrChallenge = errors.New("the challenge was not opened")

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"comity.example/comity/agent"
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/wire"
 )
@@ -28,6 +31,9 @@ func (r *Registry) Publish(ctx context.Context, s *agent.Session, dir *custody.S
 	}
 	if len(roots) == 0 {
 		return nil, fmt.Errorf("publishing: the root of %q is not in this home", r.home.Authority())
+	}
+	if dir.Body.(*custody.Directory).Root != roots[len(roots)-1].SHA256 {
+		return nil, fmt.Errorf("publishing: the directory was signed under an older root, and would leave %q without one: %w", r.home.Authority(), ErrOutdated)
 	}
 	have, err := authorityState(ctx, s, r.home.Authority())
 	if err != nil {
@@ -91,41 +97,135 @@ func (r *Registry) published(dir *custody.Statement) error {
 	return r.Save(d)
 }
 
-// Pull fetches the newest directory of this authority from the relay, checks the
-// registrars' signatures against the root that is kept here, and remembers it as
-// the published one. It reports whether it was news.
-func (r *Registry) Pull(ctx context.Context, s *agent.Session) (bool, error) {
-	have, err := authorityState(ctx, s, r.home.Authority())
+// Pull fetches all roots and directories of this authority from the relay, replays
+// them from the pinned root by the rules, and remembers the roots that are new here and
+// the newest directory as the published one. It reports whether that was news. A
+// registrar's machine needs nothing else to go on where another one stopped.
+func (r *Registry) Pull(ctx context.Context, s *agent.Session, now time.Time) (bool, error) {
+	name := r.home.Authority()
+	have, err := authorityState(ctx, s, name)
+	if err != nil || len(have.Roots) == 0 {
+		return false, err
+	}
+	var dirs []*custody.Statement
+	if len(have.Directory) > 0 {
+		newest, err := r.parse(custody.KindDirectory, have.Directory)
+		if err != nil {
+			return false, fmt.Errorf("reading the directory that the relay has: %w: %w", err, agent.ErrVerify)
+		}
+		for v := int64(1); v < newest.Body.(*custody.Directory).Version; v++ {
+			st, err := r.version(ctx, s, v)
+			if err != nil {
+				return false, err
+			}
+			dirs = append(dirs, st)
+		}
+		dirs = append(dirs, newest)
+	}
+	return r.take(have.Roots, dirs, now)
+}
+
+// version fetches one directory.
+func (r *Registry) version(ctx context.Context, s *agent.Session, v int64) (*custody.Statement, error) {
+	have, err := s.Directory(ctx, r.home.Authority(), v)
+	if err != nil {
+		return nil, fmt.Errorf("reading directory version %d: %w", v, err)
+	}
+	st, err := r.parse(custody.KindDirectory, have.Directory)
+	if err != nil {
+		return nil, fmt.Errorf("reading directory version %d: %w: %w", v, err, agent.ErrVerify)
+	}
+	return st, nil
+}
+
+// ImportRoots takes roots from a file that the machine with the root keys wrote, after
+// the same check. They are not at the relay yet: Publish brings them there.
+func (r *Registry) ImportRoots(data []byte, now time.Time) error {
+	var file wire.AuthorityState
+	if err := statement.Decode(data, &file); err != nil {
+		return fmt.Errorf("reading the roots of %q: %v", r.home.Authority(), err)
+	}
+	if len(file.Roots) == 0 || len(file.Directory) > 0 {
+		return fmt.Errorf("reading the roots of %q: the file is none that comity authority roots wrote", r.home.Authority())
+	}
+	_, err := r.take(file.Roots, nil, now)
+	return err
+}
+
+// ExportRoots returns the roots that are kept here as a file for ImportRoots.
+func (r *Registry) ExportRoots() ([]byte, error) {
+	roots, err := r.Roots()
+	if err != nil {
+		return nil, err
+	}
+	if len(roots) == 0 {
+		return nil, fmt.Errorf("authority %q: its root is not in this home", r.home.Authority())
+	}
+	var file wire.AuthorityState
+	for _, s := range roots {
+		file.Roots = append(file.Roots, s.Envelope)
+	}
+	return statement.Encode(file), nil
+}
+
+// take checks and keeps roots and directories, oldest first. What is kept here already
+// must be among them, or follow them: nothing here is ever replaced by another history.
+func (r *Registry) take(envelopes [][]byte, dirs []*custody.Statement, now time.Time) (news bool, err error) {
+	here, err := r.Roots()
 	if err != nil {
 		return false, err
 	}
-	if len(have.Directory) == 0 {
+	var roots []*custody.Statement
+	for i, env := range envelopes {
+		st, err := r.parse(custody.KindRoot, env)
+		if err != nil {
+			return false, fmt.Errorf("reading root version %d: %w: %w", i+1, err, agent.ErrVerify)
+		}
+		if i < len(here) && st.SHA256 != here[i].SHA256 {
+			return false, fmt.Errorf("root version %d is not the one that is kept here: %w", i+1, agent.ErrVerify)
+		}
+		roots = append(roots, st)
+	}
+	known := len(here)
+	if len(roots) < len(here) {
+		roots = here // the relay does not have the newest yet
+	}
+	pin, pinned := r.home.Trust.Pins()[r.home.Authority()]
+	if !pinned {
+		return false, fmt.Errorf("authority %q: %w", r.home.Authority(), ErrNotPinned)
+	}
+	if _, d := custody.Follow(r.home.Authority(), pin, roots, dirs, statement.At(now)); !d.Allowed() {
+		return false, fmt.Errorf("roots and directories of %q do not follow from the pinned root: %s: %w", r.home.Authority(), d, agent.ErrVerify)
+	}
+	for i := known; i < len(roots); i++ {
+		if err := keep(r.path("roots", fmt.Sprintf("%d.json", i+1)), roots[i].Envelope); err != nil {
+			return false, err
+		}
+		news = true
+	}
+	if len(dirs) == 0 {
+		return news, nil
+	}
+	changed, err := r.newer(dirs)
+	return news || changed, err
+}
+
+// newer remembers the last of directories as the published one. The one that was
+// published as far as known here must be among them: a relay that forgot it, or has
+// another of its number, rolled back or forked.
+func (r *Registry) newer(dirs []*custody.Statement) (bool, error) {
+	pub, err := r.Published()
+	if err != nil {
+		return false, err
+	}
+	last := dirs[len(dirs)-1]
+	if pub != nil && !slices.ContainsFunc(dirs, func(s *custody.Statement) bool { return s.SHA256 == pub.SHA256 }) {
+		return false, fmt.Errorf("the relay shows directories without version %d, which is known here: %w", pub.Body.(*custody.Directory).Version, agent.ErrVerify)
+	}
+	if pub != nil && pub.SHA256 == last.SHA256 {
 		return false, nil
 	}
-	b, err := r.base()
-	if err != nil {
-		return false, err
-	}
-	dir, err := r.parse(custody.KindDirectory, have.Directory)
-	if err != nil {
-		return false, fmt.Errorf("reading the directory that the relay has: %w: %w", err, agent.ErrVerify)
-	}
-	if b.published != nil && b.published.SHA256 == dir.SHA256 {
-		return false, nil
-	}
-	signed, err := b.signers(dir.Envelope)
-	if err != nil {
-		return false, err
-	}
-	body := dir.Body.(*custody.Directory)
-	need := int(b.body().RegistrarThreshold)
-	if custody.OnlyRevokes(b.directory(), body) {
-		need = 1
-	}
-	if old := b.directory(); body.Root != b.root.SHA256 || len(signed) < need || old != nil && body.Version <= old.Version {
-		return false, fmt.Errorf("the relay shows a directory that does not follow the one known here: %w", agent.ErrVerify)
-	}
-	return true, r.write(dir.Envelope, "published.json")
+	return true, r.write(last.Envelope, "published.json")
 }
 
 // authorityState asks a relay what it has of an authority; nothing is not an

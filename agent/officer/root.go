@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -108,25 +109,35 @@ func rootKeys(h *agent.Home, spec RootSpec) ([]*keys.Private, error) {
 	if spec.Threshold < 1 || spec.Threshold > spec.Keys || spec.Keys > 16 {
 		return nil, fmt.Errorf("%d of %d root keys: want at least 1 of at most 16", spec.Threshold, spec.Keys)
 	}
-	list, err := h.RootKeys()
+	have, err := h.RootKeys()
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > spec.Keys {
-		return nil, fmt.Errorf("%d root keys are here already, more than %d", len(list), spec.Keys)
-	}
-	for n := len(list) + 1; n <= spec.Keys; n++ {
-		p, err := keyfile.NewPassphrase(fmt.Sprintf("%s root key %d", h.Authority(), n))
-		if err != nil {
-			return nil, err
+	var list []*keys.Private
+	for n := range maps.Keys(have) {
+		if n < 1 || n > spec.Keys {
+			return nil, fmt.Errorf("root key %d is here already, and %d are wanted", n, spec.Keys)
 		}
-		k := keys.Generate()
-		if err := h.SaveRootKey(n, k, p); err != nil {
-			return nil, err
+	}
+	for n := 1; n <= spec.Keys; n++ {
+		k := have[n]
+		if k == nil {
+			if k, err = newRootKey(h, n); err != nil {
+				return nil, err
+			}
 		}
 		list = append(list, k)
 	}
 	return list, nil
+}
+
+func newRootKey(h *agent.Home, n int) (*keys.Private, error) {
+	p, err := keyfile.NewPassphrase(fmt.Sprintf("%s root key %d", h.Authority(), n))
+	if err != nil {
+		return nil, err
+	}
+	k := keys.Generate()
+	return k, h.SaveRootKey(n, k, p)
 }
 
 // Machine says which parties of an authority one machine carries.

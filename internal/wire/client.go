@@ -79,6 +79,12 @@ func (c *Client) Authority(ctx context.Context, name string) (*AuthorityState, e
 	return &out, c.getJSON(ctx, "/v1/directory/"+url.PathEscape(name), &out)
 }
 
+// Directory returns an authority's roots and its directory of a version. Public.
+func (c *Client) Directory(ctx context.Context, name string, version int64) (*AuthorityState, error) {
+	var out AuthorityState
+	return &out, c.getJSON(ctx, fmt.Sprintf("/v1/directory/%s/%d", url.PathEscape(name), version), &out)
+}
+
 // Submit files a statement, with its annex if it binds one that the relay does
 // not have yet. Filing the same statement again returns the same proof.
 func (c *Client) Submit(ctx context.Context, envelope, annex []byte) (*Proof, error) {

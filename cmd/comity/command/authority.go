@@ -31,7 +31,7 @@ officer and a backup recipient in the first directory draft:
 Root keys and the officer's key ask for a passphrase.`
 
 func (a *app) authorityCommand() *cobra.Command {
-	return group("authority", "make an authority and its root", "", a.authorityInit())
+	return group("authority", "make an authority and its root", "", a.authorityInit(), a.authorityRoots(), a.authorityRotate(), a.authoritySign())
 }
 
 func (a *app) authorityInit() *cobra.Command {

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"comity.example/comity/agent"
@@ -193,25 +195,56 @@ func threshold(t *custody.Thresholds, kind string) *int64 {
 	return &t.Revocation
 }
 
+const resetHelp = `Begin the draft from what the relay has, on this registrar's machine: its roots and
+directories are replayed from the pinned root by the rules. So each registrar can
+work alone, whatever became of the machine of the others:
+
+  comity trust nl FP; comity trust relay ORIGIN FP --address HOST:PORT
+  comity directory reset
+  comity directory revoke nl/agent/lab-1; comity directory sign; comity directory publish
+
+--roots takes roots that are not at the relay yet, from comity authority init, roots or
+rotate.`
+
 func (a *app) directoryReset() *cobra.Command {
-	return &cobra.Command{
-		Use: "reset", Short: "begin the draft again from what the relay has", Long: directoryHelp, Args: cobra.NoArgs,
+	var file string
+	c := &cobra.Command{
+		Use: "reset", Short: "begin the draft from what the relay has", Long: resetHelp, Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.draft(func(r *officer.Registry, _ *officer.Draft) error {
-				err := a.public(c.Context(), func(s *agent.Session) error {
-					_, err := r.Pull(c.Context(), s)
-					return err
-				})
-				if err != nil {
-					return err
-				}
-				d, err := r.Reset()
-				if err != nil {
-					return err
-				}
-				a.say("the draft has %d entries, as published", len(d.Entries))
-				return nil
-			})
+			return a.locked("", func(h *agent.Home) error { return a.reset(c.Context(), officer.NewRegistry(h), file) })
 		},
 	}
+	c.Flags().StringVar(&file, "roots", "", "take over roots that the machine with the root keys wrote")
+	return c
+}
+
+func (a *app) reset(ctx context.Context, r *officer.Registry, file string) error {
+	if file != "" {
+		data, err := a.input(file)
+		if err != nil {
+			return err
+		}
+		if err := r.ImportRoots(data, a.now()); err != nil {
+			return fmt.Errorf("taking over %q: %w", file, err)
+		}
+	}
+	if err := a.public(ctx, func(s *agent.Session) error {
+		_, err := r.Pull(ctx, s, a.now())
+		return err
+	}); err != nil {
+		return err
+	}
+	roots, err := r.Roots()
+	if err != nil {
+		return err
+	}
+	if len(roots) == 0 {
+		return hintf(errors.New("the relay has no root of this authority, nor has this home"), "bring it from the machine with the root keys: comity authority roots > FILE, then comity directory reset --roots FILE")
+	}
+	d, err := r.Reset()
+	if err != nil {
+		return err
+	}
+	a.say("the draft has %d entries, as published", len(d.Entries))
+	return nil
 }

@@ -106,7 +106,9 @@ func hintFor(err error) string {
 	case errors.Is(err, agent.ErrNoHome):
 		return "make one: comity authority init NAME for a new authority, comity agent init NAME/agent/LAB for a machine of one; or name it with --home"
 	case errors.Is(err, officer.ErrNoDraft):
-		return "the draft is on the machine where comity authority init ran"
+		return "it is on the machine where comity authority init ran; on a registrar's own: comity directory reset"
+	case errors.Is(err, officer.ErrNotPinned):
+		return "pin it, from paper: comity trust AUTHORITY FP"
 	case errors.Is(err, officer.ErrOutdated):
 		return "begin again from what the relay has: comity directory reset, then make your changes, sign and publish"
 	case errors.Is(err, officer.ErrUnsigned):
