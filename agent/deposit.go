@@ -206,7 +206,7 @@ func (a *Agent) reseal(snap *Snapshot, s *Session, p *packageFile) (map[string][
 // waits for that, and a package is sent again where it happens.
 func lost(c custody.Code) bool {
 	switch c {
-	case custody.CodeGrantRevoked, custody.CodeRequestEnded, custody.CodeGrantExpired, custody.CodeGrantFinal, custody.CodeGrantUsedUp, custody.CodePackagesUsedUp,
+	case custody.CodeGrantRevoked, custody.CodeRequestEnded, custody.CodeGrantExpired, custody.CodeGrantLapsed, custody.CodeGrantFinal, custody.CodeGrantUsedUp, custody.CodePackagesUsedUp,
 		custody.CodeRecipientNotGrant, custody.CodeAlreadySuperseded:
 		return true
 	}

@@ -216,7 +216,7 @@ func judge(err error) verdict {
 
 // neverCodes are the answers after which a package is not tried again. A grant that
 // is used up is none: what others have only reserved may come back.
-var neverCodes = []custody.Code{custody.CodeGrantRevoked, custody.CodeRequestEnded, custody.CodeGrantExpired, custody.CodeGrantFinal,
+var neverCodes = []custody.Code{custody.CodeGrantRevoked, custody.CodeRequestEnded, custody.CodeGrantExpired, custody.CodeGrantLapsed, custody.CodeGrantFinal,
 	custody.CodeSenderNotGranted, custody.CodeNotRequested, custody.CodeRequestExpired, wire.CodePackageSize,
 	custody.CodePackageRecalled, custody.CodeAlreadySuperseded}
 

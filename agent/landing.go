@@ -111,7 +111,7 @@ func (x *fetching) abandon(cause error) error {
 
 // over reports whether a refusal ends a package for good.
 func over(c custody.Code) bool {
-	return c == custody.CodeGrantRevoked || c == custody.CodeRequestEnded || c == custody.CodePackageRecalled
+	return c == custody.CodeGrantRevoked || c == custody.CodeRequestEnded || c == custody.CodeGrantLapsed || c == custody.CodePackageRecalled
 }
 
 // forget removes what has landed of a package, then that it was on its way. If we

@@ -117,7 +117,7 @@ func (x *sending) send(ctx context.Context) (*Sent, error) {
 // ended destroys the heads of packages that waited for the conditions and will never be
 // opened.
 func (x *sending) ended(ctx context.Context, why custody.Code) {
-	if why == custody.CodeGrantRevoked || why == custody.CodeRequestEnded {
+	if why == custody.CodeGrantRevoked || why == custody.CodeRequestEnded || why == custody.CodeGrantLapsed {
 		_, err := x.a.Unlock(ctx, x.s, x.request)
 		x.a.log.Debug("looked for heads that may never leave", "error", err)
 	}

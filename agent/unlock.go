@@ -94,6 +94,8 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 		return a.end(p, custody.CodePackageRecalled)
 	case ps.Grant.Revoked:
 		return a.end(p, custody.CodeGrantRevoked)
+	case !ps.Grant.LapsedAt.IsZero(): // by the log; this machine's clock may be wrong, and the head could not be had again
+		return a.end(p, custody.CodeGrantLapsed)
 	case ps.Grant.Ended:
 		return a.end(p, custody.CodeRequestEnded)
 	case ps.Grant.Acceptance.IsZero():
@@ -109,7 +111,7 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	return a.dropHead(p)
 }
 
-// end destroys a head that may never leave: a revocation, the end of a request and
+// end destroys a head that may never leave: a revocation, the end of a request, a lapse and
 // a recall are for good.
 // The error says which it was.
 func (a *Agent) end(p packageFile, why custody.Code) error {

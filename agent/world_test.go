@@ -170,7 +170,7 @@ func (w *world) publish(name string, change func(*officer.Draft)) {
 // agent returns an agent on the home of an authority.
 func (w *world) agent(name string, change ...func(*agent.Config)) *agent.Agent {
 	w.t.Helper()
-	cfg := &agent.Config{Home: w.homes[name]}
+	cfg := &agent.Config{Home: w.homes[name], Now: w.cfg.Now}
 	for _, f := range change {
 		f(cfg)
 	}
@@ -196,6 +196,9 @@ func (w *world) file(name string, draft func(officer.Office, custody.Header, *cu
 	w.t.Helper()
 	s := w.connect(name, "desk-1")
 	desk := &officer.Desk{Home: w.homes[name], Session: s, Now: time.Now}
+	if w.cfg.Now != nil {
+		desk.Now = w.cfg.Now
+	}
 	snap, err := s.Sync(w.t.Context(), w.request, "nl", "de")
 	check(w.t, err)
 	var c *custody.Case

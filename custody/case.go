@@ -72,7 +72,7 @@ type GrantState struct {
 }
 
 // Over reports whether nothing moves under the grant any more, whatever the time.
-func (g *GrantState) Over() bool { return g.Revoked || g.Ended }
+func (g *GrantState) Over() bool { return g.Revoked || g.Ended || !g.LapsedAt.IsZero() }
 
 // PackageState is a deposited package and how far it went.
 type PackageState struct {

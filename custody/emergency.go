@@ -44,8 +44,8 @@ func (b *Emergency) check(by string) error {
 	return nil
 }
 
-// equal reports whether two directories provide for the same.
-func (b *Emergency) equal(o *Emergency) bool {
+// Equal reports whether two directories provide for the same; nil is nothing.
+func (b *Emergency) Equal(o *Emergency) bool {
 	if b == nil || o == nil {
 		return b == o
 	}
@@ -274,10 +274,10 @@ func decideLapsed(r *Record, e *Lapsed, now Time) Decision {
 	switch {
 	case g == nil:
 		return deny(rule, CodeNoGrant)
-	case g.Over() || !g.Lapsed(now):
-		return deny(rule, CodeGrantStands)
 	case !g.LapsedAt.IsZero():
 		return deny(rule, CodeDuplicate)
+	case g.Over() || !g.Lapsed(now):
+		return deny(rule, CodeGrantStands)
 	}
 	return allow(rule)
 }

@@ -255,6 +255,7 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	g.tending.Go(func() { g.ingest.Tend(tend) })
 	g.tending.Go(func() { g.count(tend) })
 	g.tending.Go(func() { g.expire(tend) })
+	g.tending.Go(func() { g.lapse(tend) })
 	return nil
 }
 

@@ -140,6 +140,11 @@ func follow(tx *records.Tx, s *custody.Statement, scope []string) error {
 			return err
 		}
 	}
+	if b, ok := s.Body.(*custody.Grant); ok && b.InEmergency() {
+		if err := tx.AddLapse(records.Lapse{Grant: s.SHA256, Record: s.Record(), Due: b.ValidateBy}); err != nil {
+			return err
+		}
+	}
 	if b, ok := s.Body.(*custody.Hold); ok {
 		if err := tx.PutHold(s.Record(), b.State == custody.StateHeld); err != nil {
 			return err

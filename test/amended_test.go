@@ -73,7 +73,7 @@ func TestPartial(t *testing.T) {
 	w := newWorld(t, "nl", "de")
 	w.write("evidence/a.txt", "evidence")
 	w.comity(0, "", "nl", "request", "new", "--to", "de", "--instrument", "untcc", "--category", "subscriber-data", "--category", "content-data",
-		"--sensitive", "press", "--urgent", "--deadline", "20d", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
+		"--sensitive", "press", "--urgency", "urgent", "--deadline", "20d", "--order", w.write("order.pdf", "order"), "--ref", "NL-2026-0412")
 	draft := w.comity(0, "", "de", "grant", "0412", "--draft")
 	w.edited("g.yaml", draft, "  - press\n", "")
 	w.comity(3, "mark-left-out", "de", "grant", "0412", "-f", "g.yaml")

@@ -32,6 +32,7 @@ func Changes(old, next *custody.Directory) []string {
 		}
 	}
 	list = append(list, ruleChanges(old.Rules, next.Rules)...)
+	list = append(list, emergencyChanges(old.Emergency, next.Emergency)...)
 	return append(list, relayChanges(old.Relays, next.Relays)...)
 }
 
@@ -81,6 +82,17 @@ func ruleChanges(old, next custody.Thresholds) []string {
 		}
 	}
 	return list
+}
+
+func emergencyChanges(old, next *custody.Emergency) []string {
+	switch {
+	case old.Equal(next):
+		return nil
+	case next == nil:
+		return []string{"nothing is granted any more before it was examined, in no emergency"}
+	}
+	return []string{fmt.Sprintf("in an emergency, %s may be granted before it was examined: %s in %s, to be validated within %s",
+		strings.Join(next.With, ", "), Bytes(next.MaxBytes), plural(next.MaxPackages, "package"), plural(next.Hours, "hour"))}
 }
 
 func relayChanges(old, next []custody.RelayPin) []string {

@@ -51,6 +51,7 @@ var Sensitives = []Code{
 var Urgencies = []Code{
 	{"routine", "in the order of arrival"},
 	{"urgent", "before others; the annex says why"},
+	{"emergency", "at once; a danger to life or safety is declared beside it"},
 }
 
 // Handlings say who may see what arrives.

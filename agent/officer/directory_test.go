@@ -188,7 +188,7 @@ func TestAddRefuses(t *testing.T) {
 	}{
 		{"no duty", "needs a duty", lab, officer.AddOptions{}},
 		{"unknown duty", "unknown duty", lab, officer.AddOptions{Duties: []string{"judge"}}},
-		{"duty of an officer", "has no duties", mla, officer.AddOptions{Duties: []string{"desk"}}},
+		{"duty of an officer", "unknown duty", mla, officer.AddOptions{Duties: []string{"desk"}}},
 		{"registrar", "not the id of a party", reg, officer.AddOptions{}},
 		{"foreign", "not of authority", foreign, officer.AddOptions{}},
 		{"dates", "end before", mla, officer.AddOptions{NotBefore: start, NotAfter: start}},

@@ -20,10 +20,13 @@ const listingLife = 2 * 365 * 24 * time.Hour
 
 // Draft is the directory as it will be signed next.
 type Draft struct {
-	Base    custody.Digest     `json:"base,omitzero"` // payload hash of the published directory it was begun from
-	Rules   custody.Thresholds `json:"rules"`
-	Relays  []custody.RelayPin `json:"relays"`
-	Entries []custody.Listing  `json:"entries"` // ascending by id
+	Base   custody.Digest     `json:"base,omitzero"` // payload hash of the published directory it was begun from
+	Rules  custody.Thresholds `json:"rules"`
+	Relays []custody.RelayPin `json:"relays"`
+
+	Emergency *custody.Emergency `json:"emergency,omitempty"` // nil: nothing moves before it was examined
+
+	Entries []custody.Listing `json:"entries"` // ascending by id
 }
 
 // newDraft returns the draft that equals a published directory, or an empty one
@@ -34,7 +37,7 @@ func newDraft(published *custody.Statement) *Draft {
 			Relays: []custody.RelayPin{}, Entries: []custody.Listing{}}
 	}
 	b := published.Body.(*custody.Directory)
-	return &Draft{Base: published.SHA256, Rules: b.Rules, Relays: slices.Clone(b.Relays), Entries: slices.Clone(b.Entries)}
+	return &Draft{Base: published.SHA256, Rules: b.Rules, Emergency: b.Emergency, Relays: slices.Clone(b.Relays), Entries: slices.Clone(b.Entries)}
 }
 
 // Draft returns the draft of the next directory.
@@ -88,13 +91,13 @@ func (r *Registry) Reset() (*Draft, error) {
 
 // same reports whether a directory says what the draft says.
 func (d *Draft) same(b *custody.Directory) bool {
-	return d.Rules == b.Rules && slices.Equal(d.Relays, b.Relays) &&
+	return d.Rules == b.Rules && d.Emergency.Equal(b.Emergency) && slices.Equal(d.Relays, b.Relays) &&
 		slices.EqualFunc(d.Entries, b.Entries, custody.Listing.Equal)
 }
 
 // AddOptions are what the registrar decides of a new entry.
 type AddOptions struct {
-	Duties    []string  // of an agent: lab, desk
+	Duties    []string  // of an agent: lab, desk; of an officer: emergency, or none
 	NotBefore time.Time // if zero, the beginning of today, UTC
 	NotAfter  time.Time // if zero, two years later
 }
@@ -134,19 +137,19 @@ func (r *Registry) Add(d *Draft, envelope []byte, opt AddOptions, now time.Time)
 
 func listing(e *custody.Enrolment, envelope []byte, opt AddOptions, now time.Time) (custody.Listing, error) {
 	l := custody.Listing{ID: e.ID, Status: custody.StatusActive, Enrolment: envelope}
-	agent := e.ID.Role() == custody.RoleAgent
+	known := map[custody.Role][]string{custody.RoleAgent: {custody.DutyLab, custody.DutyDesk}, custody.RoleOfficer: {custody.DutyEmergency}}[e.ID.Role()]
 	switch {
-	case agent && len(opt.Duties) == 0:
+	case e.ID.Role() == custody.RoleAgent && len(opt.Duties) == 0:
 		return l, fmt.Errorf("agent %q needs a duty: lab or desk", e.ID)
-	case !agent && len(opt.Duties) > 0:
-		return l, fmt.Errorf("%q is no agent and has no duties", e.ID)
+	case known == nil && len(opt.Duties) > 0:
+		return l, fmt.Errorf("%q is neither agent nor officer and has no duties", e.ID)
 	}
 	for _, d := range opt.Duties {
-		if d != custody.DutyLab && d != custody.DutyDesk {
-			return l, fmt.Errorf("unknown duty %q: want lab or desk", d)
+		if !slices.Contains(known, d) {
+			return l, fmt.Errorf("unknown duty %q of %q: want %s", d, e.ID, strings.Join(known, " or "))
 		}
 	}
-	if agent {
+	if len(opt.Duties) > 0 {
 		l.Duties = slices.Compact(slices.Sorted(slices.Values(opt.Duties)))
 	}
 	from, to := opt.NotBefore, opt.NotAfter

@@ -49,6 +49,9 @@ type GrantDraft struct {
 	Handling []string `yaml:"handling"`
 	// ConditionsText says more, sealed to both authorities. Optional.
 	ConditionsText string `yaml:"conditions_text"`
+	// ValidateBy makes it a grant in an emergency: it rests on the danger that the other
+	// State sees, and lapses then unless it was validated. Absent otherwise.
+	ValidateBy time.Time `yaml:"validate_by"`
 	// Review is the examination that the grant rests on. If absent, a review
 	// that the record holds already.
 	Review *ReviewDraft `yaml:"review"`
@@ -229,6 +232,12 @@ func yamlList[T ~string](p func(string, ...any), name string, list []T) {
 }
 
 func (g *GrantDraft) reviewYAML(p func(string, ...any)) {
+	if !g.ValidateBy.IsZero() {
+		p("\n# In an emergency: it rests on the danger that the other State sees, and lapses at this time")
+		p("# unless it was validated: comity grant %s --validate", g.Request[:8])
+		p("validate_by: %s", g.ValidateBy.Format(time.RFC3339))
+		return
+	}
 	if g.Review == nil {
 		p("\n# The record holds a review without objection; the grant will rest on it.")
 		p("# For another one, write: review: {body: judicial, finding: no-objection, text: \"…\"}")
@@ -259,7 +268,7 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 		return fmt.Errorf("the draft is of an amendment: file it with --amend")
 	case c.End != nil:
 		return refused("grant", custody.CodeRequestEnded)
-	case c.Refusal != nil || live != nil && !live.Revoked && o.Now.Before(live.Expires.Time()):
+	case c.Refusal != nil || live != nil && !live.Revoked && !live.Lapsed(o.at()) && o.Now.Before(live.Expires.Time()):
 		return refused("grant", custody.CodeAlreadyDecided)
 	case !o.Now.Before(c.Request.Expires.Time()):
 		return refused("grant", custody.CodeRequestExpired)
@@ -267,6 +276,11 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 		return fmt.Errorf("expires %s is after the request's %s: %w", g.Expires.Format(time.RFC3339), c.Request.Expires, errWide())
 	case !g.Expires.After(o.Now):
 		return fmt.Errorf("expires %s is past", g.Expires.Format(time.RFC3339))
+	}
+	if !g.ValidateBy.IsZero() {
+		if err := o.checkEmergency(c, g); err != nil {
+			return err
+		}
 	}
 	return o.checkTerms(c.Request, g)
 }
@@ -283,6 +297,12 @@ func (o Office) CheckAmendment(c *custody.Case, g *GrantDraft) error {
 		return refused("amendment", custody.CodeNoGrant)
 	case live.Revoked:
 		return refused("amendment", custody.CodeGrantRevoked)
+	case live.Lapsed(o.at()):
+		return refused("amendment", custody.CodeGrantLapsed)
+	case live.InEmergency() && live.Validated.IsZero():
+		return refused("amendment", custody.CodeNotValidated)
+	case !g.ValidateBy.IsZero():
+		return fmt.Errorf("validate_by: an amendment has none")
 	case !o.Now.Before(live.Expires.Time()):
 		return refused("amendment", custody.CodeGrantExpired)
 	case g.Amends != live.Newest().String():

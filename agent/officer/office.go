@@ -90,14 +90,15 @@ func (o Office) Review(h custody.Header, c *custody.Case, r ReviewDraft) (*Paper
 	return o.paper(&custody.Review{Header: h, Request: c.RequestSHA256, Body: r.Body, Finding: r.Finding, Annex: ref}, file)
 }
 
-// Grant drafts a grant that rests on a review. It refuses, with names, what the
+// Grant drafts a grant that rests on a review, or in an emergency on the danger. It refuses, with names, what the
 // rule book would refuse with a code.
 func (o Office) Grant(h custody.Header, c *custody.Case, review custody.Digest, d *GrantDraft) (*Paper, error) {
 	if err := o.Check(c, d); err != nil {
 		return nil, err
 	}
-	b := &custody.Grant{
-		Header: h, Request: c.RequestSHA256, Review: review, To: c.From, Terms: d.terms(),
+	b := &custody.Grant{Header: h, Request: c.RequestSHA256, Review: review, To: c.From, Terms: d.terms()}
+	if !d.ValidateBy.IsZero() {
+		b.Review, b.Danger, b.ValidateBy = custody.Digest{}, c.Danger.SHA256, statement.At(d.ValidateBy)
 	}
 	file, ref, err := o.optional(annex.Text{Conditions: d.ConditionsText}, d.ConditionsText, c)
 	if err != nil {

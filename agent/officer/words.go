@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"comity.example/comity/agent"
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 )
 
@@ -69,7 +70,21 @@ func Say(st *custody.Statement) (what string, codes []string) {
 	case *custody.Review:
 		return fmt.Sprintf("%s has examined the request (%s)", by, b.Body), []string{b.Finding}
 	case *custody.Grant:
-		return fmt.Sprintf("%s grants it to %s: %s", by, b.To, termsWords(&b.Terms)), b.Conditions
+		what := "grants it to"
+		if b.InEmergency() {
+			what = "grants it in an EMERGENCY, to be validated by " + b.ValidateBy.String() + ", to"
+		}
+		return fmt.Sprintf("%s %s %s: %s", by, what, b.To, termsWords(&b.Terms)), b.Conditions
+	case *custody.Danger:
+		return fmt.Sprintf("%s sees an imminent danger: EMERGENCY", by), []string{b.Danger}
+	case *custody.Validation:
+		return fmt.Sprintf("%s has examined the request and validates grant %s", by, short(b.Grant)), nil
+	case *custody.Order:
+		return fmt.Sprintf("%s orders what moved under grant %s to be dealt with by %s", by, short(b.Grant), day(b.Due)), []string{b.Measure}
+	case *custody.Destruction:
+		return fmt.Sprintf("%s says that it destroyed package %s", by, b.Package[:8]), nil
+	case *custody.Restriction:
+		return fmt.Sprintf("%s says that it uses package %s no more", by, b.Package[:8]), nil
 	case *custody.Refusal:
 		return fmt.Sprintf("%s refuses it", by), b.Grounds
 	case *custody.Acceptance:
@@ -148,6 +163,32 @@ type Step struct {
 
 // Next says what comes next in a case. name is how people call the request.
 func Next(c *custody.Case, name string, now time.Time) []Step {
+	return append(urgent(c, name, now), next(c, name, now)...)
+}
+
+// urgent says what an emergency asks for, and what is owed after it.
+func urgent(c *custody.Case, name string, now time.Time) (list []Step) {
+	g, t := c.Live(), statement.At(now)
+	switch {
+	case c.Refusal != nil || c.End != nil:
+	case c.Danger != nil && g == nil:
+		list = append(list, Step{c.To, fmt.Sprintf("EMERGENCY (%s): decides at once: comity grant %s --emergency --draft", c.Danger.Danger.Danger, name)})
+	case g != nil && g.InEmergency() && g.Validated.IsZero() && !g.Over() && !g.Lapsed(t):
+		list = append(list, Step{c.To, fmt.Sprintf("validates the grant by %s, or it lapses: comity grant %s --validate --body CODE", g.ValidateBy, name)})
+	}
+	for _, g := range c.Grants {
+		ordered := slices.ContainsFunc(c.Orders, func(o *custody.OrderState) bool { return o.Order.Grant == g.SHA256 })
+		if g.Lapsed(t) && !ordered && slices.ContainsFunc(c.Packages, func(p *custody.PackageState) bool { return p.Grant == g && p.Received() && p.Gone == nil }) {
+			list = append(list, Step{c.To, "may order what was received under the lapsed grant to be destroyed: comity request order " + name + " --measure delete"})
+		}
+	}
+	for _, p := range c.Unexecuted() {
+		list = append(list, Step{c.From, fmt.Sprintf("was ordered to deal with package %s: comity request destroyed %s %s", p.Package[:8], name, p.Package[:8])})
+	}
+	return list
+}
+
+func next(c *custody.Case, name string, now time.Time) []Step {
 	g := c.Live()
 	switch {
 	case c.Refusal != nil:
@@ -156,7 +197,7 @@ func Next(c *custody.Case, name string, now time.Time) []Step {
 		return append(overdue(c, name), Step{"", "the request was " + ended(c.End) + ": nothing more moves under it"})
 	case g == nil && !now.Before(c.Request.Expires.Time()):
 		return []Step{{"", "the request has expired: a new one would be needed"}}
-	case g == nil || g.Revoked:
+	case g == nil || g.Revoked || g.Lapsed(statement.At(now)):
 		return append(Unfinished(c, name), Step{c.To, fmt.Sprintf("decides: comity grant %s --draft, or comity refuse %s --ground CODE", name, name)})
 	case g.MaxPackages == 0:
 		return []Step{{"", kept(g, now)}}
@@ -260,6 +301,8 @@ func State(c *custody.Case, now time.Time) string {
 		return "waits for a decision"
 	case g.Revoked:
 		return "grant revoked"
+	case g.Lapsed(statement.At(now)):
+		return "emergency grant lapsed"
 	case g.Acceptance.IsZero() && now.Before(g.Expires.Time()):
 		return "granted, not accepted"
 	case !now.Before(g.Expires.Time()):

@@ -196,6 +196,16 @@ func sentence(s *custody.Statement) string {
 		return fmt.Sprintf("%s refuses: %s", b.By, strings.Join(b.Grounds, ", "))
 	case *custody.Acceptance:
 		return fmt.Sprintf("%s accepts exactly these conditions", b.By)
+	case *custody.Danger:
+		return more(fmt.Sprintf("%s sees an imminent danger: %s", b.By, b.Danger), &b.Annex)
+	case *custody.Validation:
+		return fmt.Sprintf("%s says that it has examined the request and stands by the grant", b.By)
+	case *custody.Order:
+		return more(fmt.Sprintf("%s orders, by %s, of what moved under a grant that stands no more: %s", b.By, b.Due, b.Measure), b.Annex)
+	case *custody.Destruction:
+		return more(fmt.Sprintf("%s says that it destroyed all that it had of package %s; nobody can see that here", b.By, b.Package), b.Annex)
+	case *custody.Restriction:
+		return more(fmt.Sprintf("%s says that it uses package %s no more; nobody can see that here", b.By, b.Package), b.Annex)
 	case *custody.Amendment:
 		return more(fmt.Sprintf("%s changes the terms, which from here on are: %s", b.By, termsSay(&b.Terms)), b.Annex)
 	case *custody.Consent:
@@ -251,7 +261,11 @@ func used(b *custody.UseReport) string {
 }
 
 func grantSentence(b *custody.Grant) string {
-	return more(fmt.Sprintf("%s grants it to %s: %s", b.By, b.To, termsSay(&b.Terms)), b.Annex)
+	basis := ""
+	if b.InEmergency() {
+		basis = fmt.Sprintf(" in an emergency, before it was examined, to lapse at %s unless it is validated", b.ValidateBy)
+	}
+	return more(fmt.Sprintf("%s grants it to %s%s: %s", b.By, b.To, basis, termsSay(&b.Terms)), b.Annex)
 }
 
 // termsSay says in plain words what terms allow.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
@@ -23,14 +24,24 @@ A grant that stands is amended in the same way: longer, more, another recipient.
 other State has to accept again where it promises something new.
 
   comity grant 0412 --amend --draft > a.yaml
-  comity grant 0412 --amend -f a.yaml`
+  comity grant 0412 --amend -f a.yaml
+
+In an emergency, with a danger that the other State declared and as far as the directory
+provides for it, a grant comes before the review and lapses unless it is validated.
+
+  comity grant 0412 --emergency --draft > e.yaml; comity grant 0412 -f e.yaml
+  comity grant 0412 --validate --body judicial`
 
 func (a *app) grantCommand() *cobra.Command {
-	var draft, amend bool
+	var draft, amend, emergency, validate bool
+	var r officer.ReviewDraft
 	var file string
 	c := &cobra.Command{
-		Use: "grant REQUEST [--amend] (--draft | -f FILE)", Short: "grant a request, or change the terms of a grant", Long: grantHelp, Args: cobra.ExactArgs(1),
+		Use: "grant REQUEST [--amend | --emergency] (--draft | -f FILE) | --validate", Short: "grant a request, or change the terms of a grant", Long: grantHelp, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if validate {
+				return a.onRequest(c.Context(), args[0], func(x *act) error { return a.validate(x, c, r) })
+			}
 			if draft == (file != "") {
 				return hintf(usagef("give --draft or -f FILE"), "comity grant %s --draft > g.yaml, read it, then comity grant %s -f g.yaml", args[0], args[0])
 			}
@@ -48,6 +59,8 @@ func (a *app) grantCommand() *cobra.Command {
 				switch {
 				case g == nil && amend:
 					return a.draftAmendment(c.Context(), x)
+				case g == nil && emergency:
+					return a.draftEmergency(x)
 				case g == nil:
 					return a.draftGrant(x)
 				case amend:
@@ -58,7 +71,13 @@ func (a *app) grantCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&draft, "draft", false, "write a draft to standard output")
+	c.Flags().BoolVar(&emergency, "emergency", false, "draft a grant that comes before the review")
+	c.Flags().BoolVar(&validate, "validate", false, "validate a grant that was made in an emergency, on a review:")
+	c.Flags().StringVar(&r.Body, "body", "", "who examined the request: "+strings.Join(codeNames(officer.ReviewBodies), ", "))
+	c.Flags().StringVar(&r.Finding, "finding", custody.FindingNoObjection, "what was found: "+strings.Join(codeNames(officer.ReviewFindings), ", "))
+	c.Flags().StringVar(&r.Text, "text", "", "more on it, sealed to the own authority alone")
 	c.Flags().BoolVar(&amend, "amend", false, "change the terms of the grant that stands")
+	c.MarkFlagsMutuallyExclusive("amend", "emergency", "validate")
 	c.Flags().StringVarP(&file, "file", "f", "", "file the grant of this draft")
 	return c
 }
@@ -73,6 +92,14 @@ func (a *app) draftGrant(x *act) error {
 		return err
 	}
 	return a.writeDraft(x, "Grant", g)
+}
+
+func (a *app) draftEmergency(x *act) error {
+	g, err := x.office.DraftEmergency(x.request, x.kase)
+	if err != nil {
+		return err
+	}
+	return a.writeDraft(x, "Grant in an EMERGENCY", g)
 }
 
 // draftAmendment writes the terms in force as a draft. If their annex opens here, its
@@ -112,9 +139,13 @@ func (a *app) fileGrant(ctx context.Context, x *act, g *officer.GrantDraft, chec
 			return err
 		}
 	}
-	review, done, err := a.review(ctx, x, g)
-	if err != nil || done {
-		return err
+	var review custody.Digest
+	if g.ValidateBy.IsZero() {
+		sha, done, err := a.review(ctx, x, g)
+		if err != nil || done {
+			return err
+		}
+		review = sha
 	}
 	p, err := paper(x.header(), x.kase, review, g)
 	if err != nil {

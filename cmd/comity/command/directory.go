@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
@@ -60,7 +61,7 @@ func (a *app) directoryAdd() *cobra.Command {
 			return a.draft(func(r *officer.Registry, d *officer.Draft) error { return a.addFiles(r, d, args, opt) })
 		},
 	}
-	c.Flags().StringSliceVar(&duties, "duty", nil, "of an agent: lab, desk")
+	c.Flags().StringSliceVar(&duties, "duty", nil, "of an agent: lab, desk; of an officer: emergency")
 	c.Flags().StringVar(&from, "not-before", "", "date of the entry's first day (default today)")
 	c.Flags().StringVar(&to, "not-after", "", "date of the entry's last day, or a number of days like 90d (default two years)")
 	return c
@@ -133,14 +134,28 @@ func (a *app) directoryStatus(name, status, short string) *cobra.Command {
 
 func (a *app) directorySet() *cobra.Command {
 	var n custody.Thresholds
-	c := &cobra.Command{Use: "set", Short: "set how many officers sign what", Long: directoryHelp, Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "set", Short: "set how many officers sign what, and what emergencies allow", Long: directoryHelp, Args: cobra.NoArgs}
 	kinds := []string{"request", "review", "grant", "sensitive", "refusal", "acceptance", "revocation"}
 	for _, k := range kinds {
 		c.Flags().Int64Var(threshold(&n, k), k, 0, "officers that sign a "+signedKind(k))
 	}
+	e := custody.Emergency{}
+	var bytes string
+	c.Flags().StringSliceVar(&e.With, "emergency-with", nil, "authorities that may be given evidence before it was examined; none: \"\"")
+	c.Flags().StringVar(&bytes, "emergency-bytes", "10 GiB", "and how many bytes at most, in sealed form")
+	c.Flags().Int64Var(&e.MaxPackages, "emergency-packages", 2, "in how many packages")
+	c.Flags().Int64Var(&e.Hours, "emergency-hours", 48, "within how many hours it is validated")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return a.draft(func(r *officer.Registry, d *officer.Draft) error {
-			changed := false
+			changed := c.Flags().Changed("emergency-with")
+			if changed {
+				next, err := emergencyOf(e, bytes)
+				if err != nil {
+					return err
+				}
+				d.Emergency = next
+				a.say("authorities that may be given evidence in an emergency before it was examined, in the draft: %d", len(e.With))
+			}
 			for _, k := range kinds {
 				if !c.Flags().Changed(k) {
 					continue
@@ -153,7 +168,7 @@ func (a *app) directorySet() *cobra.Command {
 				a.say("officers that sign a %s, in the draft: %d", signedKind(k), v)
 			}
 			if !changed {
-				return hintf(usagef("nothing to set"), "name a threshold like --grant 2")
+				return hintf(usagef("nothing to set"), "name a threshold like --grant 2, or --emergency-with")
 			}
 			if s := &d.Rules.Sensitive; *s < d.Rules.Grant {
 				if c.Flags().Changed("sensitive") {
@@ -166,6 +181,20 @@ func (a *app) directorySet() *cobra.Command {
 		})
 	}
 	return c
+}
+
+// emergencyOf reads the flags; nil is no emergency path.
+func emergencyOf(e custody.Emergency, bytes string) (*custody.Emergency, error) {
+	e.With = slices.DeleteFunc(e.With, func(s string) bool { return s == "" })
+	if len(e.With) == 0 {
+		return nil, nil
+	}
+	n, err := officer.ParseBytes(bytes)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--emergency-bytes: %v", err)}
+	}
+	e.MaxBytes = int64(n)
+	return &e, nil
 }
 
 // signedKind names what a threshold is for.

@@ -321,7 +321,9 @@ func readReport(name string, published []*custody.Statement) (*custody.Statistic
 }
 
 // same compares statistics byte by byte.
-func same(a, b *custody.Statistics) bool { return bytes.Equal(statement.Encode(a), statement.Encode(b)) }
+func same(a, b *custody.Statistics) bool {
+	return bytes.Equal(statement.Encode(a), statement.Encode(b))
+}
 
 // maxReport bounds a report in a file, in bytes.
 const maxReport = 4 << 20

@@ -12,6 +12,7 @@ import (
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
+	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 
 	"github.com/spf13/cobra"
@@ -38,13 +39,17 @@ func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them", requestGroupHelp,
 		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(),
 		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(), a.requestHold(),
+		a.requestDanger(), a.requestOrder(),
+		a.requestExecuted("destroyed", "say that a package was destroyed here", true),
+		a.requestExecuted("restricted", "say that a package is used no more here", false),
 		a.requestSuspend(), a.requestResume())
 }
 
 // newRequest are the flags of request new.
 type newRequest struct {
 	file, to, instrument, order, ref, facts, expires, deadline string
-	preserve, urgent                                           bool
+	urgency                                                    string
+	preserve                                                   bool
 	categories, sensitive, annexes, recipients                 []string
 }
 
@@ -73,7 +78,7 @@ func (a *app) requestNew() *cobra.Command {
 	f.StringSliceVar(&n.categories, "category", nil, "the data that is asked for, see above; may be repeated")
 	f.StringSliceVar(&n.sensitive, "sensitive", nil, "what takes more care: "+strings.Join(codeNames(officer.Sensitives), ", "))
 	f.BoolVar(&n.preserve, "preserve", false, "ask that the data is kept, and not yet handed over")
-	f.BoolVar(&n.urgent, "urgent", false, "ask that it is answered before others")
+	f.StringVar(&n.urgency, "urgency", "routine", "how fast it has to be answered: "+strings.Join(codeNames(officer.Urgencies), ", "))
 	f.StringVar(&n.deadline, "deadline", "", "when it is needed: a date, or a number of days")
 	f.StringVar(&n.order, "order", "", "the signed legal order")
 	f.StringArrayVar(&n.annexes, "annex", nil, "another document; may be repeated")
@@ -87,7 +92,7 @@ func (a *app) requestNew() *cobra.Command {
 // requestFile reads a form and the documents that it names, whose paths are from where
 // the form is.
 func (a *app) requestFile(c *cobra.Command, path string) (*officer.RequestSpec, error) {
-	for _, flag := range []string{"to", "instrument", "category", "sensitive", "preserve", "urgent", "deadline", "order", "annex", "ref", "facts", "expires", "recipients"} {
+	for _, flag := range []string{"to", "instrument", "category", "sensitive", "preserve", "urgency", "deadline", "order", "annex", "ref", "facts", "expires", "recipients"} {
 		if c.Flags().Changed(flag) {
 			return nil, hintf(usagef("--%s beside -f", flag), "write it into the form")
 		}
@@ -153,6 +158,9 @@ func (n *newRequest) spec() (*officer.RequestSpec, error) {
 	if err := codeArg(officer.Instruments, "--instrument", n.instrument); err != nil {
 		return nil, err
 	}
+	if err := codeArg(officer.Urgencies, "--urgency", n.urgency); err != nil {
+		return nil, err
+	}
 	for _, l := range []struct {
 		list   []officer.Code
 		flag   string
@@ -167,13 +175,10 @@ func (n *newRequest) spec() (*officer.RequestSpec, error) {
 	if len(n.categories) == 0 {
 		return nil, codeArg(officer.Categories, "--category", "")
 	}
-	s := &officer.RequestSpec{To: n.to, Instrument: n.instrument, Assistance: custody.AssistanceDisclosure, Urgency: "routine",
+	s := &officer.RequestSpec{To: n.to, Instrument: n.instrument, Assistance: custody.AssistanceDisclosure, Urgency: n.urgency,
 		Categories: n.categories, Sensitive: n.sensitive, Reference: n.ref, Facts: n.facts}
 	if n.preserve {
 		s.Assistance = custody.AssistancePreservation
-	}
-	if n.urgent {
-		s.Urgency = "urgent"
 	}
 	return s, nil
 }
@@ -306,6 +311,10 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 // showAnswers shows what the requested State answered, with the sealed words that
 // open here: a review's only in that State itself.
 func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case, say func(string, ...any)) {
+	if d := c.Danger; d != nil {
+		say("EMERGENCY declared by %s on %s: %s (%s)", d.By, d.Time, d.Danger.Danger, officer.Means(officer.Dangers, d.Danger.Danger))
+		a.sealedText(ctx, s, &d.Annex, say)
+	}
 	for _, r := range c.Reviews() {
 		say("%s examined it (%s): %s", r.By, r.Body, r.Finding)
 		if s.ID.Authority() == r.By {
@@ -314,8 +323,15 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 	}
 	for _, g := range c.Grants {
 		what := "granted"
-		if g.Revoked {
+		switch now := statement.At(a.now()); {
+		case g.Revoked:
 			what = "granted, and revoked since,"
+		case g.Lapsed(now):
+			what = "granted in an EMERGENCY, and lapsed since without validation,"
+		case g.InEmergency() && g.Validated.IsZero():
+			what = "granted in an EMERGENCY, to be validated by " + g.ValidateBy.String() + ","
+		case g.InEmergency():
+			what = "granted in an EMERGENCY, and validated since,"
 		}
 		say("%s by %s on %s", what, g.By, g.Time)
 		if n := len(g.Amendments); n > 0 {
@@ -323,6 +339,18 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 		}
 		a.grantWords(g.Terms, say)
 		a.sealedText(ctx, s, g.NewestAnnex(), say)
+	}
+	for _, o := range c.Orders {
+		say("%s ordered on %s, by %s: %s", o.By, o.Time, o.Due, o.Measure)
+		a.sealedText(ctx, s, o.Annex, say)
+	}
+	for _, p := range c.Packages {
+		for _, e := range []*custody.ExecutionState{p.Restricted, p.Gone} {
+			if e != nil {
+				say("%s says on %s: %s of package %s", e.By, e.Time, e.Kind, p.Package)
+				a.sealedText(ctx, s, e.Annex, say)
+			}
+		}
 	}
 	for _, k := range c.Consents {
 		say("%s consented on %s that %s is passed on to %s by %s: %s", k.By, k.Time, strings.Join(k.Packages, ", "), k.To, k.Expires, k.Purpose)

@@ -107,7 +107,7 @@ func (i *Ingest) dead(ctx context.Context, p records.Package) (why custody.Code,
 		return "idle", nil
 	}
 	d, err := i.cfg.Ledger.Decide(ctx, custody.RecordID(p.Request), partOf(p))
-	if err == nil && (d.Code == custody.CodeGrantExpired || d.Code == custody.CodeGrantRevoked || d.Code == custody.CodeRequestEnded) {
+	if err == nil && (d.Code == custody.CodeGrantExpired || d.Code == custody.CodeGrantRevoked || d.Code == custody.CodeRequestEnded || d.Code == custody.CodeGrantLapsed) {
 		why = d.Code
 	}
 	return why, err

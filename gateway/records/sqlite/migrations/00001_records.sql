@@ -133,6 +133,14 @@ CREATE TABLE holds (
     record TEXT PRIMARY KEY
 );
 
+-- Grants in an emergency, until the log says that they lapsed or they no longer can:
+-- work, as above. When they lapse, the log says.
+CREATE TABLE lapses (
+    grant_sha256 BLOB   PRIMARY KEY,
+    record       TEXT   NOT NULL,
+    due          BIGINT NOT NULL
+);
+
 CREATE TABLE annexes (
     sha256 BLOB   NOT NULL,
     record TEXT   NOT NULL,
