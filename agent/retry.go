@@ -93,10 +93,15 @@ func (s *Session) Proposals(ctx context.Context) (list *wire.Proposals, err erro
 }
 
 // waits reports whether an error leaves everything as it is, to be gone on with: it
-// is transient, or one of the two States has suspended what moves between them, which
-// no retry mends and the lift does.
-func waits(err error) bool {
-	return transient(err) || wire.CodeOf(err) == custody.CodePairSuspended
+// is transient, or it holds the act up.
+func waits(err error) bool { return transient(err) || held(err) }
+
+// held reports whether an act is held up by what no retry mends and a person does: one
+// of the two States has suspended what moves between them, or the relay's operator does
+// not carry it for now. Both are asked last, so all else would allow it.
+func held(err error) bool {
+	code := wire.CodeOf(err)
+	return code == custody.CodePairSuspended || code == custody.CodeOperatorPolicy
 }
 
 // passing adds ErrTryLater to what may pass: a relay that died in between.

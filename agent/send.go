@@ -352,7 +352,7 @@ func (x *sending) reserve(ctx context.Context) error {
 		return fmt.Errorf("keeping package %q: %w", x.res.Package, err)
 	}
 	if err := x.ask(ctx); err != nil {
-		if !errors.Is(err, ErrTryLater) && wire.CodeOf(err) != custody.CodePairSuspended {
+		if !errors.Is(err, ErrTryLater) && !held(err) {
 			x.abandon()
 		}
 		return fmt.Errorf("reserving: %w", err)

@@ -34,6 +34,7 @@ type world struct {
 	cfg     gateway.Config
 	folder  string
 	stop    func()
+	relay   *gateway.Gateway
 	fp      custody.Digest
 	homes   map[string]*agent.Home
 	request string
@@ -136,6 +137,7 @@ func (w *world) start() {
 	cfg.Store, cfg.Destroyer = counted{store, w.reads, w.writes}, dir.NewDestroyer(store)
 	g, err := gateway.New(w.t.Context(), &cfg)
 	check(w.t, err)
+	w.relay = g
 	check(w.t, g.Listen())
 	w.cfg.Listen = g.Addr()
 	ctx, cancel := context.WithCancel(context.Background())

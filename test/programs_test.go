@@ -87,6 +87,7 @@ type world struct {
 	address string
 	roots   map[string]string // fingerprints, "relay" among them
 	stop    func()            // ends the relay; the end of the test does it too
+	relay   *os.Process       // while it runs
 }
 
 // run runs a program, wants an exit code, and returns its standard output. What it
@@ -180,6 +181,7 @@ func (w *world) serve() {
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
+	w.relay = cmd.Process
 	w.stop = sync.OnceFunc(func() {
 		cmd.Process.Signal(os.Interrupt)
 		timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })

@@ -26,6 +26,7 @@ func TestDeps(t *testing.T) {
 		"database/sql":                     "the verifier keeps nothing",
 		"modernc.org/":                     "the verifier keeps nothing",
 		"github.com/minio/":                "the verifier sees no object store",
+		"github.com/cedar-policy/":         "no operator's policy makes an act valid or invalid",
 		"github.com/spf13/":                "the verifier has flags, not commands",
 		"comity.example/comity/gateway":    "the verifier must not need the relay's code",
 		"comity.example/comity/agent":      "the verifier must not need the agent's code",

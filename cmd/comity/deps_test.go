@@ -16,6 +16,7 @@ func TestDeps(t *testing.T) {
 		"database/sql":                  "the agent keeps no database",
 		"modernc.org":                   "the agent keeps no database",
 		"github.com/minio/minio-go":     "the agent never sees the object store",
+		"github.com/cedar-policy":       "the operator's policy is the relay's alone",
 		"net/http/pprof":                "the agent serves nothing",
 		"testing":                       "not in production code",
 	}

@@ -25,6 +25,9 @@ func (v *Verdict) Text() string {
 	fmt.Fprintf(&b, "\nWhat the record says (times are %s)\n", v.Times)
 	for _, a := range v.Acts {
 		fmt.Fprintf(&b, "  %s  %s\n      %s\n", a.Time, a.Says, a.signed())
+		if !a.Policy.IsZero() {
+			fmt.Fprintf(&b, "      narrowed by policy %s of the relay's operator, as the relay says\n", a.Policy)
+		}
 	}
 	fmt.Fprintf(&b, "\nPackages\n")
 	if len(v.Packages) == 0 {

@@ -74,7 +74,8 @@ type Act struct {
 	Via       custody.PartyID   `json:"via,omitempty"`
 	Statement custody.Digest    `json:"statement_sha256,omitzero"`
 	Event     *custody.Event    `json:"event,omitempty"`
-	Says      string            `json:"says"` // one plain sentence
+	Policy    custody.Digest    `json:"operator_policy_sha256,omitzero"` // that had to allow it too, by the relay's word; it proves nothing
+	Says      string            `json:"says"`                            // one plain sentence
 }
 
 // Suspension is a time in which nothing moved between the two authorities.
@@ -196,7 +197,7 @@ func (v *Verdict) Verified() bool { return v.Result == ResultVerified }
 func (v *Verdict) note(p placed, e *custody.Entry, s *custody.Statement, view *custody.View) {
 	a := Act{
 		Seq: e.Seq, Index: p.Index, Kind: e.Kind, Time: e.Time, By: s.Header.By, Via: e.Via,
-		Signers: []custody.PartyID{}, Statement: e.Statement, Says: sentence(s),
+		Signers: []custody.PartyID{}, Statement: e.Statement, Policy: e.Policy, Says: sentence(s),
 	}
 	for _, id := range s.Signers() {
 		a.Signers = append(a.Signers, signer(view, s, id, e.Time))

@@ -29,6 +29,8 @@ type Story struct {
 	Granting []*keys.Private // who signs the grant; if nil, all officers
 	Patched  bool            // the relay enters what the rules refuse
 
+	Entered func(*custody.Entry) // what the relay changes in an entry of a statement; nil: nothing
+
 	now     time.Time
 	view    *custody.View
 	records map[custody.RecordID]*custody.Record
@@ -145,7 +147,11 @@ func (s *Story) Post(via custody.PartyID, body custody.Body, signers ...*keys.Pr
 	if !d.Allowed() {
 		return nil, fmt.Errorf("posting %s: %s: %w", st.Kind, d, custody.ErrRefused)
 	}
-	return st, s.log(r, custody.NewEntry(r, s.view, st, via, s.Now(), d, deposit(st)), st)
+	e := custody.NewEntry(r, s.view, st, via, s.Now(), d, deposit(st))
+	if s.Entered != nil {
+		s.Entered(e)
+	}
+	return st, s.log(r, e, st)
 }
 
 // Event makes an entry of what the relay says of itself, if the rule book allows

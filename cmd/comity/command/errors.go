@@ -63,7 +63,7 @@ func exitCode(err error) int {
 // laterCodes are the answers of a relay that may change by themselves, or when
 // the other side has acted.
 var laterCodes = []custody.Code{wire.CodeBusy, wire.CodeRateLimited, wire.CodeInternal,
-	custody.CodeGrantNotYet, custody.CodeNotUnlocked, custody.CodePairSuspended}
+	custody.CodeGrantNotYet, custody.CodeNotUnlocked, custody.CodePairSuspended, custody.CodeOperatorPolicy}
 
 // helloCodes are the answers of a relay to a proof of identity that does not hold.
 var helloCodes = []custody.Code{wire.CodeHelloRefused, wire.CodeUnknownKey, wire.CodeKeyOfAnother, wire.CodeHelloReplayed}
@@ -132,6 +132,7 @@ var codeHints = map[custody.Code]string{
 	custody.CodeNoReview:          "write the review into the draft: comity grant REQUEST --draft",
 	custody.CodeAlreadyDecided:    "comity status REQUEST says what was decided; of a suspension, comity request list",
 	custody.CodePairSuspended:     "comity request list says who has suspended it, since when and why; run the same command again when that is lifted: comity request resume AUTHORITY",
+	custody.CodeOperatorPolicy:    "the relay's operator says what its policy of that name forbids, and until when; run the same command again then",
 	custody.CodeNoGrant:           "the requested authority has to grant it first: comity grant REQUEST --draft",
 	custody.CodeGrantNotYet:       "comity status REQUEST says from when it is valid",
 	custody.CodeGrantUsedUp:       "ask for a wider grant",
