@@ -12,17 +12,6 @@ import (
 	"comity.example/comity/internal/wire"
 )
 
-// operated returns a running relay whose operator can change its policy.
-func operated(t *testing.T) (*world, *gateway.Gateway) {
-	t.Helper()
-	w := newWorld(t)
-	g := w.start()
-	for _, a := range []*authority{w.nl, w.fr, w.de} {
-		w.publish(a)
-	}
-	return w, g
-}
-
 func policyOf(t *testing.T, text string) *gateway.Policy {
 	t.Helper()
 	p, err := gateway.ParsePolicy([]gateway.PolicyFile{{Name: "test.cedar", Data: []byte(text)}})
@@ -46,7 +35,8 @@ func entryOf(t *testing.T, p *wire.Proof, err error) *custody.Entry {
 // about, by its own code and under its own name, and nothing is lost by it: what was
 // refused goes on when it is gone. An entry that was made under a policy names it.
 func TestPolicy(t *testing.T) {
-	w, g := operated(t)
+	w := newRelay(t)
+	g := w.gate
 	s := w.agreed()
 	s.accepted()
 	ctx, sender, taker := t.Context(), w.as(w.nl.lab), w.as(w.fr.lab)
@@ -128,7 +118,8 @@ func TestPolicy(t *testing.T) {
 // can be evaluated, whatever stops, decides, examines or reports is heard as ever, what
 // was released can be taken, and no such entry names a policy.
 func TestPolicyStopsNothingElse(t *testing.T) {
-	w, g := operated(t)
+	w := newRelay(t)
+	g := w.gate
 	s := w.begin()
 	old := w.begin()
 	g.SetPolicy(policyOf(t, forbidAll+`@id("broken") forbid (principal, action, resource) when { 9223372036854775807 + 1 > 0 };`))
@@ -198,4 +189,32 @@ func TestPolicyFails(t *testing.T) {
 	if !strings.Contains(log.String(), "policy=broken") || !strings.Contains(log.String(), "overflow") {
 		t.Errorf("the operator is told %q", log.String())
 	}
+}
+
+// TestPolicyOnSignatures: a request that waits for a second signature is asked about
+// when it has both, and not before: the rules do not allow it until then.
+func TestPolicyOnSignatures(t *testing.T) {
+	w := newRelay(t)
+	next := *w.fr.direct(t, w.fr.directory).Body.(*custody.Directory)
+	next.Header, next.Rules.Request = custody.Header{By: "fr", Issued: now()}, 2
+	_, err := w.stranger(nil).Submit(t.Context(), sign(t, &next, w.fr.registrar).Envelope, nil)
+	check(t, err)
+	w.gate.SetPolicy(policyOf(t, forbidAll))
+	b := w.requestBody()
+	file, ref := w.annex("who did what to whom", w.fr, w.nl)
+	b.Annex = ref
+	desk := w.as(w.fr.desk)
+	e, err := custody.Draft(b)
+	check(t, err)
+	e.Sign(w.fr.officers[0])
+	p, err := desk.Propose(t.Context(), e.Marshal(), file)
+	check(t, err)
+	e.Sign(w.fr.officers[1])
+	_, err = desk.CoSign(t.Context(), p.SHA256, e.Marshal())
+	refused(t, "the second signature", err, custody.CodeOperatorPolicy)
+	w.gate.SetPolicy(nil)
+	p, err = desk.CoSign(t.Context(), p.SHA256, e.Marshal())
+	check(t, err)
+	_, err = desk.Submit(t.Context(), p.Envelope, file)
+	check(t, err)
 }

@@ -92,6 +92,10 @@ func TestStoppedMidPart(t *testing.T) {
 		"withdrawal":                         {(*story).withdrawal, custody.CodeRequestEnded},
 		"suspension":                         {func(s *story) { s.suspends(s.nl, "fr") }, custody.CodePairSuspended},
 		"suspension by the recipient's side": {func(s *story) { s.suspends(s.fr, "nl") }, custody.CodePairSuspended},
+		"the operator's policy, with the next entry of others": {func(s *story) {
+			s.gate.SetPolicy(policyOf(s.t, `@id("closed") forbid (principal, action == Action::"part", resource);`))
+			s.suspends(s.de, "fr")
+		}, custody.CodeOperatorPolicy},
 	} {
 		for _, transport := range []string{link.H2, link.H3} {
 			t.Run(name+" over "+transport, func(t *testing.T) {
@@ -112,7 +116,9 @@ func TestStoppedMidPart(t *testing.T) {
 				r.Header.Set("Content-Type", wire.TypeBytes)
 				r.Header.Set("Content-Digest", wire.ContentDigest(b.sums[0]))
 				r.Header.Set(wire.EpochHeader, strconv.FormatInt(b.epoch, 10))
+				stopped := make(chan struct{})
 				go func() {
+					defer close(stopped)
 					feed.Write(b.parts[0][:100])
 					<-begun.reached
 					row.stop(s)
@@ -120,6 +126,7 @@ func TestStoppedMidPart(t *testing.T) {
 				resp, err := conn.RoundTrip(r)
 				check(t, err)
 				defer resp.Body.Close()
+				<-stopped
 				var p wire.Problem
 				text, err := io.ReadAll(resp.Body)
 				check(t, err)

@@ -48,6 +48,7 @@ type world struct {
 	stop  func()
 
 	change func(*gateway.Config) // before the relay starts; nil changes nothing
+	gate   *gateway.Gateway      // the relay, while it runs in this process
 }
 
 // cast is the relay and the parties, which all worlds share: to make, sign and
@@ -176,7 +177,7 @@ func (w *world) start() *gateway.Gateway {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(ctx) }()
-	w.addr = g.Addr()
+	w.addr, w.gate = g.Addr(), g
 	w.stop = func() {
 		for _, c := range w.conns {
 			c.Close()
