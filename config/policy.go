@@ -66,7 +66,7 @@ type PolicyRequest struct {
 	Categories []string `yaml:"categories"`
 	Sensitive  []string `yaml:"sensitive"`
 
-	// Urgency is routine or urgent. If empty, routine.
+	// Urgency is routine, urgent or emergency. If empty, routine.
 	Urgency string `yaml:"urgency"`
 
 	// Deadline is when it is needed. If empty, there is none.

@@ -28,16 +28,16 @@ func writeFile(t *testing.T, name, text string) string {
 // TestPolicyExample: the shipped example decides as its cases say, and is explained.
 func TestPolicyExample(t *testing.T) {
 	code, out, errs := run(t, "policy", "test", exampleCases, "--policy", examplePolicy)
-	if code != exitDone || errs != "" || strings.Contains(out, "FAIL") || !strings.Contains(out, "\n10 cases, 0 failed; 4 policies, sha256 ") {
+	if code != exitDone || errs != "" || strings.Contains(out, "FAIL") || !strings.Contains(out, "\n11 cases, 0 failed; 4 policies, sha256 ") {
 		t.Errorf("policy test: %d %s%s", code, out, errs)
 	}
 	code, out, errs = run(t, "policy", "explain", exampleCases, "too much, and at night", "--policy", examplePolicy)
 	const want = `nl/agent/lab-1 reserves room for a package of 2199023255553 bytes, for a request of fr to nl, at 2026-03-02T01:00:00Z
 forbidden by no-nights, too-large
   no-contract (house.cedar:9) does not apply
-  no-nights (house.cedar:19) forbids it: "maintenance from 01:00 to 04:00 UTC"
-  privileged-unconditional (house.cedar:43) does not apply
-  too-large (house.cedar:30) forbids it: "more than 2 TiB in one package: ask the operator first"
+  no-nights (house.cedar:20) forbids it: "maintenance from 01:00 to 04:00 UTC"
+  privileged-unconditional (house.cedar:46) does not apply
+  too-large (house.cedar:33) forbids it: "more than 2 TiB in one package: ask the operator first"
 `
 	if code != exitDone || errs != "" || out != want {
 		t.Errorf("policy explain: %d %s\n%s", code, errs, out)

@@ -91,6 +91,9 @@ func (s *Set) add(f File) error {
 	if !utf8.Valid(f.Data) {
 		return &Error{Place: f.Name, Why: "the file is not UTF-8"}
 	}
+	if deep(f.Data) {
+		return &Error{Place: f.Name, Why: fmt.Sprintf("brackets are nested more than %d deep", maxDepth)}
+	}
 	list, err := cedar.NewPolicyListFromBytes(f.Name, f.Data)
 	if err != nil {
 		e := &Error{Place: f.Name, Why: err.Error(), Hint: "the grammar: docs.cedarpolicy.com/policies/syntax-grammar.html"}
@@ -104,6 +107,26 @@ func (s *Set) add(f File) error {
 		failed = append(failed, s.addOne(f.Name, p))
 	}
 	return errors.Join(failed...)
+}
+
+// plainText is what holds no bracket that counts: texts and comments.
+var plainText = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"|//[^\n]*`)
+
+// deep reports whether brackets are nested too deep.
+func deep(text []byte) bool {
+	depth := 0
+	for _, c := range plainText.ReplaceAll(text, nil) {
+		switch c {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		}
+		if depth > maxDepth {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Set) addOne(file string, p *cedar.Policy) error {

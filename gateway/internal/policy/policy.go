@@ -34,8 +34,11 @@ import (
 const (
 	extension = ".cedar"
 
-	// maxBytes bounds the files of a set together, and so the depth of what is parsed.
+	// maxBytes bounds the files of a set together.
 	maxBytes = 256 << 10
+
+	// maxDepth bounds how deep brackets are nested: the parser calls itself for each.
+	maxDepth = 200
 
 	// maxPolicies bounds the time of one decision, which every part waits for.
 	maxPolicies = 1000

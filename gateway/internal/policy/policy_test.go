@@ -62,6 +62,8 @@ func TestRefused(t *testing.T) {
 		{"an agent nobody is", `@id("x") forbid (principal == Agent::"nl/lab-1", action, resource);`, "a.cedar:1", "malformed id", "policy schema"},
 		{"an officer as agent", head + `principal == Agent::"nl/officer/mla-1" };`, "a.cedar:1", "not the id of an agent", "policy schema"},
 		{"a request nobody made", `@id("x") forbid (principal, action, resource == Request::"2026-17");`, "a.cedar:1", "malformed id", "policy schema"},
+		{"too deep", head + strings.Repeat("(", 300) + "true" + strings.Repeat(")", 300) + " };", "a.cedar", "more than 200 deep", ""},
+		{"too deep behind texts and comments", head + strings.Repeat("\")\" == \")\\\")\" || ( // )\n", 300), "a.cedar", "more than 200 deep", ""},
 		{"too much", strings.Repeat(" ", 256<<10+1), "a.cedar", "more than 262144 bytes", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -85,14 +87,17 @@ func TestAllWrong(t *testing.T) {
 	}
 }
 
-// TestDeep: no text makes the reader fall.
+// TestDeep: no text makes the reader fall, and as deep as it may be it is understood.
 func TestDeep(t *testing.T) {
 	for _, s := range []string{"(", "!", "[", "{a:", "if true then ", "-"} {
-		parse(`@id("x") forbid (principal, action, resource) when { ` + strings.Repeat(s, (255<<10)/len(s)))
+		if _, err := parse(`@id("x") forbid (principal, action, resource) when { ` + strings.Repeat(s, (255<<10)/len(s))); err == nil {
+			t.Errorf("%q without end is loaded", s)
+		}
 	}
-	n := 60 << 10
+	const n = 190
 	s, err := parse(`@id("x") forbid (principal, action, resource) when { ` + strings.Repeat("!(", n) + "true" + strings.Repeat(")", n) + " };")
-	if err == nil && len(s.Decide(question(policy.ActionReserve))) != 1 {
+	fatal(t, err)
+	if len(s.Decide(question(policy.ActionReserve))) != 1 {
 		t.Error("an even number of negations changed what is said")
 	}
 }
