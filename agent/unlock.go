@@ -101,6 +101,9 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	case ps.Grant.Acceptance.IsZero():
 		return errWaits
 	}
+	if err := a.fresh(snap); err != nil {
+		return err
+	}
 	if err := a.handOver(ctx, s, snap, p, ps); err != nil {
 		return err
 	}

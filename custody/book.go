@@ -81,6 +81,9 @@ func NewBook(origin string, pins map[string]Digest, relay Digest) *Book {
 // View returns what is in force after the lines so far.
 func (b *Book) View() *View { return b.view }
 
+// Last returns the time of the last line: the log was not complete before.
+func (b *Book) Last() Time { return b.last }
+
 // Record returns the record of that name as the lines so far made it, or nil.
 func (b *Book) Record(id RecordID) *Record { return b.records[id] }
 

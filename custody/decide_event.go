@@ -1,12 +1,15 @@
 package custody
 
+import "time"
+
 // DecideEvent says whether an event may become the next entry of a record, given
 // what is in force outside it and the time. It changes nothing. A relay files no
 // event against it and a Book accepts none; that what the event says is true, it
 // cannot tell.
 //
 // CodeDuplicate means that the record says it already: a denial within the same
-// hour of UTC, a probe that found what the last one did, a head destroyed before.
+// hour of UTC, a probe that found what the last one did, a head destroyed before, a
+// sign of life within an hour of the record's last entry.
 func DecideEvent(r *Record, v *View, ev *Event, now Time) Decision {
 	switch {
 	case ev == nil || ev.check() != nil:
@@ -68,12 +71,19 @@ func decideDestroyed(r *Record, e *Destroyed) Decision {
 	return allow(rule)
 }
 
+// signOfLife is how old the last entry of the relay's record is at least when one that
+// counts nothing may follow.
+const signOfLife = time.Hour
+
 // decideCounted: hours follow each other, and none is counted before it is over
 // or the relay ends.
 func decideCounted(r *Record, e *Counted, now Time) Decision {
 	const rule = "counted"
 	if e.From.Time().Before(r.events.counted.Time()) || e.To.Time().After(now.Time()) {
 		return deny(rule, CodeBadStatement)
+	}
+	if len(e.Counts) == 0 && now.Time().Before(r.last.Time().Add(signOfLife)) {
+		return deny(rule, CodeDuplicate)
 	}
 	return allow(rule)
 }

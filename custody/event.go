@@ -46,7 +46,8 @@ type Denied struct {
 
 // Counted says how many requests of all sorts a relay refused, strangers' and
 // repeated ones included. It tells no more than numbers: to whom and in which
-// request is not the business of those who read the relay's record.
+// request is not the business of those who read the relay's record. One that counts
+// nothing is a sign of life: the log at this place is not older than its entry.
 type Counted struct {
 	From   Time    `json:"from"` // within one hour of UTC
 	To     Time    `json:"to"`   // not beyond the end of that hour
@@ -174,8 +175,8 @@ func (c *Counted) check() error {
 	if c.From.IsZero() || c.To.Time().Before(c.From.Time()) || c.To.Time().After(hour.Add(time.Hour)) {
 		return bad("from %s to %s is not within one hour", c.From, c.To)
 	}
-	if len(c.Counts) == 0 || len(c.Counts) > maxCounts {
-		return bad("counts: %d codes, want 1 to %d", len(c.Counts), maxCounts)
+	if c.Counts == nil || len(c.Counts) > maxCounts { // null is not how statements write an empty list
+		return bad("counts: %d codes, want a list of at most %d", len(c.Counts), maxCounts)
 	}
 	for i, n := range c.Counts {
 		if !codePattern.MatchString(string(n.Code)) || n.Count < 1 || i > 0 && n.Code <= c.Counts[i-1].Code {

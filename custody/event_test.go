@@ -99,6 +99,11 @@ func TestEventRules(t *testing.T) {
 	b := s.replay(t)
 	none := counted(60, 120)
 	none.Counted.Counts = nil
+	idle := func(from, to int) *custody.Event {
+		ev := counted(from, to)
+		ev.Counted.Counts = []custody.Count{}
+		return ev
+	}
 	for _, tt := range []struct {
 		name string
 		code custody.Code
@@ -134,6 +139,8 @@ func TestEventRules(t *testing.T) {
 		{"over the hour", custody.CodeBadStatement, relay, counted(61, 121)},
 		{"backwards", custody.CodeBadStatement, relay, counted(100, 90)},
 		{"no counts", custody.CodeBadStatement, relay, none},
+		{"a sign of life within the hour", custody.CodeDuplicate, relay, idle(115, 115)},
+		{"a sign of life for an hour counted before", custody.CodeBadStatement, relay, idle(0, 60)},
 		{"a count of nothing", custody.CodeBadStatement, relay, counted(60, 120, custody.Count{Code: "busy"})},
 		{"a count below nothing", custody.CodeBadStatement, relay, counted(60, 120, custody.Count{Code: "busy", Count: -1})},
 		{"a code twice", custody.CodeBadStatement, relay, counted(60, 120, custody.Count{Code: "busy", Count: 1}, custody.Count{Code: "busy", Count: 1})},
@@ -175,6 +182,10 @@ func TestEventRules(t *testing.T) {
 				}
 			}
 		}
+	}
+	s.now = s.now.Add(time.Hour)
+	if d := custody.DecideEvent(s.record(relay), s.view, idle(115, 115), s.time()); !d.Allowed() {
+		t.Errorf("a sign of life after an hour: %s", d)
 	}
 }
 

@@ -18,6 +18,9 @@ func (ev *Event) Says() string {
 		for _, n := range c.Counts {
 			list = append(list, fmt.Sprintf("%d %s", n.Count, n.Code))
 		}
+		if len(list) == 0 {
+			return fmt.Sprintf("the relay says that it runs; from %s to %s it refused nothing", c.From, c.To)
+		}
 		return fmt.Sprintf("the relay says what it refused from %s to %s: %s", c.From, c.To, strings.Join(list, ", "))
 	case ev.Destroyed != nil:
 		return fmt.Sprintf("the relay says that it destroyed head and inner file of package %s, which was recalled", ev.Destroyed.Package)

@@ -84,6 +84,9 @@ func (r *Record) Len() int64 { return int64(len(r.leaves)) }
 // First returns the payload hash of the record's first statement.
 func (r *Record) First() Digest { return r.first }
 
+// Last returns the time of the last entry, zero of an empty record.
+func (r *Record) Last() Time { return r.last }
+
 // Tip returns the last entry, or nil of an empty record.
 func (r *Record) Tip() *Ref {
 	if len(r.leaves) == 0 {

@@ -73,9 +73,26 @@ func (g *Gateway) count(ctx context.Context) {
 	}
 }
 
-// fileCounts files the counts of all hours that are over. Those that cannot be
-// filed now stay for the next time.
+// quietFor is how old the last entry of the relay's own record gets before the relay
+// files a sign of life. Agents send nothing when nothing in the log is younger than 24
+// hours, so that who serves an old one is noticed.
+const quietFor = 8 * time.Hour
+
+// quiet reports whether it is time for a sign of life.
+func (g *Gateway) quiet(ctx context.Context) (yes bool) {
+	err := g.ledger.Read(ctx, custody.RelayRecord, func(r *custody.Record) error {
+		yes = g.cfg.Now().Sub(r.Last().Time()) >= quietFor
+		return nil
+	})
+	return err == nil && yes
+}
+
+// fileCounts files the counts of all hours that are over, or a sign of life. Those that
+// cannot be filed now stay for the next time.
 func (g *Gateway) fileCounts(ctx context.Context) {
+	if _, waiting := g.tally.Over(); !waiting && g.quiet(ctx) {
+		g.tally.Beat()
+	}
 	for {
 		c, ok := g.tally.Over()
 		if !ok || !g.fileEvent(context.WithoutCancel(ctx), custody.RelayRecord, &custody.Event{Counted: &c}) {

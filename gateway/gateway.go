@@ -234,6 +234,7 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	if err := g.fileProbe(ctx); err != nil {
 		return fmt.Errorf("filing what the store enforces: %w", err)
 	}
+	g.fileCounts(ctx) // before anybody asks how old the log is
 	g.ingest = ingest.New(ingest.Config{
 		DB: g.cfg.DB, Ledger: g.ledger, Store: g.cfg.Store, Destroyer: g.cfg.Destroyer, Lock: g.cfg.Lock, MinFree: g.cfg.MinFree, Now: g.cfg.Now, Logger: g.cfg.Logger,
 	})

@@ -72,7 +72,7 @@ func (t *Tally) Over() (c custody.Counted, ok bool) {
 func (t *Tally) Done(c custody.Counted) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.over = slices.DeleteFunc(t.over, func(o custody.Counted) bool { return o.From == c.From })
+	t.over = slices.DeleteFunc(t.over, func(o custody.Counted) bool { return o.From == c.From && o.To == c.To })
 }
 
 // End puts the running hour among those that are over: the relay ends.
@@ -81,6 +81,20 @@ func (t *Tally) End() {
 	defer t.mu.Unlock()
 	t.turn()
 	t.cut(t.last)
+}
+
+// Beat puts the running count among those that are over, even if it is empty: a sign of
+// life of a relay that has nothing else to say.
+func (t *Tally) Beat() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.turn()
+	if len(t.counts) > 0 {
+		t.cut(t.last)
+		return
+	}
+	t.over = append(t.over, custody.Counted{From: statement.At(t.from), To: statement.At(t.last), Counts: []custody.Count{}})
+	t.from = t.last
 }
 
 // Lost returns how many hours were given up since the last call.

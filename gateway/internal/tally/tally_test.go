@@ -53,6 +53,21 @@ func (w *world) takes(want ...string) {
 	}
 }
 
+// TestBeat: a sign of life counts nothing, or what there is, and no minute twice.
+func TestBeat(t *testing.T) {
+	w := newWorld(t, 20)
+	w.Beat()
+	w.takes("20-20")
+	w.Add("a")
+	w.at(30)
+	w.Beat()
+	w.Beat()
+	w.takes("20-30 a=1", "30-30")
+	w.at(200)
+	w.Beat()
+	w.takes("180-200")
+}
+
 func TestHours(t *testing.T) {
 	w := newWorld(t, 20)
 	w.takes()
