@@ -62,6 +62,9 @@ func (d *daemon) follow(ctx context.Context) error {
 		if err := d.wantAll(); err != nil {
 			return err
 		}
+		if err := d.reportDue(ctx, s); err != nil {
+			return err
+		}
 		if cursor, err = d.poll(ctx, s, cursor); err != nil {
 			return err
 		}
@@ -81,6 +84,10 @@ func (d *daemon) poll(ctx context.Context, s *Session, cursor string) (string, e
 		}
 		cursor = ch.Cursor
 		unknown := d.notice(ch.Changes)
+		own := custody.AuthorityRecord(d.a.home.Authority())
+		if slices.ContainsFunc(ch.Changes, func(c wire.Change) bool { return c.Record == own }) {
+			d.reported, unknown = time.Time{}, true
+		}
 		if !sleep(ctx, pollPause) {
 			return cursor, ctx.Err()
 		}

@@ -79,8 +79,10 @@ type daemon struct {
 	box   *outbox.Box // nil: nothing is sent by itself
 	inbox string      // empty: nothing is fetched by itself
 	wake  chan struct{}
-	jobs  sync.WaitGroup
-	step  func(string) error // tests stop a process here
+
+	reported time.Time // owned by listen: when report last ran
+	jobs     sync.WaitGroup
+	step     func(string) error // tests stop a process here
 
 	mu       sync.Mutex // guards the fields below, and what is in them
 	paused   bool

@@ -283,8 +283,10 @@ func (x *sending) permitted(ctx context.Context) (err error) {
 	if err := x.replaces(); err != nil {
 		return err
 	}
-	x.recipients, x.keys, err = recipientsOf(x.snap, x.grant, x.a)
-	return err
+	if x.recipients, x.keys, err = recipientsOf(x.snap, x.grant, x.a); err != nil {
+		return err
+	}
+	return x.a.keysChanged(x.s, x.snap, x.grant.To, x.recipients)
 }
 
 // allowed asks the rule book here before the relay is asked.

@@ -44,6 +44,9 @@ func (a *app) listRequests(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := a.notices(ctx, s, nil); err != nil {
+			return err
+		}
 		if a.json {
 			return a.printJSON(list)
 		}
@@ -83,6 +86,7 @@ func (a *app) known(ctx context.Context, h *agent.Home, s *agent.Session) ([]lis
 			return nil, err
 		}
 		c := snap.Case(id)
+		a.tellExpiry(agent.ExpiringGrant(c, id[:8], a.now()))
 		list = append(list, listedJSON{id, ref, c.From, c.To, c.Request.Categories, c.Request.Expires, officer.State(c, a.now()),
 			officer.Suspensions(snap.Book.View(), c), captures})
 	}

@@ -33,6 +33,9 @@ func (a *app) signCommand() *cobra.Command {
 					return err
 				}
 				if len(args) == 0 {
+					if err := a.notices(c.Context(), d.Session, nil); err != nil {
+						return err
+					}
 					return a.listProposals(list)
 				}
 				return a.signRequest(c.Context(), d, list, args[0])

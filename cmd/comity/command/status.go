@@ -91,7 +91,11 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	if err != nil {
 		return err
 	}
+	if err := a.notices(ctx, s, snap); err != nil {
+		return err
+	}
 	c := snap.Case(id)
+	a.tellExpiry(agent.ExpiringGrant(c, id[:8], a.now()))
 	suspended := officer.Suspensions(snap.Book.View(), c)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
 		Packages: officer.Packages(c), Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
