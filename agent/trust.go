@@ -20,6 +20,9 @@ type Trust struct {
 	path string
 }
 
+// ErrPinned is wrapped where another fingerprint is pinned under the name already.
+var ErrPinned = errors.New("another root is pinned already, and a pin is never replaced")
+
 // PinnedAuthority is the root fingerprint of an authority.
 type PinnedAuthority struct {
 	Name        string         `json:"name"`
@@ -58,7 +61,7 @@ func (t *Trust) PinAuthority(name string, fp custody.Digest) error {
 	}
 	for _, a := range t.Authorities {
 		if a.Name == name && a.Fingerprint != fp {
-			return fmt.Errorf("authority %q is pinned to %s already", name, a.Fingerprint)
+			return fmt.Errorf("authority %q is pinned to %s: %w", name, a.Fingerprint, ErrPinned)
 		}
 		if a.Name == name {
 			return nil
@@ -78,7 +81,7 @@ func (t *Trust) PinRelay(origin string, fp custody.Digest, addresses []string) e
 			continue
 		}
 		if r.Fingerprint != fp {
-			return fmt.Errorf("relay %q is pinned to %s already", origin, r.Fingerprint)
+			return fmt.Errorf("relay %q is pinned to %s: %w", origin, r.Fingerprint, ErrPinned)
 		}
 		if len(addresses) > 0 {
 			t.Relays[i].Addresses = addresses

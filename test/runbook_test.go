@@ -66,7 +66,7 @@ func (w *world) play(t *testing.T, steps []step, words ...string) {
 		t.Fatal("there is no such runbook")
 	}
 	for _, s := range steps {
-		replace := strings.NewReplacer(append(words, "NL-FP", w.roots["nl"], "DE-FP", w.roots["de"], "RELAY-FP", w.roots["relay"], "relay.example:4433", w.address)...)
+		replace := strings.NewReplacer(append(words, "NL-FP", w.roots["nl"], "NL2-FP", w.roots["nl-2"], "DE-FP", w.roots["de"], "RELAY-FP", w.roots["relay"], "relay.example:4433", w.address)...)
 		args := []string{s.args[0], "--home", s.machine}
 		if s.args[0] == "comity-gateway" { // pins are read at the start
 			args = []string{s.args[0], "--data", "relay"}
@@ -82,8 +82,8 @@ func (w *world) play(t *testing.T, steps []step, words ...string) {
 		if s.file != "" {
 			w.write(s.file, out)
 		}
-		if s.file == "nl.fp" {
-			w.roots["nl"] = strings.TrimSpace(out)
+		if name, isRoot := strings.CutSuffix(s.file, ".fp"); isRoot {
+			w.roots[name] = strings.TrimSpace(out)
 		}
 	}
 }
@@ -121,6 +121,7 @@ func TestRunbooks(t *testing.T) {
 		"A lost identity":            w.runLostIdentity,
 		"A registrar is ill":         w.runIllRegistrar,
 		"A root rotation":            w.runRotation,
+		"A lost root":                w.runLostRoot,
 	}
 	for _, title := range titles {
 		play := played[title]
@@ -225,4 +226,24 @@ func (w *world) runRotation(t *testing.T, steps []step) {
 	w.play(t, steps)
 	v.newRequest(0, "", "desk", "NL-2026-0413")
 	v.comity(0, "", "de", "request", "list")
+}
+
+// runLostRoot: nobody else gets a root of the old name into force either, not with the
+// help of the relay's operator.
+func (w *world) runLostRoot(t *testing.T, steps []step) {
+	v := w.in(t)
+	if err := os.RemoveAll(filepath.Join(w.dir, "offline", "keys", "nl", "root")); err != nil {
+		t.Fatal(err)
+	}
+	twin := v.comity(0, "", "twin", "authority", "init", "nl", "--with", "lab,desk,officer,backup")
+	v.comity(0, "", "twin", "trust", "relay", "relay.example", w.roots["relay"], "--address", w.address)
+	v.comity(0, "", "twin", "directory", "sign")
+	v.comity(3, "", "twin", "directory", "publish")
+	v.comity(1, "a pin is never replaced", "de", "trust", "nl", twin)
+	w.stop()
+	v.run(1, "already recorded under another fingerprint", "comity-gateway", "trust", "nl", twin, "--data", "relay")
+	w.serve()
+	w.play(t, steps)
+	v.newRequest(3, "", "desk", "NL-2026-0414")
+	v.newRequest(0, "", "new", "NL-2026-0415")
 }

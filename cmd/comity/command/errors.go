@@ -107,6 +107,8 @@ func hintFor(err error) string {
 		return "make one: comity authority init NAME for a new authority, comity agent init NAME/agent/LAB for a machine of one; or name it with --home"
 	case errors.Is(err, agent.ErrStale):
 		return "compare this machine's clock with another; if it is right, ask the relay's operator whether it runs on an old copy, and send nothing until its log goes on"
+	case errors.Is(err, agent.ErrPinned):
+		return "a root that follows the pinned one needs no new pin; who has lost its root keys goes on under a new name, whose fingerprint you compare by telephone: docs/operating.md, A lost root"
 	case errors.Is(err, officer.ErrNoDraft):
 		return "it is on the machine where comity authority init ran; on a registrar's own: comity directory reset"
 	case errors.Is(err, officer.ErrNotPinned):
