@@ -86,20 +86,28 @@ func (h *Home) cases() ([]caseFile, error) {
 	}
 	var list []caseFile
 	for _, f := range files {
-		var c caseFile
-		data, err := os.ReadFile(h.path("cases", f.Name(), "case.json"))
+		c, err := h.caseOf(f.Name())
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading case: %w", err)
-		}
-		if err := statement.Decode(data, &c); err != nil {
-			return nil, fmt.Errorf("reading case %q: %v", f.Name(), err)
+			return nil, err
 		}
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// caseOf reads what this home keeps of one request.
+func (h *Home) caseOf(request string) (c caseFile, err error) {
+	data, err := os.ReadFile(h.path("cases", request, "case.json"))
+	if err != nil {
+		return c, fmt.Errorf("reading case: %w", err)
+	}
+	if err := statement.Decode(data, &c); err != nil {
+		return c, fmt.Errorf("reading case %q: %v", request, err)
+	}
+	return c, nil
 }
 
 // Known lists the requests that this home knows, with their references.
@@ -155,15 +163,20 @@ const maxChanges = 1 << 20
 // them. The entries of a record come in their order, so a page without a later one
 // of any record is the last that is worth reading, whatever its cursor says.
 func (s *Session) changes(ctx context.Context, f func(wire.Change)) error {
+	_, err := s.changesAfter(ctx, "", f)
+	return err
+}
+
+// changesAfter is changes from a cursor on, and returns the cursor to go on from.
+func (s *Session) changesAfter(ctx context.Context, cursor string, f func(wire.Change)) (string, error) {
 	entries := map[custody.RecordID]int64{} // read so far
-	cursor := ""
 	for read := 0; read <= maxChanges; {
 		var ch *wire.Changes
 		if err := s.retry(ctx, func(c *wire.Client) (err error) {
 			ch, err = c.Changes(ctx, cursor, 0)
 			return err
 		}); err != nil {
-			return err
+			return "", err
 		}
 		news := false
 		for _, c := range ch.Changes {
@@ -173,15 +186,15 @@ func (s *Session) changes(ctx context.Context, f func(wire.Change)) error {
 			news, entries[c.Record] = true, c.Seq+1
 			f(c)
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return "", ctx.Err()
 			}
 		}
 		if !news || ch.Cursor == cursor {
-			return nil
+			return cursor, nil
 		}
 		read, cursor = read+len(ch.Changes), ch.Cursor
 	}
-	return fmt.Errorf("the relay lists more than %d entries: %w", maxChanges, ErrVerify)
+	return "", fmt.Errorf("the relay lists more than %d entries: %w", maxChanges, ErrVerify)
 }
 
 // learn reads a request's reference from its annex, if this home can open it.
@@ -190,10 +203,15 @@ func (s *Session) learn(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
+	return s.remember(ctx, request, snap.Case(request).Request.Annex)
+}
+
+// remember keeps a request with the reference in its annex, if this home can open it.
+func (s *Session) remember(ctx context.Context, request string, ref custody.AnnexRef) error {
 	if s.ID.Role() == custody.RoleAuditor { // it may not read the annex
 		return s.agent.home.Remember(request, "")
 	}
-	file, err := s.annexFile(ctx, snap.Case(request).Request.Annex)
+	file, err := s.annexFile(ctx, ref)
 	if err != nil {
 		return err // and ask again: without its reference nobody finds the request
 	}
@@ -201,11 +219,11 @@ func (s *Session) learn(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
-	ref := ""
+	name := ""
 	if a, err := annex.Open(file, ids...); err == nil { // a desk may have no key to it
-		ref = a.Text.Reference
+		name = a.Text.Reference
 	}
-	return s.agent.home.Remember(request, ref)
+	return s.agent.home.Remember(request, name)
 }
 
 // annex fetches and opens an annex with the identities of this home.

@@ -26,6 +26,22 @@ func TestReport(t *testing.T) {
 	w.comity(0, "", "nl", "request", "withdraw", "NL-7", "--reason", "error")
 	auditor := w.auditor("nl")
 
+	// The list finds what fits all that is asked for, and says when there is nothing.
+	for args, want := range map[string]int{
+		"": 7, "nl-3": 1, "NL- TRAFFIC": 7, "--state refused": 6, "--state withdrawn": 1, "--with de --direction sent": 7, "--with fr": 0, "--direction received": 0,
+		"--category traffic-data": 7, "--category stored-data": 0, "--since 2020-01-01": 7, "--until 2020-01-01": 0, "--state refused nl-7": 0, "--fresh": 7,
+	} {
+		out := w.comity(0, "", "nl", append([]string{"request", "list"}, strings.Fields(args)...)...)
+		if got := strings.Count(out, "nl to de"); got != want {
+			t.Errorf("request list %s: %d requests, want %d:\n%s", args, got, want, out)
+		}
+	}
+	if list := w.comity(0, "", "nl", "request", "list", "--state", "refused", "nl-3"); !strings.Contains(list, "NL-3") {
+		t.Errorf("the one that was looked for:\n%s", list)
+	}
+	w.comity(2, "want sent or received", "nl", "request", "list", "--direction", "up")
+	w.comity(2, "unknown", "nl", "request", "list", "--category", "everything")
+
 	w.comity(2, "has not ended", "nl", "report", "transparency", "--from", "2026-01-01", "--to", "2999-01-01", "--publish")
 	w.comity(2, "exclude each other", "nl", "report", "transparency", "--period", "2026", "--from", "2026-01-01")
 	w.comity(2, "malformed --period", "nl", "report", "transparency", "--period", "2026-Q5")

@@ -35,7 +35,7 @@ func (a *app) statusCommand() *cobra.Command {
 			case watch:
 				return a.watch(ctx)
 			case len(args) == 0:
-				return a.listRequests(ctx)
+				return a.listRequests(ctx, picked{}, false)
 			}
 			return a.session(ctx, anyAgent, func(s *agent.Session) error { return a.status(ctx, s, args[0], full) })
 		},
