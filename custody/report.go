@@ -47,7 +47,8 @@ type Figure struct {
 }
 
 // Table counts the requests of one side by what the rows say and by their outcome. A
-// request stands in every row that is true of it.
+// request stands in one row: of several categories or grounds that of their combination, as
+// in content-data+stored-data, or, of one that is rarer than the threshold, several.
 type Table struct {
 	Name     string `json:"name"`
 	Withheld bool   `json:"withheld"` // no rows: every one would tell a small number
@@ -98,7 +99,10 @@ const (
 	minThreshold  = 2
 	maxThreshold  = 100
 	maxReportRows = 1000
+	maxRowName    = 500
 )
+
+var rowPattern = regexp.MustCompile(`^[a-z][a-z0-9-]*(\+[a-z][a-z0-9-]*)*$`)
 
 var cellPattern = regexp.MustCompile(`^(0|[1-9][0-9]{0,17}|<[1-9][0-9]{0,2}|\*)$`)
 
@@ -162,7 +166,7 @@ func (s *Side) check(threshold int64) error {
 			return bad("table %q: malformed", t.Name)
 		}
 		for k, r := range t.Rows {
-			if !codePattern.MatchString(r.Name) || len(r.Cells) != len(ReportOutcomes) || k > 0 && r.Name == t.Rows[k-1].Name {
+			if !rowPattern.MatchString(r.Name) || len(r.Name) > maxRowName || len(r.Cells) != len(ReportOutcomes) || k > 0 && r.Name == t.Rows[k-1].Name {
 				return bad("table %q: row %q is malformed", t.Name, r.Name)
 			}
 			cells = append(append(cells, r.Total), r.Cells...)

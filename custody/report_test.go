@@ -63,10 +63,10 @@ func TestReportFields(t *testing.T) {
 		"an outcome left out": func(b *r) { b.Sent.Outcomes = b.Sent.Outcomes[1:] }, "an unknown outcome": func(b *r) { b.Sent.Outcomes[0].Name = "lost" },
 		"a table left out": func(b *r) { b.Sent.Tables = b.Sent.Tables[1:] }, "an unknown table": func(b *r) { b.Sent.Tables[0].Name = "person" },
 		"an act left out": func(b *r) { b.Sent.Acts = b.Sent.Acts[1:] }, "rows in what is withheld": func(b *r) { b.Sent.Tables[0].Withheld = true },
-		"a cell too many": func(b *r) { b.Sent.Tables[0].Rows[0].Cells = append(b.Sent.Tables[0].Rows[0].Cells, "0") },
-		"a malformed row": func(b *r) { b.Sent.Tables[0].Rows[0].Name = "A person" },
-		"a row twice":     func(b *r) { b.Sent.Tables[0].Rows = append(b.Sent.Tables[0].Rows, b.Sent.Tables[0].Rows[0]) },
-		"no rows":         func(b *r) { b.Sent.Tables[0].Rows = nil },
+		"a cell too many":                 func(b *r) { b.Sent.Tables[0].Rows[0].Cells = append(b.Sent.Tables[0].Rows[0].Cells, "0") },
+		"a row of nothing with something": func(b *r) { b.Sent.Tables[0].Rows[0].Name = "a+" }, "a malformed row": func(b *r) { b.Sent.Tables[0].Rows[0].Name = "A person" },
+		"a row twice": func(b *r) { b.Sent.Tables[0].Rows = append(b.Sent.Tables[0].Rows, b.Sent.Tables[0].Rows[0]) },
+		"no rows":     func(b *r) { b.Sent.Tables[0].Rows = nil },
 	} {
 		refused(name, custody.KindReport, edit(f))
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,7 @@ func (c *crowd) ask() {
 	for l.from == l.to {
 		l.from, l.to = one(c, c.offices...), one(c, c.offices...)
 	}
-	l.categories = one(c, []string{"stored-data"}, []string{"traffic-data"}, []string{"subscriber-data"}, []string{"stored-data", "content-data"}, []string{"content-data", "traffic-data", "subscriber-data"})
+	l.categories = one(c, []string{"stored-data"}, []string{"traffic-data"}, []string{"subscriber-data"}, []string{"stored-data", "content-data"}, []string{"traffic-data", "content-data", "subscriber-data"})
 	l.request = c.post(l, l.from.ID("agent/desk-1"), &custody.Request{
 		Header: c.header(l, l.from.Name), To: l.to.Name, Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: l.categories,
 		Urgency: l.urgency, OrderSHA256: sha256.Sum256([]byte("order")), Recipients: l.from.Recipients(), Expires: statement.At(c.Now().Time().AddDate(0, 0, 170)),
@@ -286,6 +287,23 @@ func (v *verdict) cell(what string, c custody.Cell, want int64) {
 	}
 }
 
+// combined names the categories of requests as the rows that they stand in.
+func combined(did []*life) (rows []string) {
+	times := map[string]int{}
+	for _, l := range did {
+		c := slices.Clone(l.categories)
+		sort.Strings(c)
+		rows = append(rows, strings.Join(c, "+"))
+		times[rows[len(rows)-1]]++
+	}
+	for i, l := range did {
+		if len(l.categories) > 1 && times[rows[i]] < 5 {
+			rows[i] = "several"
+		}
+	}
+	return rows
+}
+
 func (v *verdict) compare(did []*life, a *env.Authority) {
 	rows := map[string]map[string]map[string]int64{} // table, row, outcome
 	acts := map[string]int64{}
@@ -300,7 +318,8 @@ func (v *verdict) compare(did []*life, a *env.Authority) {
 		}
 		rows[table][row][outcome]++
 	}
-	for _, l := range did {
+	combinations := combined(did)
+	for i, l := range did {
 		outcomes[l.outcome]++
 		with := l.to.Name
 		if l.to == a {
@@ -308,9 +327,7 @@ func (v *verdict) compare(did []*life, a *env.Authority) {
 		}
 		mark("counterpart", with, l.outcome)
 		mark("urgency", l.urgency, l.outcome)
-		for _, cat := range l.categories {
-			mark("category", cat, l.outcome)
-		}
+		mark("category", combinations[i], l.outcome)
 		if l.ground != "" {
 			mark("ground", l.ground, l.outcome)
 		}

@@ -9,6 +9,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"comity.example/comity/custody"
@@ -155,18 +156,19 @@ func (s *side) add(r Request) error {
 		s.outcomes, s.tables, s.acts = make([]int64, len(custody.ReportOutcomes)), map[string]map[string][]int64{}, map[string]int64{}
 	}
 	s.outcomes[o]++
-	for table, rows := range map[string][]string{
-		"counterpart": {r.With}, "category": r.Categories, "urgency": {r.Urgency}, "ground": r.Grounds, "first-decision": {r.band()},
+	for table, row := range map[string]string{
+		"counterpart": r.With, "category": together(r.Categories), "urgency": r.Urgency, "ground": together(r.Grounds), "first-decision": r.band(),
 	} {
-		for _, row := range rows {
-			if s.tables[table] == nil {
-				s.tables[table] = map[string][]int64{}
-			}
-			if s.tables[table][row] == nil {
-				s.tables[table][row] = make([]int64, len(custody.ReportOutcomes))
-			}
-			s.tables[table][row][o]++
+		if row == "" { // of a ground: it was not refused
+			continue
 		}
+		if s.tables[table] == nil {
+			s.tables[table] = map[string][]int64{}
+		}
+		if s.tables[table][row] == nil {
+			s.tables[table][row] = make([]int64, len(custody.ReportOutcomes))
+		}
+		s.tables[table][row][o]++
 	}
 	for name, n := range r.Acts {
 		s.acts[name] += n
@@ -175,6 +177,35 @@ func (s *side) add(r Request) error {
 		s.waits = append(s.waits, r.Decided.Sub(r.Filed))
 	}
 	return nil
+}
+
+// together names a combination of codes. A request stands in one row of a table, that of
+// all its categories: were it in a row for each, who knows that every request has at least
+// one could compute what is hidden.
+func together(codes []string) string { return strings.Join(slices.Sorted(slices.Values(codes)), "+") }
+
+// several is the row of combinations too rare for one of their own.
+const several = "several"
+
+// gathered moves rare combinations into one row.
+func gathered(rows map[string][]int64, threshold int64) map[string][]int64 {
+	out := map[string][]int64{}
+	for name, counts := range rows {
+		var total int64
+		for _, n := range counts {
+			total += n
+		}
+		if total < threshold && strings.Contains(name, "+") {
+			name = several
+		}
+		if out[name] == nil {
+			out[name] = make([]int64, len(counts))
+		}
+		for i, n := range counts {
+			out[name][i] += n
+		}
+	}
+	return out
 }
 
 // band is a range of times to the first decision, up to so many days.

@@ -126,10 +126,10 @@ type grid struct {
 }
 
 // table tells the rows of a table such that no small number follows: neither within it,
-// the margins taken for known, nor of the margins themselves. Where a request can stand in
-// several rows, it is treated as if each stood in one: who reads knows less then.
+// the margins taken for known, nor of the margins themselves.
 func (m *margins) table(name string, rows map[string][]int64, threshold int64) custody.Table {
 	t := custody.Table{Name: name, Rows: []custody.Row{}}
+	rows = gathered(rows, threshold)
 	order := inOrder(rows)
 	g := newGrid(order, rows, threshold)
 	if !g.suppress(m) {

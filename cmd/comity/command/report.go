@@ -25,7 +25,8 @@ const reportHelp = `Count the requests of this authority, made and received, who
 period: by the other authority, category of data, urgency, ground of refusal and time to
 the first decision, each by outcome. Every record is read from the relay and proven in its
 log; this takes minutes for thousands. Numbers from 1 to 4 are told as <5, and * stands
-for what would tell one of them by subtraction.
+for what would tell one of them by subtraction. A request for several categories is
+counted with their combination.
 
   comity report transparency                        the last calendar year that has ended
   comity report transparency --period 2026-Q3
