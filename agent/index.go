@@ -101,7 +101,7 @@ func (x *Index) Of(a, b string) (list []Held) {
 }
 
 // StateFunc says where a case stands at a time. It may change only when the request or a
-// grant expires.
+// grant expires, or a grant in an emergency lapses.
 type StateFunc func(*custody.Case, time.Time) string
 
 // Index brings the index of this home up to date with the newest checkpoint, and returns
@@ -295,6 +295,9 @@ func states(c *custody.Case, state StateFunc) []StateFrom {
 	dates := []custody.Time{{}, c.Request.Expires}
 	for _, g := range c.Grants {
 		dates = append(dates, g.Terms.Expires)
+		if g.InEmergency() {
+			dates = append(dates, g.ValidateBy)
+		}
 	}
 	slices.SortFunc(dates, func(a, b custody.Time) int { return a.Time().Compare(b.Time()) })
 	var list []StateFrom

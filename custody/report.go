@@ -85,9 +85,9 @@ func (c Cell) Told() (n int64, ok bool) {
 // The lists that every report has, in this order.
 var (
 	// ReportOutcomes say what became of a request, by the acts in its record and no
-	// clock: the first that holds of withdrawn, closed, refused, revoked, suspended; else
+	// clock: the first that holds of withdrawn, closed, refused, revoked, lapsed, suspended; else
 	// whether it was granted.
-	ReportOutcomes = []string{"pending", "granted", "granted-in-part", "refused", "revoked", "suspended", "withdrawn", "closed"}
+	ReportOutcomes = []string{"pending", "granted", "granted-in-part", "refused", "revoked", "lapsed", "suspended", "withdrawn", "closed"}
 	// ReportTables are the tables of a side.
 	ReportTables = []string{"counterpart", "category", "urgency", "ground", "first-decision"}
 	// ReportActs are counted over all requests of a side. Bytes are of sealed payloads.

@@ -19,7 +19,7 @@ func (s *story) statistics(of string) custody.Statistics {
 			d.Acts = append(d.Acts, custody.Figure{Name: n, N: "0"})
 		}
 		for _, n := range custody.ReportTables {
-			d.Tables = append(d.Tables, custody.Table{Name: n, Rows: []custody.Row{{Name: "some", Total: "9", Cells: []custody.Cell{"0", "0", "0", "<5", "*", "5", "0", "0"}}}})
+			d.Tables = append(d.Tables, custody.Table{Name: n, Rows: []custody.Row{{Name: "some", Total: "9", Cells: []custody.Cell{"0", "0", "0", "<5", "*", "5", "0", "0", "0"}}}})
 		}
 		return d
 	}

@@ -135,6 +135,11 @@ func (c *crowd) ask() {
 		Annex: custody.AnnexRef{SHA256: statement.NewNonce(), Size: 4000},
 	}, l.from.Officers[0]).SHA256
 	c.did = append(c.did, l)
+	if c.rnd.IntN(12) == 0 {
+		l.urgency = "emergency"
+		c.post(l, l.from.ID("agent/desk-1"), &custody.Danger{Header: c.header(l, l.from.Name), Request: l.request, Danger: "life",
+			Annex: custody.AnnexRef{SHA256: statement.NewNonce(), Size: 1000}}, l.from.Officers[0])
+	}
 	now := c.Now().Time()
 	switch c.rnd.IntN(10) {
 	case 0: // nobody decides

@@ -42,7 +42,7 @@ func Of(authority string, c *custody.Case, entries []*custody.Entry, suspended b
 	if !r.Sent {
 		r.With = c.From
 	}
-	asked(&r, c.Request)
+	asked(&r, c)
 	if c.Refusal != nil {
 		r.Grounds = c.Refusal.Grounds
 	}
@@ -65,8 +65,11 @@ var acts = map[custody.Kind]string{custody.KindSeal: "packages", custody.KindRec
 	custody.KindRecall: "recalls", custody.KindRevocation: "revocations"}
 
 // asked reads what a request asks for: the one place that knows its fields.
-func asked(r *Request, b *custody.Request) {
-	r.Categories, r.Urgency = b.Categories, b.Urgency
+func asked(r *Request, c *custody.Case) {
+	r.Categories, r.Urgency = c.Request.Categories, c.Request.Urgency
+	if c.Danger != nil {
+		r.Urgency = "emergency"
+	}
 }
 
 // inPart reports whether the terms in force allow less than was asked for.
@@ -87,6 +90,8 @@ func outcome(c *custody.Case, suspended bool) string {
 		return "refused"
 	case g != nil && g.Revoked:
 		return "revoked"
+	case g != nil && !g.LapsedAt.IsZero():
+		return "lapsed"
 	case suspended:
 		return "suspended"
 	case g == nil:
