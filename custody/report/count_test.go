@@ -44,16 +44,16 @@ type plan struct {
 
 // life is what the crowd did with one request.
 type life struct {
-	from, to          *env.Authority
-	id                custody.RecordID
-	request           custody.Digest
-	categories        []string
-	urgency, outcome  string
-	ground            string
-	filed, decided    time.Time
-	acts              map[string]int64
-	leaves            int64
-	grant, acceptance custody.Digest
+	from, to         *env.Authority
+	id               custody.RecordID
+	request          custody.Digest
+	categories       []string
+	urgency, outcome string
+	ground           string
+	filed, decided   time.Time
+	acts             map[string]int64
+	leaves           int64
+	grant            custody.Digest
 }
 
 func newCrowd(t *testing.T) *crowd {
