@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"comity.example/comity/custody"
 )
@@ -48,9 +50,9 @@ func (h hole) cell(threshold int64) custody.Cell {
 	return custody.CellOf(h.n)
 }
 
-// margins are the totals of the outcomes, which all tables of a side share. A hidden one
-// is safe because of its moves: pairs of outcomes of which the first could be one more
-// and the second one less. Each table has to leave them possible.
+// margins are the totals of the outcomes, which all tables of a side share. A small one
+// is safe because of its move: a pair of outcomes of which the first could be one more
+// and the second one less. Each table has to leave it possible.
 type margins struct {
 	totals []int64
 	marks  []mark
@@ -70,25 +72,26 @@ func margin(totals []int64, threshold int64) (*margins, bool) {
 		m.marks[i] = markOf(n, threshold)
 	}
 	for !m.safe(threshold) {
-		next := -1
+		var next *hole
+		at := 0
 		for i, n := range totals {
-			if m.marks[i] == shown && n > 0 && (next < 0 || n < totals[next]) {
-				next = i
+			if h := better(next, &hole{n, m.marks[i]}, threshold); h != next {
+				next, at = h, i
 			}
 		}
-		if next < 0 {
+		if next == nil {
 			return nil, false
 		}
-		m.marks[next] = dark
+		m.marks[at] = dark
 	}
 	return m, true
 }
 
-// safe finds a move for each hidden total.
+// safe finds a move for each small total.
 func (m *margins) safe(threshold int64) bool {
 	m.moves = nil
 	for i := range m.totals {
-		if m.marks[i] == shown {
+		if m.marks[i] != small {
 			continue
 		}
 		mv, ok := m.move(i, threshold)
@@ -159,22 +162,43 @@ func newGrid(order []string, rows map[string][]int64, threshold int64) *grid {
 	return g
 }
 
-// suppress hides more numbers, the smallest first, until the grid is safe. It reports
-// false if it never is.
+// suppress hides more numbers, small ones first, until the grid is safe, and then tells
+// again, large ones first, what need not be hidden. It reports false if it never is safe.
 func (g *grid) suppress(m *margins) bool {
 	for {
 		row, column, ok := g.unsafe(m)
 		if ok {
-			return true
+			break
 		}
 		if !g.hide(row, column) {
 			return false
 		}
 	}
+	for _, h := range g.darkened() {
+		h.mark = shown
+		if _, _, ok := g.unsafe(m); !ok {
+			h.mark = dark
+		}
+	}
+	return true
 }
 
-// unsafe finds a hidden number that follows from what is told, and says where it is, or
-// reports that there is none. A negative row or column means any.
+// darkened lists the numbers that are hidden for the sake of others, large ones first.
+func (g *grid) darkened() (list []*hole) {
+	for i := range g.cells {
+		for j := range g.cells[i] {
+			list = append(list, &g.cells[i][j])
+		}
+		list = append(list, &g.totals[i])
+	}
+	list = slices.DeleteFunc(list, func(h *hole) bool { return h.mark != dark })
+	slices.SortStableFunc(list, func(a, b *hole) int { return cmp.Compare(b.n, a.n) })
+	return list
+}
+
+// unsafe finds a small number that follows from what is told, and says where it is, or
+// reports that there is none. A negative row or column means any. One that is hidden for
+// the sake of others may follow: then no circle leads through it.
 func (g *grid) unsafe(m *margins) (row, column int, ok bool) {
 	moved := map[edge]bool{} // numbers that change in a move of the margins
 	for _, mv := range m.moves {
@@ -195,11 +219,11 @@ func (g *grid) unsafe(m *margins) (row, column int, ok bool) {
 	}
 	for i := range g.cells {
 		for j, h := range g.cells[i] {
-			if e := (edge{i, g.node(j)}); h.mark != shown && !moved[e] && !g.moves(e, h) {
+			if e := (edge{i, g.node(j)}); h.mark == small && !moved[e] && !g.moves(e, h) {
 				return i, j, false
 			}
 		}
-		if e := (edge{i, g.hub()}); g.totals[i].mark != shown && !moved[e] && !g.moves(e, g.totals[i]) {
+		if e := (edge{i, g.hub()}); g.totals[i].mark == small && !moved[e] && !g.moves(e, g.totals[i]) {
 			return i, -1, false
 		}
 	}
@@ -209,7 +233,7 @@ func (g *grid) unsafe(m *margins) (row, column int, ok bool) {
 // An edge is a number of the grid: it joins its row with its column, or, of a row's
 // total, with the hub. Numbers are a flow: what comes to a row from the hub, its total,
 // leaves it to the columns. Another grid that a reader could take for this one differs
-// from it by circles of such edges, each one more or one less; so a number is safe if,
+// from it by circles of such edges, each one more or one less; so a number can be another if,
 // and only if, there is a circle through it.
 type edge struct{ row, node int }
 
@@ -263,19 +287,18 @@ func (g *grid) path(from, to int, without edge) ([]edge, bool) {
 	for len(queue) > 0 && queue[0] != to {
 		n := queue[0]
 		queue = queue[1:]
+		if n < len(g.cells) {
+			for j, h := range g.cells[n] {
+				step(n, g.node(j), edge{n, g.node(j)}, h.up(g.threshold))
+			}
+			step(n, g.hub(), edge{n, g.hub()}, g.totals[n].down(g.threshold))
+			continue
+		}
 		for i := range g.cells {
-			for j := range len(g.cells[i]) + 1 {
-				h, e := g.totals[i], edge{i, g.hub()}
-				up, down := h.down(g.threshold), h.up(g.threshold)
-				if j < len(g.cells[i]) {
-					h, e = g.cells[i][j], edge{i, g.node(j)}
-					up, down = h.up(g.threshold), h.down(g.threshold)
-				}
-				if n == e.row {
-					step(n, e.node, e, up)
-				} else if n == e.node {
-					step(n, e.row, e, down)
-				}
+			if n == g.hub() {
+				step(n, i, edge{i, n}, g.totals[i].up(g.threshold))
+			} else {
+				step(n, i, edge{i, n}, g.cells[i][n-len(g.cells)].down(g.threshold))
 			}
 		}
 	}
@@ -295,8 +318,8 @@ func (g *grid) path(from, to int, without edge) ([]edge, bool) {
 	return list, true
 }
 
-// hide hides the smallest number that is told in the row or column where one is unsafe;
-// if there is none, the smallest of all. Zeros stay: they hide nothing, and moving them
+// hide hides the best number that is told in the row or column where one is unsafe;
+// if there is none, the best of all. Zeros stay: they hide nothing, and moving them
 // would take negative numbers. It reports false if nothing is left to hide.
 func (g *grid) hide(row, column int) bool {
 	for _, anywhere := range []bool{false, true} {
@@ -304,11 +327,11 @@ func (g *grid) hide(row, column int) bool {
 		for i := range g.cells {
 			for j := range g.cells[i] {
 				if anywhere || i == row || j == column {
-					best = smaller(best, &g.cells[i][j])
+					best = better(best, &g.cells[i][j], g.threshold)
 				}
 			}
 			if anywhere || i == row {
-				best = smaller(best, &g.totals[i])
+				best = better(best, &g.totals[i], g.threshold)
 			}
 		}
 		if best != nil {
@@ -319,8 +342,20 @@ func (g *grid) hide(row, column int) bool {
 	return false
 }
 
-func smaller(best, h *hole) *hole {
-	if h.mark != shown || h.n == 0 || best != nil && best.n <= h.n {
+// better returns the number that is better to hide: the smaller one, of those that could be
+// one less before any that could not.
+func better(best, h *hole, threshold int64) *hole {
+	switch {
+	case h.mark != shown || h.n == 0:
+		return best
+	case best == nil:
+		return h
+	case (h.n > threshold) != (best.n > threshold):
+		if h.n > threshold {
+			return h
+		}
+		return best
+	case best.n <= h.n:
 		return best
 	}
 	return h
