@@ -143,7 +143,7 @@ func (s *Session) Discover(ctx context.Context) error {
 	}
 	var failed []error
 	if err := s.changes(ctx, func(c wire.Change) {
-		if _, ok := known[string(c.Record)]; ok || c.Kind != custody.KindRequest {
+		if _, ok := known[string(c.Record)]; ok || c.Kind != custody.KindRequest && c.Kind != custody.KindOffer {
 			return
 		}
 		known[string(c.Record)] = ""
@@ -203,7 +203,7 @@ func (s *Session) learn(ctx context.Context, request string) error {
 	if err != nil {
 		return err
 	}
-	return s.remember(ctx, request, snap.Case(request).Request.Annex)
+	return s.remember(ctx, request, snap.Case(request).Annex())
 }
 
 // remember keeps a request with the reference in its annex, if this home can open it.

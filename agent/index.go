@@ -237,7 +237,7 @@ func (s *Session) indexEach(ctx context.Context, x *Index, at seen, ids map[stri
 		r, err := s.indexed(snap, id, state)
 		if err == nil {
 			x.put(r)
-			x.annexes[id] = snap.Case(id).Request.Annex
+			x.annexes[id] = snap.Case(id).Annex()
 		}
 		return err
 	}
@@ -281,8 +281,11 @@ func (s *Session) indexed(snap *Snapshot, id string, state StateFunc) (*Indexed,
 	if err != nil {
 		return nil, err
 	}
-	r := &Indexed{Request: id, From: c.From, To: c.To, Categories: c.Request.Categories, Urgency: c.Request.Urgency,
-		Filed: entries[0].Time, Expires: c.Request.Expires, States: states(c, state), Tail: tailOf(snap.Book.Record(custody.RecordID(id)))}
+	r := &Indexed{Request: id, From: c.From, To: c.To, Categories: c.Categories(),
+		Filed: entries[0].Time, Expires: c.Expires(), States: states(c, state), Tail: tailOf(snap.Book.Record(custody.RecordID(id)))}
+	if c.Request != nil {
+		r.Urgency = c.Request.Urgency
+	}
 	known, err := s.agent.home.caseOf(id)
 	if err == nil {
 		r.Reference, r.Learned = known.Reference, true
@@ -292,7 +295,7 @@ func (s *Session) indexed(snap *Snapshot, id string, state StateFunc) (*Indexed,
 
 // states asks where a case stands before and after each date on which that may change.
 func states(c *custody.Case, state StateFunc) []StateFrom {
-	dates := []custody.Time{{}, c.Request.Expires}
+	dates := []custody.Time{{}, c.Expires()}
 	for _, g := range c.Grants {
 		dates = append(dates, g.Terms.Expires)
 		if g.InEmergency() {

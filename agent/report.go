@@ -20,7 +20,7 @@ type ReportSpec struct {
 // Report makes the statistics of this session's authority from the records that the
 // relay shows, each replayed and proven in the log. An index kept here has no part in
 // it. That the relay shows all requests nobody can tell: leaves_others says how much of
-// the log was not read.
+// the log was not read. Offers are no requests, and are not counted.
 func (s *Session) Report(ctx context.Context, spec ReportSpec) (*custody.Statistics, error) {
 	requests, err := s.Requests(ctx)
 	if err != nil {
@@ -36,6 +36,9 @@ func (s *Session) Report(ctx context.Context, spec ReportSpec) (*custody.Statist
 		c := snap.Case(request)
 		if c == nil || c.From != authority && c.To != authority {
 			return fmt.Errorf("request %q is none of %q: %w", request, authority, ErrVerify)
+		}
+		if c.Offer != nil { // nobody has asked
+			return nil
 		}
 		suspended := len(snap.Book.View().Suspended(c.From, c.To)) > 0
 		return tally.Add(report.Of(authority, c, entries, suspended))

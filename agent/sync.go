@@ -113,11 +113,11 @@ func partiesOf(lines []wire.Line) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading request: %w: %w", err, ErrVerify)
 	}
-	b, ok := st.Body.(*custody.Request)
-	if !ok {
-		return nil, fmt.Errorf("the record begins with a %s, not a request: %w", st.Kind, ErrVerify)
+	p := st.Parties()
+	if p == nil {
+		return nil, fmt.Errorf("the record begins with a %s, not a request or an offer: %w", st.Kind, ErrVerify)
 	}
-	return []string{b.By, b.To}, nil
+	return p, nil
 }
 
 // replay folds all lines in the order of the log, checks their inclusion, and

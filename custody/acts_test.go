@@ -89,7 +89,7 @@ func (s *story) body(k custody.Kind) custody.Body {
 
 // follows reports whether a kind names an entry of its record in after.
 func follows(k custody.Kind) bool {
-	return k != custody.KindRequest && k != custody.KindSuspension && k != custody.KindReport
+	return k != custody.KindRequest && k != custody.KindOffer && k != custody.KindSuspension && k != custody.KindReport
 }
 
 func (s *story) content(k custody.Kind) custody.Body {
@@ -104,6 +104,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 	case custody.KindRequest:
 		return &custody.Request{To: "nl", Instrument: "ets-185", Assistance: custody.AssistanceDisclosure, Categories: []string{"stored-data"}, Urgency: "routine", OrderSHA256: custody.Digest{1}, Recipients: recipients,
 			Expires: statement.At(t0.Add(90 * day)), Annex: annex}
+	case custody.KindOffer:
+		return &custody.Offer{To: "fr", Instrument: "ets-185", Purposes: []string{"support-proceedings"}, Terms: s.terms(), Annex: annex}
 	case custody.KindReview:
 		return &custody.Review{Request: req, Body: "judicial", Finding: custody.FindingNoObjection, Annex: annex}
 	case custody.KindGrant:
@@ -192,6 +194,9 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 
 // by is who speaks a kind.
 func (s *story) by(k custody.Kind) string {
+	if c := s.kase(); k == custody.KindRefusal && c != nil && c.Offer != nil {
+		return "fr" // does not want it
+	}
 	switch k {
 	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure, custody.KindUseReport,
 		custody.KindDanger, custody.KindDestruction, custody.KindRestriction:
@@ -249,9 +254,18 @@ func (s *story) try(st *custody.Statement) custody.Decision {
 	s.Helper()
 	d := s.file(via(st.Header.By), st)
 	if d.Allowed() {
-		s.last[st.Kind] = st
+		s.note(st)
 	}
 	return d
+}
+
+// note makes a statement the newest of its kind. An offer stands where a request and its
+// grant stand: later statements name it as both.
+func (s *story) note(st *custody.Statement) {
+	s.last[st.Kind] = st
+	if st.Kind == custody.KindOffer {
+		s.last[custody.KindRequest], s.last[custody.KindGrant] = st, st
+	}
 }
 
 // do files honest statements, a minute apart, which must be allowed.

@@ -7,11 +7,14 @@ import (
 	"comity.example/comity/crypto/keys"
 )
 
-// Case is the state of one request: what was asked, allowed, accepted, moved.
+// Case is the state of one request, or of one offer: what was asked, allowed, accepted,
+// moved. From is the State that asked, or that an offer is for: evidence goes to it. To is
+// the one that was asked, or that made the offer: it holds the evidence.
 type Case struct {
 	From, To      string
-	Request       *Request
-	RequestSHA256 Digest
+	Request       *Request     // nil of an offer
+	Offer         *Offer       // nil of a request
+	RequestSHA256 Digest       // of the one or the other: what every statement of the case names
 	Danger        *DangerState // nil unless an emergency was declared
 	Refusal       *Refusal
 	End           *End              // nil until the request was withdrawn or closed
@@ -65,7 +68,8 @@ type GrantState struct {
 	Bytes      int64 // deposited under it; a recall gives none back
 	Packages   int64
 	Final      bool // the final delivery was made, and not recalled
-	Ended      bool // the request was withdrawn or closed
+	Ended      bool // the request was withdrawn or closed, or the offer refused
+	Offered    bool // it is an offer, and nothing moves before it is accepted
 
 	Validated Digest // of the validation of a grant in an emergency; zero if there is none
 	LapsedAt  Time   // of the relay's word that it has lapsed
@@ -245,6 +249,9 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 		c.Grants = append(c.Grants, &GrantState{Grant: b, Terms: &b.Terms, SHA256: s.SHA256, Time: e.Time, seq: e.Seq})
 	case *Refusal:
 		c.Refusal = b
+		for _, g := range c.Grants { // an offer is refused while it stands, a request while none does
+			g.Ended = g.Ended || g.Offered
+		}
 	case *Danger:
 		c.Danger = &DangerState{b, s.SHA256, e.Time}
 	case *Validation:

@@ -70,6 +70,7 @@ const (
 	CodeGrantStands       Code = "grant-stands"
 	CodeNoOrder           Code = "no-order"
 	CodeAuditorReads      Code = "auditor-reads-records"
+	CodeOffered           Code = "offered"         // the case began with an offer, not with a request
 	CodeOnHold            Code = "on-hold"         // nothing of the request may be destroyed
 	CodeNotReceived       Code = "not-received"    // nothing of it was receipted
 	CodeOperatorPolicy    Code = "operator-policy" // the rules allow it, the policy of the relay's operator does not; no answer of Decide
@@ -121,7 +122,7 @@ var explanations = map[Code]string{
 	CodeUnknownAction:     "the action is unknown",
 	CodeReceiptsUsedUp:    "single files of the package were receipted as often as the rules allow: fetch the whole",
 	CodePackageRecalled:   "the sending side has recalled the package: nothing of it is taken or given out any more",
-	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request: nothing moves under it any more",
+	CodeRequestEnded:      "the requesting authority has withdrawn or closed the request, or refused the offer: nothing moves under it any more",
 	CodePairSuspended:     "one of the two authorities has suspended the transfers between them: nothing moves until it lifts that; nothing is lost",
 	CodeMarkLeftOut:       "the grant leaves out a mark of the request that says what is sensitive: it must have them all",
 	CodeNoDanger:          "the requesting authority has declared no danger in this request",
@@ -132,6 +133,7 @@ var explanations = map[Code]string{
 	CodeGrantStands:       "the grant stands: what moved under it is ordered back only once it was revoked or has lapsed",
 	CodeNoOrder:           "there is no such order for this package",
 	CodeAuditorReads:      "an auditor reads the records of its authority's requests, and neither annexes nor packages nor proposals; it files nothing",
+	CodeOffered:           "this begins with an offer, not with a request: it is accepted or refused by the State that it is for, and revoked by the one that made it",
 	CodeOnHold:            "the State that the evidence is from has put it on hold: nothing of it is destroyed until that is lifted",
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
 	CodeOperatorPolicy:    "the rules allow it, the policy of the relay's operator does not, for now: nothing is lost",

@@ -137,10 +137,14 @@ func live(g *GrantState, now Time) Decision {
 	return allow(rule)
 }
 
-// decideSend: only a lab agent that a live grant names may bring bytes.
+// decideSend: only a lab agent that a live grant names may bring bytes; those of an offer
+// not before it is accepted, since nobody has asked for them.
 func decideSend(g *GrantState, m *Member, now Time) Decision {
 	if d := live(g, now); !d.Allowed() {
 		return d
+	}
+	if g.Offered && g.Acceptance.IsZero() {
+		return deny("offer-accepted", CodeNotAccepted)
 	}
 	if !slices.Contains(g.Senders, m.ID) || !m.has(DutyLab) {
 		return deny("granted-sender", CodeSenderNotGranted)

@@ -91,12 +91,17 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	if d := distinct(r.kase, v, s); !d.Allowed() {
 		return d
 	}
+	if d := ofRequests(r.kase, s.Kind); !d.Allowed() {
+		return d
+	}
 	if d := going(r.kase, s); !d.Allowed() {
 		return d
 	}
 	switch b := s.Body.(type) {
 	case *Request:
 		return unlessSuspended(v, b.By, b.To, decideRequest(v, b, now))
+	case *Offer:
+		return unlessSuspended(v, b.By, b.To, decideOffer(v, b, now))
 	case *Review:
 		return decideReview(r.kase, b)
 	case *Grant:
@@ -169,21 +174,21 @@ func decideCarrier(s *Statement, m *Member) Decision {
 // request learns nothing else here: whether the record holds this statement or
 // that entry is for parties only.
 func decidePlace(r *Record, s *Statement, m *Member) Decision {
-	if r.kase == nil && s.Kind != KindRequest {
+	if r.kase == nil && !s.opens() {
 		return deny("request", CodeNoSuchRequest)
 	}
 	if r.kase != nil {
 		if d := party(r.kase, m); !d.Allowed() {
 			return d
 		}
-		if _, dup := r.Has(s.SHA256); dup || s.Kind == KindRequest {
+		if _, dup := r.Has(s.SHA256); dup || s.opens() {
 			return deny("once", CodeDuplicate)
 		}
 		if s.request() != r.kase.RequestSHA256 { // ids hold half of the hash
 			return deny("fits-record", CodeBadStatement)
 		}
 	}
-	if (s.Header.After == nil) != (s.Kind == KindRequest) || s.Header.After != nil && !r.refers(s.Header.After) {
+	if (s.Header.After == nil) != s.opens() || s.Header.After != nil && !r.refers(s.Header.After) {
 		return deny("after", CodeBadAfter)
 	}
 	return allow("after")
@@ -277,10 +282,15 @@ func within[T comparable](list, of []T) bool {
 // would end a request that its State still means to grant.
 func decideRefusal(c *Case, b *Refusal, now Time) Decision {
 	const rule = "refusal"
+	if c.Offer != nil {
+		return decideDecline(c, b)
+	}
 	old := c.Live()
 	switch {
 	case b.By != c.To:
 		return deny(rule, CodeNotRequested)
+	case slices.ContainsFunc(b.Grounds, func(g string) bool { return offerGrounds[g] }):
+		return deny(rule, CodeBadStatement)
 	case c.Refusal != nil || old != nil && !old.Revoked && !old.Lapsed(now):
 		return deny(rule, CodeAlreadyDecided)
 	case !c.seen(b.After):
@@ -305,7 +315,7 @@ func decideAcceptance(c *Case, b *Acceptance, now Time) Decision {
 		return deny(rule, CodeGrantLapsed)
 	case !now.Time().Before(g.Expires.Time()):
 		return deny(rule, CodeGrantExpired)
-	case !g.Acceptance.IsZero():
+	case !g.Acceptance.IsZero() || c.Refusal != nil: // of an offer
 		return deny(rule, CodeAlreadyDecided)
 	}
 	return allow(rule)

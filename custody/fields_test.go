@@ -21,7 +21,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 	}
 	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindReport, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
 		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport, custody.KindHold,
-		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction} {
+		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction, custody.KindOffer} {
 		all[k] = s.make(k)
 	}
 	return all
@@ -107,6 +107,19 @@ func TestGrantFields(t *testing.T) {
 		"a repeated condition":        func(b *g) { b.Conditions = []string{"use-report", "use-report"} }, "an empty annex": func(b *g) { b.Annex = &custody.AnnexRef{} },
 	} {
 		refused(name, custody.KindGrant, edit(f))
+	}
+	type o = custody.Offer
+	for name, f := range map[string]func(*o){
+		"itself": func(b *o) { b.To = "nl" }, "no one": func(b *o) { b.To = "" }, "an unknown instrument": func(b *o) { b.Instrument = "gentlemen" },
+		"no purpose": func(b *o) { b.Purposes = []string{} }, "an unknown purpose": func(b *o) { b.Purposes = []string{"curiosity"} },
+		"a repeated purpose": func(b *o) { b.Purposes = append(b.Purposes, b.Purposes[0]) }, "no annex": func(b *o) { b.Annex = custody.AnnexRef{} },
+		"another's sender": func(b *o) { b.Senders = []custody.PartyID{"fr/agent/lab-1"} }, "another's recipient": func(b *o) { b.Recipients = []custody.PartyID{"nl/recipient/lab"} },
+		"nothing that moves": func(b *o) {
+			b.Senders, b.Recipients, b.MaxBytes, b.MaxPackages = []custody.PartyID{}, []custody.PartyID{}, 0, 0
+		},
+		"its end at its begin": func(b *o) { b.Expires = b.NotBefore }, "no category": func(b *o) { b.Categories = []string{} },
+	} {
+		refused(name, custody.KindOffer, edit(f))
 	}
 	type c = custody.Consent
 	for name, f := range map[string]func(*c){
@@ -327,7 +340,7 @@ func TestParseStatement(t *testing.T) {
 			}
 		}
 		_, annexed := st.Annex()
-		if want := k == custody.KindRequest || k == custody.KindReview || k == custody.KindDanger; annexed != want {
+		if want := k == custody.KindRequest || k == custody.KindReview || k == custody.KindDanger || k == custody.KindOffer; annexed != want {
 			t.Errorf("%s: annex %t, want %t", k, annexed, want)
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	KindReport      Kind = "report"      // an authority publishes statistics of its requests
 	KindRelay       Kind = "relay"       // a relay describes itself
 	KindRequest     Kind = "request"     // one State asks another
+	KindOffer       Kind = "offer"       // or one offers another what it has not asked for
 	KindReview      Kind = "review"      // the requested State examined the request
 	KindGrant       Kind = "grant"       // it allows, narrowly, until a date
 	KindDanger      Kind = "danger"      // the requesting State sees an imminent danger
@@ -296,7 +297,8 @@ type Refusal struct {
 }
 
 var refusalGrounds = codes("not-in-conformity", "sovereignty", "security", "ordre-public", "essential-interests", "own-law",
-	"dual-criminality", "ne-bis-in-idem", "political-offence", "discrimination", "fundamental-rights", "privilege", "press-freedom", "proportionality")
+	"dual-criminality", "ne-bis-in-idem", "political-offence", "discrimination", "fundamental-rights", "privilege", "press-freedom", "proportionality",
+	"not-needed", "conditions-not-acceptable") // these two of an offer alone
 
 // Acceptance is the requesting State's promise to keep a grant's conditions: those of
 // the grant or of its last amendment, which it names.
@@ -461,6 +463,8 @@ func newBody(k Kind) Body {
 		return new(Relay)
 	case KindRequest:
 		return new(Request)
+	case KindOffer:
+		return new(Offer)
 	case KindReview:
 		return new(Review)
 	case KindGrant:
@@ -511,7 +515,7 @@ func newBody(k Kind) Body {
 
 // Kinds lists the kinds that this version reads, in the order of a case's life.
 func Kinds() []Kind {
-	return []Kind{KindRoot, KindDirectory, KindSuspension, KindReport, KindRelay, KindRequest, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
+	return []Kind{KindRoot, KindDirectory, KindSuspension, KindReport, KindRelay, KindRequest, KindOffer, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
 		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
 		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall,
 		KindOrder, KindDestruction, KindRestriction, KindUseReport, KindHold}

@@ -103,6 +103,7 @@ const amended = " granted-amended sealed-amended released-amended"
 // kind, who may do it, and in which states.
 var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindRequest: {"fr officers|nl officers|de officers", "*"}, // a new one has a record of its own
+	custody.KindOffer:   {"fr officers|nl officers|de officers", "*"}, // likewise
 	custody.KindSuspension: {"nl officers|nl officers through lab|nl officers through fr|nl officers alone|fr officers|de officers", // who carries it, the gateway sees
 		"*"},
 	custody.KindReport: {"nl officers|nl officers through lab|nl officers through fr|nl officers alone|fr officers|de officers", "*"}, // likewise
@@ -189,6 +190,14 @@ func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 	}
 	if c, ok := b.(*custody.Consent); ok && a.by == "de" { // to another than itself
 		c.To = "be"
+	}
+	if o, ok := b.(*custody.Offer); ok { // an offer its own senders, and recipients of another
+		o.To = "nl"
+		if a.by == "nl" {
+			o.To = "fr"
+		}
+		o.Senders = []custody.PartyID{custody.PartyID(a.by + "/agent/lab-1")}
+		o.Recipients = []custody.PartyID{custody.PartyID(o.To + "/recipient/lab")}
 	}
 	if r, ok := b.(*custody.Request); ok { // a request its own recipients, of another authority
 		r.Recipients = []custody.PartyID{custody.PartyID(a.by + "/recipient/lab")}

@@ -33,6 +33,7 @@ type model struct {
 	signed   []*custody.Statement // everything ever signed, filed or kept back
 	reached  *int                 // allowed reads, over all runs
 	urgent   *int                 // of these, under grants in an emergency
+	path     []custody.Kind       // of the case when it goes well
 }
 
 func newModel(t *rapid.T, reached, urgent *int) *model {
@@ -52,14 +53,14 @@ func (m *model) submit(via custody.PartyID, st *custody.Statement) {
 		return
 	}
 	m.journal = append(m.journal, fact{st, m.now, maps.Clone(m.standing)})
-	if st.Kind != custody.KindRequest || m.last[custody.KindRequest] == nil {
-		m.last[st.Kind] = st
+	if st.Parties() == nil || m.last[custody.KindRequest] == nil {
+		m.note(st)
 	}
 }
 
 // honest makes the next step of the case.
 func (m *model) honest(t *rapid.T) {
-	for _, k := range path {
+	for _, k := range m.path {
 		st := m.last[k]
 		if k == custody.KindReview && m.last[custody.KindDanger] != nil {
 			continue
@@ -137,7 +138,7 @@ func (m *model) next(k custody.Kind, do func(*custody.Statement)) {
 
 // keep signs the honest next statement of a kind without filing it.
 func (m *model) keep(t *rapid.T) {
-	m.next(rapid.SampledFrom(then(path, custody.KindSuspension)).Draw(t, "kind"), func(st *custody.Statement) { m.signed = append(m.signed, st) })
+	m.next(rapid.SampledFrom(then(m.path, custody.KindSuspension)).Draw(t, "kind"), func(st *custody.Statement) { m.signed = append(m.signed, st) })
 }
 
 // again files what was signed some time ago.
@@ -382,6 +383,9 @@ func find[B custody.Body](m *model, fits func(fact, B) bool) (f fact, b B, i int
 func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	sl, sb, si := find(m, func(_ fact, b *custody.Seal) bool { return b.Package == pkg })
 	gr, gb, gi := find(m, func(f fact, _ *custody.Grant) bool { return f.SHA256 == sb.Grant })
+	if _, _, oi := find(m, func(f fact, _ *custody.Offer) bool { return f.SHA256 == sb.Grant }); oi >= 0 {
+		return m.unjustifiedOffer(pkg, via)
+	}
 	rq, rb, ri := find(m, func(f fact, _ *custody.Request) bool { return gi >= 0 && f.SHA256 == gb.Request })
 	rv, vb, vi := find(m, func(f fact, b *custody.Review) bool {
 		return gi >= 0 && f.SHA256 == gb.Review && b.Finding == custody.FindingNoObjection
@@ -472,6 +476,58 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	return ""
 }
 
+// unjustifiedOffer is unjustified for a package that was sent under an offer.
+func (m *model) unjustifiedOffer(pkg string, via custody.PartyID) string {
+	sl, sb, si := find(m, func(_ fact, b *custody.Seal) bool { return b.Package == pkg })
+	of, ob, oi := find(m, func(f fact, _ *custody.Offer) bool { return f.SHA256 == sb.Grant })
+	ac, ab, ai := find(m, func(_ fact, b *custody.Acceptance) bool { return b.Grant == of.SHA256 })
+	ul, ub, ui := find(m, func(_ fact, b *custody.Unlock) bool { return b.Package == pkg && b.Seal == sl.SHA256 && b.By == sb.By })
+	rl, lb, li := find(m, func(_ fact, b *custody.Release) bool {
+		return b.By == string(via) && b.Package == pkg && b.Seal == sl.SHA256
+	})
+	over := slices.ContainsFunc(m.journal, func(f fact) bool {
+		switch b := f.Body.(type) {
+		case *custody.Revocation:
+			return b.Grant == of.SHA256
+		case *custody.Refusal:
+			return b.Request == of.SHA256
+		case *custody.Closure:
+			return b.Request == of.SHA256
+		case *custody.Recall:
+			return b.Seal == sl.SHA256
+		}
+		return false
+	})
+	holder := map[custody.PartyID]custody.PartyID{"fr/recipient/lab": "fr/agent/lab-1", "fr/recipient/backup": "fr/agent/lab-2"}
+	switch {
+	case ai < 0 || ui < 0 || li < 0 || !(oi < ai && ai < si && si < ui && ui < li):
+		return "not offered, accepted, sealed, unlocked, released in this order"
+	case ub.Acceptance != ac.SHA256 || lb.Acceptance != ac.SHA256:
+		return "another acceptance"
+	case over:
+		return "the offer was refused, revoked or closed, or the package recalled"
+	case ob.By == ob.To || ab.By != ob.To || custody.PartyID(sb.By).Authority() != ob.By:
+		return "not the two sides"
+	case !m.officers(of, 2) || !m.officers(ac, 1) || !m.agentSigned(sl) || !m.agentSigned(ul) || !m.agentSigned(rl):
+		return "not signed by those who stood then"
+	case holder[lb.Recipient] != via || !slices.Contains(ob.Recipients, lb.Recipient) || !slices.Contains(ob.Senders, custody.PartyID(sb.By)):
+		return "not the sender, or not the holder of a recipient, of the offer"
+	case rl.standing[lb.Recipient] != custody.StatusActive || m.standing[lb.Recipient] != custody.StatusActive || m.standing[via] != custody.StatusActive:
+		return "recipient or holder stood no more"
+	}
+	for _, i := range []int{oi, ai, si, ui, li, len(m.journal)} {
+		if now := m.pairs(i); now["fr nl"] || now["nl fr"] {
+			return "the pair was suspended"
+		}
+	}
+	for _, i := range []int{si, ui, li} {
+		if f := m.journal[i]; f.at.Before(ob.NotBefore.Time()) || !f.at.Before(ob.Expires.Time()) {
+			return "outside the time of the offer"
+		}
+	}
+	return ""
+}
+
 // officers reports whether at least n officers of the speaker signed, each active then.
 func (m *model) officers(f fact, n int) bool {
 	o := m.office(f.Header.By)
@@ -505,14 +561,21 @@ func seldom(f func(*rapid.T)) func(*rapid.T) {
 	}
 }
 
-// TestModel lets two authorities, a third and strangers do what they like.
-func TestModel(t *testing.T) {
+// TestModel lets two authorities, a third and strangers do what they like, from a request
+// on.
+func TestModel(t *testing.T) { runModel(t, path) }
+
+// TestModelOffer does from an offer on.
+func TestModelOffer(t *testing.T) { runModel(t, offerPath) }
+
+func runModel(t *testing.T, path []custody.Kind) {
 	reached, urgent := 0, 0
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
 		f.Value.Set("15") // keys and directories take time; ask for more by the flag
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, &reached, &urgent)
+		m.path = path
 		// Most runs begin deep in the case, where the interesting mistakes are.
 		emergency := rapid.IntRange(0, 2).Draw(t, "emergency") == 0
 		for i := range rapid.SampledFrom([]int{0, len(path) / 2, len(path), len(path)}).Draw(t, "honest steps") {

@@ -93,6 +93,8 @@ func fillLists(body Body) {
 		b.Sensitive = append([]string{}, b.Sensitive...)
 	case *Grant:
 		b.Terms.fillLists()
+	case *Offer:
+		b.Terms.fillLists()
 	case *Amendment:
 		b.Terms.fillLists()
 	case *Directory:
@@ -121,7 +123,7 @@ func Sign(body Body, signers ...*keys.Private) (*Statement, error) {
 // request returns the request that a statement of a case refers to.
 func (s *Statement) request() Digest {
 	switch b := s.Body.(type) {
-	case *Request:
+	case *Request, *Offer:
 		return s.SHA256
 	case *Review:
 		return b.Request
@@ -187,6 +189,8 @@ func (s *Statement) Annex() (AnnexRef, bool) {
 	var a *AnnexRef
 	switch b := s.Body.(type) {
 	case *Request:
+		a = &b.Annex
+	case *Offer:
 		a = &b.Annex
 	case *Review:
 		a = &b.Annex

@@ -61,4 +61,6 @@ func (p *PolicyRef) says() string {
 }
 
 // narrowed reports whether a policy of the operator is asked about statements of a kind.
-func narrowed(k Kind) bool { return k == KindRequest || k == KindSeal || k == KindRelease }
+func narrowed(k Kind) bool {
+	return k == KindRequest || k == KindOffer || k == KindSeal || k == KindRelease
+}

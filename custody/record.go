@@ -24,8 +24,8 @@ func (v *View) refs(r *Record, s *Statement) []DirectoryRef {
 	switch {
 	case r.Case() != nil:
 		names = append(names, r.Case().From, r.Case().To)
-	case s != nil && s.Kind == KindRequest:
-		names = append(names, s.Header.By, s.Body.(*Request).To)
+	case s != nil && s.opens():
+		names = append(names, s.Parties()...)
 	case s != nil && (s.Kind == KindSuspension || s.Kind == KindReport):
 		names = append(names, s.Header.By)
 	}
@@ -212,6 +212,12 @@ func (r *Record) apply(e *Entry, s *Statement) error {
 			return errors.New("second request in one record")
 		}
 		r.kase = newCase(b, s)
+		return nil
+	case *Offer:
+		if r.kase != nil {
+			return errors.New("offer in the record of another case")
+		}
+		r.kase = newOffered(b, e, s)
 		return nil
 	}
 	if r.kase == nil {

@@ -32,6 +32,10 @@ func (t Thresholds) Of(s *Statement) int64 {
 		if b.State == StateSuspended {
 			return 1
 		}
+	case *Offer:
+		if b.IsSensitive() {
+			return t.Sensitive
+		}
 	case *Grant:
 		if b.InEmergency() {
 			return b.emergencySigners()
@@ -55,7 +59,7 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Request
 	case KindReview:
 		return t.Review
-	case KindGrant, KindAmendment:
+	case KindGrant, KindAmendment, KindOffer:
 		return t.Grant
 	case KindConsent:
 		return t.Sensitive // what a package holds is not known here
@@ -91,11 +95,13 @@ func distinct(c *Case, v *View, s *Statement) Decision {
 	if stops(s) {
 		return allow(rule)
 	}
-	var other string
-	if b, ok := s.Body.(*Request); ok {
-		other = b.To
-	} else if other = c.From; s.Header.By == other {
-		other = c.To
+	parties := s.Parties() // of the first of a case
+	if parties == nil {
+		parties = []string{c.From, c.To}
+	}
+	other := parties[0]
+	if s.Header.By == other {
+		other = parties[1]
 	}
 	theirs := v.Authorities[other]
 	for _, id := range s.Signers() {

@@ -34,7 +34,7 @@ func (s *story) turns(by, with string) {
 var other = map[string]string{"nl": "fr", "fr": "nl"}
 
 // moving are the kinds that move evidence, or lead to it.
-var moving = []custody.Kind{custody.KindRequest, custody.KindGrant, custody.KindAmendment, custody.KindAcceptance, custody.KindSeal, custody.KindUnlock, custody.KindRelease}
+var moving = []custody.Kind{custody.KindRequest, custody.KindOffer, custody.KindGrant, custody.KindAmendment, custody.KindAcceptance, custody.KindSeal, custody.KindUnlock, custody.KindRelease}
 
 // TestMatrixSuspended tries every kind by who may do it, and every call, in every
 // state of a case and of its pair: while either side has suspended it, what moves

@@ -58,11 +58,11 @@ func (g *Gateway) hasAnnex(ctx context.Context, who admit.Principal, s *custody.
 // scope lists the authorities that may read the annex of a statement: of a review
 // its own, because the findings are for that State alone, else both parties.
 func (g *Gateway) scope(ctx context.Context, s *custody.Statement) ([]string, error) {
-	switch b := s.Body.(type) {
-	case *custody.Request:
-		return []string{b.By, b.To}, nil
-	case *custody.Review:
-		return []string{b.By}, nil
+	if p := s.Parties(); p != nil {
+		return p, nil
+	}
+	if s.Kind == custody.KindReview {
+		return []string{s.Header.By}, nil
 	}
 	var list []string
 	err := g.ledger.Read(ctx, s.Record(), func(r *custody.Record) error {

@@ -185,7 +185,7 @@ func (g *Gateway) decide(ctx context.Context, who admit.Principal, s *custody.St
 // looked at here.
 func (g *Gateway) concerned(ctx context.Context, who admit.Principal, s *custody.Statement) error {
 	switch s.Kind {
-	case custody.KindRequest, custody.KindRoot, custody.KindDirectory:
+	case custody.KindRequest, custody.KindOffer, custody.KindRoot, custody.KindDirectory:
 		return nil
 	case custody.KindSuspension, custody.KindReport:
 		return g.fromDesk(who, s)

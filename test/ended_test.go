@@ -84,7 +84,13 @@ func TestClosed(t *testing.T) {
 // the verdict, and checks the relay.
 func (w *world) verified(sentences ...string) {
 	w.t.Helper()
-	w.comity(0, "", "nl", "dossier", "0412", "-o", "case.comity")
+	w.verifiedOf("0412", sentences...)
+}
+
+// verifiedOf is verified for a case of another name.
+func (w *world) verifiedOf(name string, sentences ...string) {
+	w.t.Helper()
+	w.comity(0, "", "nl", "dossier", name, "-o", "case.comity")
 	verdict := w.run(0, "", "comity-verify", "case.comity", "--root", "nl="+w.roots["nl"], "--root", "de="+w.roots["de"], "--relay", "relay.example="+w.roots["relay"])
 	for _, want := range append(sentences, "VERIFIED") {
 		if !strings.Contains(verdict, want) {

@@ -114,6 +114,8 @@ var Grounds = []Code{
 	{"privilege", "immunity or privilege protects the data"},
 	{"press-freedom", "rules on freedom of the press protect the data"},
 	{"proportionality", "it is out of proportion"},
+	{"not-needed", "what is offered is not needed (of an offer alone)"},
+	{"conditions-not-acceptable", "its conditions cannot be accepted (of an offer alone)"},
 }
 
 // Reasons are why a grant may be revoked.
@@ -158,6 +160,14 @@ var LiftReasons = []Code{
 	{"resolved", "the reason is gone"},
 	{"error", "the suspension was an error"},
 	{"other", "another reason"},
+}
+
+// OfferPurposes are what an offer may serve in the State that it is for.
+var OfferPurposes = []Code{
+	{"initiate-investigation", "to begin an investigation"},
+	{"support-proceedings", "for an investigation or proceedings that go on"},
+	{"lead-to-request", "so that it can make a request"},
+	{"prevention-of-serious-threat", "to avert a serious threat"},
 }
 
 // HoldReasons are why the evidence of a request may be put on hold.

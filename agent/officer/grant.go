@@ -122,8 +122,11 @@ func (g *GrantDraft) terms() custody.Terms {
 // recipients, the own lab agents, 1 TiB in ten packages, and a window of at most
 // 30 days that ends with the request.
 func (o Office) DraftGrant(request string, c *custody.Case, reviewed bool) (*GrantDraft, error) {
-	if c.To != o.Authority {
+	switch {
+	case c.To != o.Authority:
 		return nil, refused("grant", custody.CodeNotRequested)
+	case c.Offer != nil:
+		return nil, refused("grant", custody.CodeOffered)
 	}
 	from := o.Now.UTC().Truncate(time.Minute)
 	g := &GrantDraft{Request: request, Categories: slices.Clone(c.Request.Categories), NotBefore: from, Expires: from.Add(defaultWindow)}
@@ -141,15 +144,9 @@ func (o Office) DraftGrant(request string, c *custody.Case, reviewed bool) (*Gra
 	}
 	g.Recipients, g.MaxBytes, g.MaxPackages = slices.Sorted(slices.Values(c.Request.Recipients)), defaultBytes, defaultPackets
 	g.Conditions = []string{"use-limitation", "confidentiality", "no-onward-transfer-without-consent"}
-	for _, m := range o.View.Authorities[o.Authority].ActiveRole(custody.RoleAgent, o.at()) {
-		if slices.Contains(m.Duties, custody.DutyLab) {
-			g.Senders = append(g.Senders, m.ID)
-		}
-	}
-	if len(g.Senders) == 0 {
-		return nil, fmt.Errorf("no agent of %q has the duty lab: nobody could send", o.Authority)
-	}
-	return g, nil
+	var err error
+	g.Senders, err = o.labs()
+	return g, err
 }
 
 // DraftAmendment returns the terms in force as a draft, to be changed.
@@ -158,6 +155,8 @@ func (o Office) DraftAmendment(request string, c *custody.Case) (*GrantDraft, er
 	switch {
 	case c.To != o.Authority:
 		return nil, refused("amendment", custody.CodeNotRequested)
+	case c.Offer != nil:
+		return nil, refused("amendment", custody.CodeOffered)
 	case g == nil:
 		return nil, refused("amendment", custody.CodeNoGrant)
 	}
@@ -264,6 +263,8 @@ func (o Office) Check(c *custody.Case, g *GrantDraft) error {
 	switch {
 	case c.To != o.Authority:
 		return refused("grant", custody.CodeNotRequested)
+	case c.Offer != nil:
+		return refused("grant", custody.CodeOffered)
 	case g.Amends != "":
 		return fmt.Errorf("the draft is of an amendment: file it with --amend")
 	case c.End != nil:
@@ -291,6 +292,8 @@ func (o Office) CheckAmendment(c *custody.Case, g *GrantDraft) error {
 	switch {
 	case c.To != o.Authority:
 		return refused("amendment", custody.CodeNotRequested)
+	case c.Offer != nil:
+		return refused("amendment", custody.CodeOffered)
 	case c.End != nil:
 		return refused("amendment", custody.CodeRequestEnded)
 	case live == nil:

@@ -113,13 +113,12 @@ func (p *Proposal) issued() time.Time { return p.Statement.Header.Issued.Time() 
 
 // State reads the records that a proposal is decided by.
 func (d *Desk) State(ctx context.Context, p Proposal) (*agent.Snapshot, error) {
-	switch b := p.Statement.Body.(type) {
-	case *custody.Request:
-		return d.Session.Sync(ctx, "", b.By, b.To)
-	case *custody.Suspension:
-		return d.Session.Sync(ctx, "", b.By)
-	case *custody.Report:
-		return d.Session.Sync(ctx, "", b.By)
+	if both := p.Statement.Parties(); both != nil {
+		return d.Session.Sync(ctx, "", both...)
+	}
+	switch p.Statement.Kind {
+	case custody.KindSuspension, custody.KindReport:
+		return d.Session.Sync(ctx, "", p.Statement.Header.By)
 	}
 	return d.Session.Sync(ctx, p.Request())
 }

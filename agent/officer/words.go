@@ -67,6 +67,8 @@ func Say(st *custody.Statement) (what string, codes []string) {
 	switch b := st.Body.(type) {
 	case *custody.Request:
 		return fmt.Sprintf("%s asks %s %s until %s", by, b.To, b.Wants(), day(b.Expires)), b.Sensitive
+	case *custody.Offer:
+		return fmt.Sprintf("%s offers %s, unasked: %s", by, b.To, termsWords(&b.Terms)), append(append([]string{}, b.Purposes...), b.Conditions...)
 	case *custody.Review:
 		return fmt.Sprintf("%s has examined the request (%s)", by, b.Body), []string{b.Finding}
 	case *custody.Grant:
@@ -192,17 +194,21 @@ func next(c *custody.Case, name string, now time.Time) []Step {
 	g := c.Live()
 	switch {
 	case c.Refusal != nil:
-		return []Step{{"", "the request was refused: nothing more can happen"}}
+		return []Step{{"", "the " + began(c) + " was refused: nothing more can happen"}}
 	case c.End != nil:
-		return append(overdue(c, name), Step{"", "the request was " + ended(c.End) + ": nothing more moves under it"})
-	case g == nil && !now.Before(c.Request.Expires.Time()):
+		return append(overdue(c, name), Step{"", "the " + began(c) + " was " + ended(c.End) + ": nothing more moves under it"})
+	case g == nil && !now.Before(c.Expires().Time()):
 		return []Step{{"", "the request has expired: a new one would be needed"}}
+	case c.Offer != nil && g.Revoked:
+		return []Step{{"", "the offer was revoked: nothing moves under it any more"}}
 	case g == nil || g.Revoked || g.Lapsed(statement.At(now)):
 		return append(Unfinished(c, name), Step{c.To, fmt.Sprintf("decides: comity grant %s --draft, or comity refuse %s --ground CODE", name, name)})
 	case g.MaxPackages == 0:
 		return []Step{{"", kept(g, now)}}
 	case !now.Before(g.Expires.Time()):
-		return append(Unfinished(c, name), Step{"", "the grant has expired on " + day(g.Expires)})
+		return append(Unfinished(c, name), Step{"", "the " + grantOr(c) + " has expired on " + day(g.Expires)})
+	case g.Acceptance.IsZero() && c.Offer != nil:
+		return []Step{{c.From, fmt.Sprintf("reads what is offered and accepts or refuses it: comity accept %s, or comity refuse %s --ground CODE", name, name)}}
 	case g.Acceptance.IsZero():
 		list := []Step{{c.From, "reads the conditions and accepts: comity accept " + name}}
 		if len(c.Packages) == 0 {
@@ -218,6 +224,22 @@ func next(c *custody.Case, name string, now time.Time) []Step {
 		return []Step{{"", "all that was granted has arrived"}}
 	}
 	return list
+}
+
+// began names what began a case.
+func began(c *custody.Case) string {
+	if c.Offer != nil {
+		return "offer"
+	}
+	return "request"
+}
+
+// grantOr names what allows something to move in a case.
+func grantOr(c *custody.Case) string {
+	if c.Offer != nil {
+		return "offer"
+	}
+	return "grant"
 }
 
 // kept says what became of data that was to be preserved.
@@ -295,18 +317,18 @@ func State(c *custody.Case, now time.Time) string {
 		return "refused"
 	case c.End != nil:
 		return ended(c.End)
-	case g == nil && !now.Before(c.Request.Expires.Time()):
+	case g == nil && !now.Before(c.Expires().Time()):
 		return "expired"
 	case g == nil:
 		return "waits for a decision"
 	case g.Revoked:
-		return "grant revoked"
+		return grantOr(c) + " revoked"
 	case g.Lapsed(statement.At(now)):
 		return "emergency grant lapsed"
 	case g.Acceptance.IsZero() && now.Before(g.Expires.Time()):
-		return "granted, not accepted"
+		return grantOr(c) + "ed, not accepted"
 	case !now.Before(g.Expires.Time()):
-		return "grant expired"
+		return grantOr(c) + " expired"
 	case g.Final && len(Unfinished(c, "")) == 0:
 		return "all arrived"
 	}

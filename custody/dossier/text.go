@@ -191,6 +191,9 @@ func sentence(s *custody.Statement) string {
 	case *custody.Request:
 		return fmt.Sprintf("%s asks %s %s, under %s, for %s, until %s at most%s; SHA-256 of the signed order: %s",
 			b.By, b.To, b.Wants(), b.Instrument, ids(b.Recipients), b.Expires, marked(b.Sensitive), b.OrderSHA256)
+	case *custody.Offer:
+		return fmt.Sprintf("%s offers %s, which had not asked for it, under %s and to %s: %s; more in its annex",
+			b.By, b.To, b.Instrument, strings.Join(b.Purposes, ", "), termsSay(&b.Terms))
 	case *custody.Review:
 		return fmt.Sprintf("%s says that a %s body examined the request: %s", b.By, b.Body, b.Finding)
 	case *custody.Grant:

@@ -50,8 +50,8 @@ type verifier struct {
 	pins    Pins
 	verdict *Verdict
 
-	request    *custody.Request
-	trusted    Pins // the pins, or what stands in for them
+	parties    []string // the two authorities
+	trusted    Pins     // the pins, or what stands in for them
 	checkpoint translog.Checkpoint
 	book       *custody.Book
 	senders    map[string]*keys.Public // by package, as listed when its seal was logged
@@ -76,8 +76,7 @@ func (c *verifier) passed(format string, args ...any) {
 func (c *verifier) records() error {
 	s, err := c.first(custody.RecordID(c.d.Request))
 	if err == nil {
-		var ok bool
-		if c.request, ok = s.Body.(*custody.Request); !ok {
+		if c.parties = s.Parties(); c.parties == nil {
 			err = fmt.Errorf("its first statement is a %s", s.Kind)
 		}
 	}
@@ -86,7 +85,7 @@ func (c *verifier) records() error {
 	}
 	want := map[custody.RecordID]bool{
 		custody.RelayRecord: true, custody.RecordID(c.d.Request): true,
-		custody.AuthorityRecord(c.request.By): true, custody.AuthorityRecord(c.request.To): true,
+		custody.AuthorityRecord(c.parties[0]): true, custody.AuthorityRecord(c.parties[1]): true,
 	}
 	for id := range c.d.Records {
 		if !want[id] {
@@ -114,7 +113,7 @@ func (c *verifier) first(id custody.RecordID) (*custody.Statement, error) {
 // with the pins.
 func (c *verifier) origins() error {
 	c.trusted = Pins{map[string]custody.Digest{}, map[string]custody.Digest{}}
-	for _, name := range []string{c.request.By, c.request.To} {
+	for _, name := range c.parties {
 		s, err := c.first(custody.AuthorityRecord(name))
 		o := Origin{Name: name}
 		if err == nil {
@@ -231,7 +230,7 @@ func (c *verifier) line(p placed) error {
 		return c.check(err, "entry %d of record %q", p.seq, p.record)
 	}
 	if b, ok := s.Body.(*custody.Suspension); ok {
-		if pair := []string{c.request.By, c.request.To}; slices.Contains(pair, b.By) && slices.Contains(pair, b.With) {
+		if slices.Contains(c.parties, b.By) && slices.Contains(c.parties, b.With) {
 			c.verdict.turned(p, e, s, c.book.View())
 		}
 		return nil

@@ -37,7 +37,7 @@ happen to a request and is no decision of it has its commands here.`
 
 func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them", requestGroupHelp,
-		a.requestNew(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(),
+		a.requestNew(), a.requestOffer(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(),
 		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(), a.requestHold(),
 		a.requestDanger(), a.requestOrder(),
 		a.requestExecuted("destroyed", "say that a package was destroyed here", true),
@@ -203,13 +203,18 @@ func (a *app) fileRequest(ctx context.Context, d *officer.Desk, spec officer.Req
 	if err != nil {
 		return err
 	}
+	return a.filed(ctx, d, snap, p, spec.Reference)
+}
+
+// filed files what begins a case, remembers its reference and prints its id.
+func (a *app) filed(ctx context.Context, d *officer.Desk, snap *agent.Snapshot, p *officer.Paper, reference string) error {
 	f, err := d.File(ctx, snap, p)
 	if err != nil {
 		return err
 	}
-	// If we crash here, the request is filed and its reference is learnt again
+	// If we crash here, the case is there and its reference is learnt again
 	// from its annex.
-	if err := d.Home.Remember(f.Request, spec.Reference); err != nil {
+	if err := d.Home.Remember(f.Request, reference); err != nil {
 		return err
 	}
 	if !a.json {
@@ -264,6 +269,9 @@ type requestJSON struct {
 
 func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Snapshot, id, dir string) error {
 	c := snap.Case(id)
+	if c.Offer != nil {
+		return a.showOffer(ctx, s, snap, id, dir)
+	}
 	b := c.Request
 	say := a.print
 	if a.json {
@@ -299,6 +307,11 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 		}
 	}
 	a.showAnswers(ctx, s, c, say)
+	return a.documents(x, c, id, dir)
+}
+
+// documents takes the documents out of the annex that began a case, if a folder is named.
+func (a *app) documents(x *officer.Annex, c *custody.Case, id, dir string) error {
 	if dir == "" {
 		return nil
 	}
@@ -322,6 +335,9 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 		}
 	}
 	for _, g := range c.Grants {
+		if g.Offered { // shown as what began the case
+			continue
+		}
 		what := "granted"
 		switch now := statement.At(a.now()); {
 		case g.Revoked:

@@ -59,6 +59,9 @@ func (a *app) requestExport() *cobra.Command {
 					return err
 				}
 				b := snap.Case(id).Request
+				if b == nil {
+					return hintf(fmt.Errorf("%q is an offer, and no instrument has a form for one", args[0]), "comity request show %s", args[0])
+				}
 				x, err := s.OpenAnnex(ctx, b.Annex)
 				if err != nil {
 					return hintf(fmt.Errorf("the annex of request %q does not open here: %w", id, err), "run this on a machine that holds a recipient of %s or %s", b.By, b.To)

@@ -158,6 +158,8 @@ func (a *app) describe(ctx context.Context, d *officer.Desk, snap *agent.Snapsho
 	}
 	a.say("  proposed, and signed so far, by %s", strings.Join(texts(p.Signed), ", "))
 	switch b := p.Statement.Body.(type) {
+	case *custody.Offer:
+		a.grantWords(&b.Terms, a.say)
 	case *custody.Grant:
 		a.grantWords(&b.Terms, a.say)
 	case *custody.Amendment:

@@ -51,6 +51,7 @@ type statusJSON struct {
 	Reference  string                `json:"reference,omitempty"`
 	From       string                `json:"from"`
 	To         string                `json:"to"`
+	Offer      bool                  `json:"offer,omitempty"` // made by to, and not asked for by from
 	State      string                `json:"state"`
 	Suspended  []officer.Suspended   `json:"suspended"`
 	Events     []officer.Event       `json:"events"`
@@ -97,7 +98,7 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	c := snap.Case(id)
 	a.tellExpiry(agent.ExpiringGrant(c, id[:8], a.now()))
 	suspended := officer.Suspensions(snap.Book.View(), c)
-	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
+	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, Offer: c.Offer != nil, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
 		Packages: officer.Packages(c), Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
 		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
 	if a.json {
@@ -112,7 +113,11 @@ func (a *app) printStatus(j statusJSON, full bool) {
 	if j.Reference != "" {
 		name += ", " + line(j.Reference)
 	}
-	a.print("request %s: %s asks %s", name, j.From, j.To)
+	if j.Offer {
+		a.print("offer %s: %s offers to %s", name, j.To, j.From)
+	} else {
+		a.print("request %s: %s asks %s", name, j.From, j.To)
+	}
 	a.print("state: %s", officer.Held(j.State, j.Suspended))
 	a.print("")
 	for _, e := range j.Events {

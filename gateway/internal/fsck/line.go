@@ -162,13 +162,10 @@ func parties(s *custody.Statement) []string {
 	if s == nil {
 		return nil
 	}
-	switch b := s.Body.(type) {
-	case *custody.Request:
-		return []string{b.By, b.To}
-	case *custody.Root:
-		return []string{b.By}
+	if s.Kind == custody.KindRoot {
+		return []string{s.Header.By}
 	}
-	return nil
+	return s.Parties()
 }
 
 // replay asks the rules again.

@@ -126,11 +126,8 @@ func write(tx *records.Tx, row records.Entry, s *custody.Statement) error {
 
 // parties lists the authorities that the record of a first statement concerns.
 func parties(s *custody.Statement) []string {
-	switch b := s.Body.(type) {
-	case *custody.Request:
-		return []string{b.By, b.To}
-	case *custody.Root:
-		return []string{b.By}
+	if s.Kind == custody.KindRoot {
+		return []string{s.Header.By}
 	}
-	return nil
+	return s.Parties()
 }

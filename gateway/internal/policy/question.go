@@ -49,8 +49,12 @@ func Ask(r *custody.Record, v *custody.View, a custody.Action, now custody.Time)
 		q.Duties = m.Duties
 	}
 	if a.Act == custody.ActStatement {
-		if b, ok := a.Statement.Body.(*custody.Request); ok {
+		switch b := a.Statement.Body.(type) {
+		case *custody.Request:
 			q.Action, q.Request = ActionRequest, b
+			return q, true
+		case *custody.Offer:
+			q.Action, q.Request = ActionRequest, asIfAsked(b)
 			return q, true
 		}
 	}
@@ -58,7 +62,9 @@ func Ask(r *custody.Record, v *custody.View, a custody.Action, now custody.Time)
 	if c == nil {
 		return nil, false
 	}
-	q.Request = c.Request
+	if q.Request = c.Request; c.Offer != nil {
+		q.Request = asIfAsked(c.Offer)
+	}
 	switch a.Act {
 	case custody.ActReserve:
 		q.Action = ActionReserve
@@ -72,6 +78,14 @@ func Ask(r *custody.Record, v *custody.View, a custody.Action, now custody.Time)
 		return nil, false
 	}
 	return q, true
+}
+
+// asIfAsked is an offer as a policy is asked about it: as if the State that it is for had
+// asked for what is offered. What an operator keeps from moving between two authorities
+// does not move because nobody has asked.
+func asIfAsked(b *custody.Offer) *custody.Request {
+	return &custody.Request{Header: custody.Header{By: b.To}, To: b.By, Instrument: b.Instrument, Assistance: custody.AssistanceDisclosure,
+		Categories: b.Categories, Sensitive: b.Sensitive, Urgency: "routine", Recipients: b.Recipients, Expires: b.Expires}
 }
 
 // statement fills in what is asked about a statement on a package, and reports whether
