@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"slices"
 
 	"comity.example/comity/custody"
 	"github.com/cedar-policy/cedar-go"
@@ -30,8 +32,12 @@ type Finding struct {
 // on.
 func (s *Set) Decide(q *Question) (against []Finding) {
 	ask, entities := q.cedar()
-	for i := range s.list {
-		if f := s.list[i].decide(ask, entities); f.Forbids || f.Err != nil {
+	against, err := s.list.evaluate(ask, entities)
+	if err == nil {
+		return against
+	}
+	for _, f := range s.Explain(q) { // one by one: which was it?
+		if f.Forbids || f.Err != nil {
 			against = append(against, f)
 		}
 	}
@@ -42,7 +48,15 @@ func (s *Set) Decide(q *Question) (against []Finding) {
 func (s *Set) Explain(q *Question) (all []Finding) {
 	ask, entities := q.cedar()
 	for i := range s.list {
-		all = append(all, s.list[i].decide(ask, entities))
+		f := s.list[i].finding()
+		against, err := s.list[i:i+1].evaluate(ask, entities)
+		switch {
+		case err != nil:
+			f.Err = err
+		case len(against) > 0:
+			f = against[0]
+		}
+		all = append(all, f)
 	}
 	return all
 }
@@ -56,29 +70,53 @@ func (s *Set) Ref(against []Finding) *custody.PolicyRef {
 	return custody.NewPolicyRef(s.sha, ids)
 }
 
-// All makes a policy an iterator over itself, which is what Cedar evaluates.
-func (o *one) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
-	return func(yield func(cedar.PolicyID, *cedar.Policy) bool) { yield(cedar.PolicyID(o.id), o.policy) }
+// policies are sorted by their ids.
+type policies []one
+
+// All makes them what Cedar evaluates.
+func (l policies) All() iter.Seq2[cedar.PolicyID, *cedar.Policy] {
+	return func(yield func(cedar.PolicyID, *cedar.Policy) bool) {
+		for i := range l {
+			if !yield(cedar.PolicyID(l[i].id), l[i].policy) {
+				return
+			}
+		}
+	}
 }
 
-// decide evaluates one policy. A panic in the evaluator counts as an error: the
-// sequencer of the log asks too, and a crash there would come again at every retry.
-func (o *one) decide(ask cedar.Request, entities cedar.EntityMap) (f Finding) {
-	f = Finding{ID: o.id, Place: o.place, Reason: o.reason}
+// evaluate asks all of them at once, and returns those that forbid or fail. A panic in
+// the evaluator is an error: the sequencer of the log asks too, and a crash there would
+// come again at every retry.
+func (l policies) evaluate(ask cedar.Request, entities cedar.EntityMap) (against []Finding, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			f.Err = fmt.Errorf("evaluator panicked: %v", v)
+			against, err = nil, fmt.Errorf("evaluator panicked: %v", v)
 		}
 	}()
-	_, d := cedar.Authorize(o, entities, ask)
-	switch {
-	case len(d.Errors) > 0:
-		f.Err = fmt.Errorf("evaluating: %s", d.Errors[0].Message)
-	default:
-		f.Forbids = len(d.Reasons) > 0
+	decision, d := cedar.Authorize(l, entities, ask)
+	for _, e := range d.Errors {
+		f := l.find(e.PolicyID)
+		f.Err = fmt.Errorf("evaluating: %s", e.Message)
+		against = append(against, f)
 	}
-	return f
+	if decision == cedar.Deny { // else the reasons are permits, which no set holds
+		for _, r := range d.Reasons {
+			f := l.find(r.PolicyID)
+			f.Forbids = true
+			against = append(against, f)
+		}
+	}
+	slices.SortFunc(against, func(a, b Finding) int { return cmp.Compare(a.ID, b.ID) })
+	return against, nil
 }
+
+// find begins the finding of the policy of an id.
+func (l policies) find(id cedar.PolicyID) Finding {
+	i, _ := slices.BinarySearchFunc(l, string(id), func(o one, id string) int { return cmp.Compare(o.id, id) })
+	return l[i].finding()
+}
+
+func (o *one) finding() Finding { return Finding{ID: o.id, Place: o.place, Reason: o.reason} }
 
 // cedar returns the question in Cedar's words.
 func (q *Question) cedar() (cedar.Request, cedar.EntityMap) {

@@ -19,3 +19,8 @@ func Unchecked(text string) *Set {
 	}
 	return s
 }
+
+// Panicking adds a policy whose evaluation panics.
+func (s *Set) Panicking() *Set {
+	return &Set{sha: s.sha, list: append(s.list, one{id: "z", place: "test"})}
+}

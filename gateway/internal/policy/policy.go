@@ -18,7 +18,7 @@
 package policy
 
 import (
-	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -48,7 +48,7 @@ const (
 // for concurrent use.
 type Set struct {
 	sha  custody.Digest
-	list []one // by id
+	list policies
 }
 
 // one is a policy of a set.
@@ -132,7 +132,7 @@ var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 // Parse makes a set of files. Errors are *Error, joined.
 func Parse(files []File) (*Set, error) {
 	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b File) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	s := &Set{}
 	sums, total := sha256.New(), 0
 	var failed []error
@@ -150,16 +150,13 @@ func Parse(files []File) (*Set, error) {
 		return nil, err
 	}
 	if len(s.list) == 0 || len(s.list) > maxPolicies {
-		return nil, &Error{Place: files0(files), Why: fmt.Sprintf("%d policies, want 1 to %d", len(s.list), maxPolicies), Hint: hintNone}
+		place := "policy"
+		if len(files) > 0 {
+			place = files[0].Name
+		}
+		return nil, &Error{Place: place, Why: fmt.Sprintf("%d policies, want 1 to %d", len(s.list), maxPolicies), Hint: hintNone}
 	}
 	sums.Sum(s.sha[:0])
-	slices.SortFunc(s.list, func(a, b one) int { return bytes.Compare([]byte(a.id), []byte(b.id)) })
+	slices.SortFunc(s.list, func(a, b one) int { return cmp.Compare(a.id, b.id) })
 	return s, nil
-}
-
-func files0(files []File) string {
-	if len(files) == 0 {
-		return "policy"
-	}
-	return files[0].Name
 }

@@ -263,7 +263,18 @@ func TestError(t *testing.T) {
 	}
 }
 
-// FuzzParse: no text panics, and what is loaded can be asked and says the same twice.
+// TestPanic: an evaluator that panics forbids, in the name of the policy that it panicked
+// at, and beside what the others say.
+func TestPanic(t *testing.T) {
+	s := policy.Unchecked(`forbid (principal, action, resource); forbid (principal, action, resource) when { false };`).Panicking()
+	against := s.Decide(question(policy.ActionReserve))
+	if len(against) != 2 || !against[0].Forbids || against[0].ID != "policy-0" || against[1].ID != "z" || against[1].Err == nil || !strings.Contains(against[1].Err.Error(), "panicked") {
+		t.Errorf("findings are %+v", against)
+	}
+}
+
+// FuzzParse: no text panics, and the policies that are loaded say the same together and
+// one by one.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`@id("x") @reason("y") forbid (principal in Authority::"nl", action in [Action::"reserve", Action::"part"], resource) when { context.bytes > 5 } unless { resource has deadline };`))
 	f.Add([]byte(`@id("x") permit (principal, action, resource);`))
@@ -278,8 +289,9 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, a := range []policy.Action{policy.ActionRequest, policy.ActionReserve, policy.ActionRelease} {
-			if fmt.Sprint(s.Decide(question(a))) != fmt.Sprint(s.Decide(question(a))) {
-				t.Error("two answers to one question")
+			all := slices.DeleteFunc(s.Explain(question(a)), func(f policy.Finding) bool { return !f.Forbids && f.Err == nil })
+			if got := s.Decide(question(a)); fmt.Sprint(got) != fmt.Sprint(all) {
+				t.Errorf("together they say %+v, one by one %+v", got, all)
 			}
 		}
 	})
