@@ -7,9 +7,10 @@
 // to answer for anything but the bytes that it was given: who wants to know
 // whether a relay is honest replays its log.
 //
-// The parts are internal: admit decides who asks, ledger writes the log, ingest
-// takes packages in, deliver hands them out, tally counts what was refused. This
-// package joins them to the routes of the protocol.
+// The parts are internal: admit decides who asks, ledger decides and writes the log,
+// policy is what the operator takes away of what the rules allow, ingest takes packages
+// in, deliver hands them out, tally counts what was refused. This package joins them to
+// the routes of the protocol.
 //
 // What the rule book refuses to a party of a request becomes an entry of its
 // record before it is answered. Every refusal is counted, and the counts of an

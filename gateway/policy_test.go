@@ -218,3 +218,30 @@ func TestPolicyOnSignatures(t *testing.T) {
 	_, err = desk.Submit(t.Context(), p.Envelope, file)
 	check(t, err)
 }
+
+// TestPolicyAtSealEntry: a policy that comes into force while a deposit is completed is
+// asked once more with its entry. The package is open again then, and the same seal
+// deposits it when it may.
+func TestPolicyAtSealEntry(t *testing.T) {
+	w, store := onSlow(t)
+	s := w.agreed()
+	sender := w.as(w.nl.lab)
+	b := s.packOf(1000)
+	s.reserve(sender, b)
+	s.upload(sender, b)
+	b.seal = sign(t, s.sealBody(b), w.nl.lab.key)
+	store.set(func() { store.onWhole = func() { w.gate.SetPolicy(policyOf(t, forbidAll)) } })
+	_, err := sender.Seal(t.Context(), b.id, b.epoch, b.seal.Envelope)
+	refused(t, "seal", err, custody.CodeOperatorPolicy)
+	st, err := sender.Package(t.Context(), b.id)
+	if err != nil || st.State != "open" {
+		t.Fatalf("the package is %+v, %v", st, err)
+	}
+	store.set(func() { store.onWhole = nil })
+	w.gate.SetPolicy(nil)
+	p, err := sender.Seal(t.Context(), b.id, b.epoch, b.seal.Envelope)
+	check(t, err)
+	w.proven(p, s.request.SHA256)
+	w.stop()
+	w.clean()
+}

@@ -1,5 +1,6 @@
 // Package ledger makes entries of accepted statements and of the relay's own
-// events: it holds the head of the log, asks the rule book under it, commits state, entry and leaf in one
+// events: it holds the head of the log, asks the rule book under it, and the
+// operator's policy where that allows, commits state, entry and leaf in one
 // transaction, publishes copies, tiles and a signed checkpoint to the store, and
 // answers with a proof.
 //
