@@ -134,32 +134,42 @@ func TestLicence(t *testing.T) {
 	}
 }
 
-// TestThreatsAreTested: every row of docs/threats.md names a test behind it, and
-// each exists.
-func TestThreatsAreTested(t *testing.T) {
-	doc, err := os.ReadFile("docs/threats.md")
+// TestClaimsAreTested: every row of docs/threats.md, and of the demands in docs/legal.md,
+// names a test behind it, and each exists.
+func TestClaimsAreTested(t *testing.T) {
+	t.Run("threats", func(t *testing.T) { claims(t, "docs/threats.md", "| act |", "", 30) })
+	t.Run("legal", func(t *testing.T) { claims(t, "docs/legal.md", "| what is asked |", "## What it does not do", 12) })
+}
+
+// claims checks the rows of a document's tables, up to a line that begins so.
+func claims(t *testing.T, file, head, until string, least int) {
+	t.Helper()
+	doc, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	named := regexp.MustCompile("`([a-z0-9/-]+) (Test[A-Za-z0-9]+)`")
 	rows := 0
 	for line := range strings.Lines(string(doc)) {
-		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| act |") {
+		if until != "" && strings.HasPrefix(line, until) {
+			break
+		}
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, head) {
 			continue
 		}
 		rows++
 		tests := named.FindAllStringSubmatch(line, -1)
 		if len(tests) == 0 {
-			t.Errorf("docs/threats.md has a row without a test: %s", line)
+			t.Errorf("%s has a row without a test: %s", file, line)
 		}
 		for _, n := range tests {
 			if !hasTest(t, n[1], n[2]) {
-				t.Errorf("docs/threats.md names %s in %s, which does not exist", n[2], n[1])
+				t.Errorf("%s names %s in %s, which does not exist", file, n[2], n[1])
 			}
 		}
 	}
-	if rows < 30 {
-		t.Fatalf("docs/threats.md has %d rows", rows)
+	if rows < least {
+		t.Fatalf("%s has %d rows", file, rows)
 	}
 }
 

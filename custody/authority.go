@@ -256,7 +256,7 @@ func follows(version, inForce int64, prev, inForceSHA Digest) Code {
 // turned from active to revoked: the one change that a registrar makes alone.
 func OnlyRevokes(old, next *Directory) bool {
 	if old == nil || len(old.Entries) != len(next.Entries) || old.Rules != next.Rules ||
-		!old.Emergency.Equal(next.Emergency) || old.Root != next.Root || old.Expires != next.Expires || !slices.Equal(old.Relays, next.Relays) {
+		!old.Emergency.Equal(next.Emergency) || !old.Calendar.Equal(next.Calendar) || old.Root != next.Root || old.Expires != next.Expires || !slices.Equal(old.Relays, next.Relays) {
 		return false
 	}
 	changed := false

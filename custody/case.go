@@ -12,6 +12,7 @@ import (
 // the one that was asked, or that made the offer: it holds the evidence.
 type Case struct {
 	From, To      string
+	Filed         Time         // of the first entry
 	Request       *Request     // nil of an offer
 	Offer         *Offer       // nil of a request
 	RequestSHA256 Digest       // of the one or the other: what every statement of the case names
@@ -112,8 +113,8 @@ type ReleaseState struct {
 	Closed    Time // of the receipt for the whole, or of the rejection
 }
 
-func newCase(b *Request, s *Statement) *Case {
-	c := &Case{From: b.By, To: b.To, Request: b, RequestSHA256: s.SHA256}
+func newCase(b *Request, e *Entry, s *Statement) *Case {
+	c := &Case{From: b.By, To: b.To, Filed: e.Time, Request: b, RequestSHA256: s.SHA256}
 	c.sign(s)
 	return c
 }

@@ -122,6 +122,9 @@ func (b *Directory) check() error {
 	if err := b.Emergency.check(b.By); err != nil {
 		return err
 	}
+	if err := b.Calendar.check(); err != nil {
+		return err
+	}
 	var err error
 	b.members, err = checkListings(b.By, b.Entries, false)
 	return err

@@ -107,6 +107,7 @@ type Directory struct {
 	Relays  []RelayPin `json:"relays"`
 
 	Emergency *Emergency `json:"emergency,omitempty"` // absent: nothing moves before it was examined
+	Calendar  *Calendar  `json:"calendar,omitempty"`  // absent: UTC, Saturday and Sunday
 
 	Entries []Listing `json:"entries"`
 

@@ -60,7 +60,7 @@ func (s *Statement) opens() bool { return s.Kind == KindRequest || s.Kind == Kin
 // newOffered begins the case of an offer. The State that it is for stands where one
 // stands that has asked, and the offer is its only grant.
 func newOffered(b *Offer, e *Entry, s *Statement) *Case {
-	c := &Case{From: b.To, To: b.By, Offer: b, RequestSHA256: s.SHA256}
+	c := &Case{From: b.To, To: b.By, Filed: e.Time, Offer: b, RequestSHA256: s.SHA256}
 	g := &Grant{Header: b.Header, Request: s.SHA256, To: b.To, Terms: b.Terms, Annex: &b.Annex}
 	c.Grants = []*GrantState{{Grant: g, Terms: &g.Terms, SHA256: s.SHA256, Time: e.Time, seq: e.Seq, Offered: true}}
 	c.sign(s)

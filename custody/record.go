@@ -211,7 +211,7 @@ func (r *Record) apply(e *Entry, s *Statement) error {
 		if r.kase != nil {
 			return errors.New("second request in one record")
 		}
-		r.kase = newCase(b, s)
+		r.kase = newCase(b, e, s)
 		return nil
 	case *Offer:
 		if r.kase != nil {

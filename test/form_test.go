@@ -26,6 +26,15 @@ func TestForm(t *testing.T) {
 	w.comity(2, "--to beside -f", "nl", "request", "new", "-f", "papers/request.yaml", "--to", "de")
 	w.comity(0, "", "nl", "request", "new", "-f", "papers/request.yaml")
 
+	w.comity(2, "--time-zone is missing", "de", "directory", "set", "--holidays", w.write("holidays.txt", "2026-12-25 # Christmas\n2026-12-26\n"))
+	w.comity(2, "Europe/Atlantis", "de", "directory", "set", "--time-zone", "Europe/Atlantis")
+	w.comity(0, "", "de", "directory", "set", "--time-zone", "Europe/Berlin", "--holidays", "holidays.txt")
+	w.comity(0, "days are counted in Europe/Berlin, free are sat, sun and 2 holidays", "de", "directory", "sign")
+	w.comity(0, "", "de", "directory", "publish")
+	if status := w.comity(0, "", "nl", "status", "0412"); !strings.Contains(status, "clock: de decides on recognition or execution by ") || !strings.Contains(status, "article 12(3), to be checked") {
+		t.Errorf("status:\n%s", status)
+	}
+
 	w.comity(2, "--as is missing", "de", "request", "export", "0412")
 	w.comity(2, `unknown form "letter"`, "de", "request", "export", "0412", "--as", "letter")
 	eio := w.comity(0, "warning: the request does not state relation to an earlier order", "de", "request", "export", "0412", "--as", "eio")

@@ -33,6 +33,9 @@ func Changes(old, next *custody.Directory) []string {
 	}
 	list = append(list, ruleChanges(old.Rules, next.Rules)...)
 	list = append(list, emergencyChanges(old.Emergency, next.Emergency)...)
+	if !old.Calendar.Equal(next.Calendar) {
+		list = append(list, calendarWords(next.Calendar))
+	}
 	return append(list, relayChanges(old.Relays, next.Relays)...)
 }
 
@@ -82,6 +85,13 @@ func ruleChanges(old, next custody.Thresholds) []string {
 		}
 	}
 	return list
+}
+
+func calendarWords(c *custody.Calendar) string {
+	if c == nil {
+		return "days are counted in UTC, with Saturday and Sunday free"
+	}
+	return fmt.Sprintf("days are counted in %s, free are %s and %s", c.TimeZone, strings.Join(c.Weekend, ", "), plural(int64(len(c.Holidays)), "holiday"))
 }
 
 func emergencyChanges(old, next *custody.Emergency) []string {

@@ -25,6 +25,7 @@ type Draft struct {
 	Relays []custody.RelayPin `json:"relays"`
 
 	Emergency *custody.Emergency `json:"emergency,omitempty"` // nil: nothing moves before it was examined
+	Calendar  *custody.Calendar  `json:"calendar,omitempty"`  // nil: UTC, Saturday and Sunday
 
 	Entries []custody.Listing `json:"entries"` // ascending by id
 }
@@ -37,7 +38,7 @@ func newDraft(published *custody.Statement) *Draft {
 			Relays: []custody.RelayPin{}, Entries: []custody.Listing{}}
 	}
 	b := published.Body.(*custody.Directory)
-	return &Draft{Base: published.SHA256, Rules: b.Rules, Emergency: b.Emergency, Relays: slices.Clone(b.Relays), Entries: slices.Clone(b.Entries)}
+	return &Draft{Base: published.SHA256, Rules: b.Rules, Emergency: b.Emergency, Calendar: b.Calendar, Relays: slices.Clone(b.Relays), Entries: slices.Clone(b.Entries)}
 }
 
 // Draft returns the draft of the next directory.
@@ -91,7 +92,7 @@ func (r *Registry) Reset() (*Draft, error) {
 
 // same reports whether a directory says what the draft says.
 func (d *Draft) same(b *custody.Directory) bool {
-	return d.Rules == b.Rules && d.Emergency.Equal(b.Emergency) && slices.Equal(d.Relays, b.Relays) &&
+	return d.Rules == b.Rules && d.Emergency.Equal(b.Emergency) && d.Calendar.Equal(b.Calendar) && slices.Equal(d.Relays, b.Relays) &&
 		slices.EqualFunc(d.Entries, b.Entries, custody.Listing.Equal)
 }
 

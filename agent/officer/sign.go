@@ -166,7 +166,7 @@ func (r *Registry) status(s *custody.Statement) (*Signing, error) {
 func (b base) next(d *Draft, expires, now time.Time) *custody.Directory {
 	n := &custody.Directory{
 		Header:  custody.Header{By: b.root.Header.By, Issued: statement.At(now)},
-		Version: 1, Root: b.root.SHA256, Rules: d.Rules, Emergency: d.Emergency, Relays: d.Relays, Entries: d.Entries,
+		Version: 1, Root: b.root.SHA256, Rules: d.Rules, Emergency: d.Emergency, Calendar: d.Calendar, Relays: d.Relays, Entries: d.Entries,
 	}
 	old := b.directory()
 	if old != nil {

@@ -23,6 +23,7 @@ var table []byte
 type Table struct {
 	Instruments []Instrument `yaml:"instruments"`
 	Forms       []Form       `yaml:"forms"`
+	Clocks      []Clock      `yaml:"clocks"`
 }
 
 // Source is where a row is from.
@@ -69,6 +70,11 @@ func parse(data []byte) (*Table, error) {
 	dec.KnownFields(true)
 	if err := dec.Decode(&t); err != nil {
 		return nil, fmt.Errorf("reading law.yaml: %v", err)
+	}
+	for i := range t.Clocks {
+		if err := t.Clocks[i].check(); err != nil {
+			return nil, fmt.Errorf("reading law.yaml: clock %q: %v", t.Clocks[i].Code, err)
+		}
 	}
 	return &t, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
@@ -134,7 +136,7 @@ func (a *app) directoryStatus(name, status, short string) *cobra.Command {
 
 func (a *app) directorySet() *cobra.Command {
 	var n custody.Thresholds
-	c := &cobra.Command{Use: "set", Short: "set how many officers sign what, and what emergencies allow", Long: directoryHelp, Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "set", Short: "set how many officers sign what, what emergencies allow, the calendar", Long: directoryHelp, Args: cobra.NoArgs}
 	kinds := []string{"request", "review", "grant", "sensitive", "refusal", "acceptance", "revocation"}
 	for _, k := range kinds {
 		c.Flags().Int64Var(threshold(&n, k), k, 0, "officers that sign a "+signedKind(k))
@@ -145,9 +147,24 @@ func (a *app) directorySet() *cobra.Command {
 	c.Flags().StringVar(&bytes, "emergency-bytes", "10 GiB", "and how many bytes at most, in sealed form")
 	c.Flags().Int64Var(&e.MaxPackages, "emergency-packages", 2, "in how many packages")
 	c.Flags().Int64Var(&e.Hours, "emergency-hours", 48, "within how many hours it is validated")
+	k := custody.Calendar{}
+	var holidays string
+	c.Flags().StringVar(&k.TimeZone, "time-zone", "", "in which days are counted, like Europe/Amsterdam")
+	c.Flags().StringSliceVar(&k.Weekend, "weekend", []string{"sat", "sun"}, "days on which nobody works, beside --time-zone")
+	c.Flags().StringVar(&holidays, "holidays", "", "file with the holidays, a date like 2026-12-25 a line, beside --time-zone")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return a.draft(func(r *officer.Registry, d *officer.Draft) error {
 			changed := c.Flags().Changed("emergency-with")
+			if k.TimeZone != "" {
+				next, err := a.calendar(k, holidays)
+				if err != nil {
+					return err
+				}
+				d.Calendar, changed = next, true
+				a.say("time zone in which days are counted, in the draft: %s, holidays: %d", next.TimeZone, len(next.Holidays))
+			} else if holidays != "" || c.Flags().Changed("weekend") {
+				return hintf(usagef("--time-zone is missing"), "a calendar needs the zone in which its days begin, like --time-zone Europe/Amsterdam")
+			}
 			if changed {
 				next, err := emergencyOf(e, bytes)
 				if err != nil {
@@ -195,6 +212,34 @@ func emergencyOf(e custody.Emergency, bytes string) (*custody.Emergency, error) 
 	}
 	e.MaxBytes = int64(n)
 	return &e, nil
+}
+
+// calendar reads the flags of a calendar and the file of holidays.
+func (a *app) calendar(k custody.Calendar, file string) (*custody.Calendar, error) {
+	k.Weekend = slices.DeleteFunc(k.Weekend, func(s string) bool { return s == "" })
+	k.Holidays = []string{}
+	if file != "" {
+		data, err := a.input(file)
+		if err != nil {
+			return nil, err
+		}
+		for i, text := range strings.Split(string(data), "\n") {
+			day, _, _ := strings.Cut(text, "#")
+			if day = strings.TrimSpace(day); day == "" {
+				continue
+			}
+			if _, err := time.Parse(time.DateOnly, day); err != nil {
+				return nil, fmt.Errorf("reading %q: line %d: %q is no date like 2026-12-25", file, i+1, day)
+			}
+			k.Holidays = append(k.Holidays, day)
+		}
+		slices.Sort(k.Holidays)
+		k.Holidays = slices.Compact(k.Holidays)
+	}
+	if _, err := officer.CheckCalendar(&k); err != nil {
+		return nil, usageError{err}
+	}
+	return &k, nil
 }
 
 // signedKind names what a threshold is for.

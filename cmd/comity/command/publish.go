@@ -128,7 +128,7 @@ func (a *app) directoryShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b := &custody.Directory{Rules: d.Rules, Emergency: d.Emergency, Relays: d.Relays, Entries: d.Entries}
+			b := &custody.Directory{Rules: d.Rules, Emergency: d.Emergency, Calendar: d.Calendar, Relays: d.Relays, Entries: d.Entries}
 			if a.json {
 				return a.printJSON(directoryData(b, ""))
 			}

@@ -56,6 +56,7 @@ type statusJSON struct {
 	Suspended  []officer.Suspended   `json:"suspended"`
 	Events     []officer.Event       `json:"events"`
 	Packages   []officer.PackageInfo `json:"packages"`
+	Clocks     []officer.Clock       `json:"clocks"`
 	Recalled   []agent.Recalled      `json:"recalled"`
 	Captures   []agent.Captured      `json:"captures"`
 	Next       []officer.Step        `json:"next"`
@@ -97,9 +98,13 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	}
 	c := snap.Case(id)
 	a.tellExpiry(agent.ExpiringGrant(c, id[:8], a.now()))
+	clocks, err := officer.Clocks(snap.Book.View(), c, a.now())
+	if err != nil {
+		return err
+	}
 	suspended := officer.Suspensions(snap.Book.View(), c)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, Offer: c.Offer != nil, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
-		Packages: officer.Packages(c), Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
+		Packages: officer.Packages(c), Clocks: clocks, Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
 		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
 	if a.json {
 		return a.printJSON(j)
@@ -129,6 +134,12 @@ func (a *app) printStatus(j statusJSON, full bool) {
 			a.print("  signed by %s, carried by %s", strings.Join(texts(e.Signed), ", "), e.Via)
 			a.print("  entry %d, log index %d, statement %s, envelope %s", e.Seq, e.Index, e.Statement, e.Envelope)
 		}
+	}
+	if len(j.Clocks) > 0 {
+		a.print("")
+	}
+	for i := range j.Clocks {
+		a.print("clock: %s", j.Clocks[i].Says())
 	}
 	if len(j.Packages) > 0 {
 		a.print("")
