@@ -64,6 +64,8 @@ type uploader struct {
 	lines *lines
 	done  atomic.Int64 // bytes with the relay
 
+	forecast forecast
+
 	mu    sync.Mutex // guards the field below
 	marks map[int]bag.Mark
 }
@@ -75,6 +77,7 @@ func newUploader(x *sending, ctx context.Context) *uploader {
 			u.done.Add(seal.PartLen(x.sealer.PayloadSize(), n))
 		}
 	}
+	u.forecast.begun, u.forecast.first, u.forecast.total, u.forecast.expires = x.a.now(), u.done.Load(), x.sealer.PayloadSize(), x.grant.Expires.Time()
 	return u
 }
 
@@ -114,7 +117,9 @@ func (u *uploader) send(worker int, p seal.SealedPart) error {
 	if err != nil {
 		return fmt.Errorf("sending part %d: %w", p.N, err)
 	}
-	u.x.a.progress(Progress{Act: "sending", Done: u.done.Add(int64(len(p.Ciphertext))), Total: u.x.sealer.PayloadSize(), Files: u.x.inv.Files()})
+	done := u.done.Add(int64(len(p.Ciphertext)))
+	u.forewarn(done)
+	u.x.a.progress(Progress{Act: "sending", Done: done, Total: u.x.sealer.PayloadSize(), Files: u.x.inv.Files()})
 	return nil
 }
 
