@@ -3,7 +3,9 @@ package agent
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"comity.example/comity/agent/internal/queue"
 	"comity.example/comity/config"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/link"
@@ -87,3 +89,23 @@ func (h *Home) Receives(rule config.Inbox, request string, c *custody.Case) bool
 
 // Backoff is the pause after so many tries.
 var Backoff = backoff
+
+// Notice lists what a daemon that puts everything off looks at and sends after news from
+// a relay: it knows these requests, and each has a package to send.
+func Notice(requests []string, news ...wire.Change) (due []string) {
+	d := &daemon{wake: make(chan struct{}, 1), visits: map[string]*visit{}, sends: map[string]*send{}}
+	for _, id := range requests {
+		d.visits[id] = &visit{request: id, task: task{due: time.Now().Add(time.Hour)}}
+		d.sends[id] = &send{entry: queue.Entry{Request: id}, task: task{due: time.Now().Add(time.Hour)}}
+	}
+	d.notice(news)
+	for _, id := range requests {
+		if v := d.visits[id]; v.wanted && v.due.IsZero() {
+			due = append(due, "look at "+id)
+		}
+		if d.sends[id].due.IsZero() {
+			due = append(due, "send for "+id)
+		}
+	}
+	return due
+}

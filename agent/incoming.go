@@ -106,6 +106,10 @@ func (d *daemon) notice(list []wire.Change) (unknown bool) {
 	d.away = ""
 	for _, c := range list {
 		id := string(c.Record)
+		if c.Kind == custody.KindSuspension {
+			d.stirred()
+			continue
+		}
 		if custody.CheckID(id) != nil {
 			continue
 		}
@@ -122,6 +126,17 @@ func (d *daemon) notice(list []wire.Change) (unknown bool) {
 	}
 	d.poke()
 	return unknown
+}
+
+// stirred has all that is known looked at, and all that waits to be sent tried, since a
+// suspension or its lift is of many requests. The mutex is held.
+func (d *daemon) stirred() {
+	for id := range d.visits {
+		d.want(id)
+	}
+	for _, s := range d.sends {
+		s.due = time.Time{}
+	}
 }
 
 // wantAll has every request looked at that this home knows.

@@ -154,3 +154,21 @@ func TestRunSuspended(t *testing.T) {
 	w.moved(out, ".sent", "folder", "unlocked")
 	w.once(in, "folder")
 }
+
+// TestNoticeSuspension: a suspension or its lift, by either side, has a daemon look at all
+// of its requests and try all that waits; news of one request only of that.
+func TestNoticeSuspension(t *testing.T) {
+	one, two := custody.PackageID([16]byte{1}), custody.PackageID([16]byte{2})
+	for _, c := range []struct {
+		news wire.Change
+		want []string
+	}{
+		{wire.Change{Record: custody.AuthorityRecord("nl"), Seq: 3, Kind: custody.KindSuspension}, []string{"look at " + one, "send for " + one, "look at " + two, "send for " + two}},
+		{wire.Change{Record: custody.AuthorityRecord("nl"), Seq: 3, Kind: custody.KindDirectory}, nil},
+		{wire.Change{Record: custody.RecordID(two), Seq: 3, Kind: custody.KindAcceptance}, []string{"look at " + two, "send for " + two}},
+	} {
+		if got := agent.Notice([]string{one, two}, c.news); !slices.Equal(got, c.want) {
+			t.Errorf("after a %s in %q: %q, want %q", c.news.Kind, c.news.Record, got, c.want)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/custody"
+	"comity.example/comity/gateway/internal/fsck"
+	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
 )
 
@@ -125,4 +127,37 @@ func TestSuspension(t *testing.T) {
 	}
 	w.stop()
 	w.clean()
+}
+
+// TestSuspensionHeard: the other authority hears of a suspension, and of its lift, as of
+// an entry of a request, and nobody else does; the check of the relay knows of both.
+func TestSuspensionHeard(t *testing.T) {
+	w := newRelay(t)
+	ctx := t.Context()
+	heard := func(m *machine, cursor string) (kinds []custody.Kind, next string) {
+		ch, err := w.as(m).Changes(ctx, cursor, 0)
+		check(t, err)
+		for _, c := range ch.Changes {
+			if c.Record == custody.AuthorityRecord("nl") {
+				kinds = append(kinds, c.Kind)
+			}
+		}
+		return kinds, ch.Cursor
+	}
+	_, fr := heard(w.fr.desk, "")
+	_, de := heard(w.de.desk, "")
+	last := w.suspends(w.nl, "fr")
+	lift := sign(t, w.suspensionOf("nl", "fr", last), w.nl.officers[0], w.nl.officers[1])
+	_, err := w.as(w.nl.desk).Submit(ctx, lift.Envelope, nil)
+	check(t, err)
+	if got, _ := heard(w.fr.desk, fr); len(got) != 2 || got[0] != custody.KindSuspension || got[1] != custody.KindSuspension {
+		t.Errorf("fr hears of %q", got)
+	}
+	if got, _ := heard(w.de.desk, de); len(got) != 0 {
+		t.Errorf("de hears of %q", got)
+	}
+	w.stop()
+	w.clean()
+	w.database(func(tx *records.Tx) error { return tx.AddParty(custody.AuthorityRecord("nl"), "de") })
+	w.finds("a third authority that is told too", w.check(w.thorough), fsck.CodeParty)
 }

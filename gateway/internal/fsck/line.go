@@ -154,7 +154,19 @@ func (c *checker) advance(l *line, e *custody.Entry, s *custody.Statement, leaf 
 		c.tags[leaf.Tag] = id
 		r.parties = parties(s)
 	}
+	r.suspends(s)
 	r.next, r.tip = seq+1, leaf.Salted
+}
+
+// suspends notes whom the record concerns by a suspension. Of a record whose first
+// statement is damaged nobody knows whom it concerns.
+func (r *chain) suspends(s *custody.Statement) {
+	if s == nil || r.parties == nil {
+		return
+	}
+	if b, ok := s.Body.(*custody.Suspension); ok && !slices.Contains(r.parties, b.With) {
+		r.parties = append(r.parties, b.With)
+	}
 }
 
 // parties lists the authorities that the record of a first statement concerns.
@@ -234,7 +246,7 @@ func (c *checker) rememberAnnex(id annexID, size int64, s *custody.Statement) {
 	}
 }
 
-// checkParties compares the table of parties with the first statements.
+// checkParties compares the table of parties with the first statements and suspensions.
 func (c *checker) checkParties(ctx context.Context) error {
 	err := c.each(ctx, "SELECT authority, record FROM parties ORDER BY record, authority", "parties", func(scan func(...any) error) error {
 		var authority, record string

@@ -113,10 +113,7 @@ func write(tx *records.Tx, row records.Entry, s *custody.Statement) error {
 	if err := tx.Append(row); err != nil {
 		return err
 	}
-	if row.Seq > 0 {
-		return nil
-	}
-	for _, name := range parties(s) {
+	for _, name := range concerned(row.Seq, s) {
 		if err := tx.AddParty(row.Record, name); err != nil {
 			return err
 		}
@@ -124,8 +121,19 @@ func write(tx *records.Tx, row records.Entry, s *custody.Statement) error {
 	return nil
 }
 
-// parties lists the authorities that the record of a first statement concerns.
-func parties(s *custody.Statement) []string {
+// concerned lists the authorities that a record concerns by a statement, which is nil of
+// an event: those of its first one, and whom its authority has ever spoken of in a
+// suspension. From then on they hear of its directories too, which are public.
+func concerned(seq int64, s *custody.Statement) []string {
+	if s == nil {
+		return nil
+	}
+	if b, ok := s.Body.(*custody.Suspension); ok {
+		return []string{b.With}
+	}
+	if seq > 0 {
+		return nil
+	}
 	if s.Kind == custody.KindRoot {
 		return []string{s.Header.By}
 	}
