@@ -109,3 +109,6 @@ func Notice(requests []string, news ...wire.Change) (due []string) {
 	}
 	return due
 }
+
+// Waits reports whether a daemon waits, without giving up, after an answer of a relay.
+func Waits(code custody.Code) bool { return judge(wire.NewProblem(code, "")) == later }

@@ -58,6 +58,12 @@ func TestOffer(t *testing.T) {
 	w.comity(3, "not-requesting-authority", "de", "request", "close", "0099", "--outcome", "executed")
 	w.comity(0, "closure filed at", "nl", "request", "close", "0099", "--outcome", "executed")
 	w.comity(3, "request-ended", "de", "send", "0099", "evidence")
+	for _, who := range []string{"nl", "de"} { // nobody has asked, and nothing is counted as asked
+		if counts := w.comity(0, "", who, "report", "transparency", "--from", "2026-01-01", "--to", "2999-01-01"); !strings.Contains(counts, "requests sent: 0") ||
+			!strings.Contains(counts, "requests received: 0") {
+			t.Errorf("report of %s:\n%s", who, counts)
+		}
+	}
 	if status := w.comity(0, "", "de", "status", "0099"); !strings.Contains(status, "the offer was closed: nothing more moves under it") {
 		t.Errorf("status after the end:\n%s", status)
 	}
