@@ -16,7 +16,7 @@ func (w *world) auditor(name string) string {
 		}
 	}
 	w.comity(0, "", home, "trust", "relay", "relay.example", w.roots["relay"], "--address", w.address)
-	w.comity(1, "no agent and has no duties", name, "directory", "add", "auditor.enrol", "--duty", "lab")
+	w.comity(1, "has no duties", name, "directory", "add", "auditor.enrol", "--duty", "lab")
 	w.comity(0, "", name, "directory", "add", "auditor.enrol")
 	w.comity(0, "", name, "directory", "sign")
 	w.comity(0, "", name, "directory", "publish")
