@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -98,5 +99,90 @@ func TestProposalOfNobody(t *testing.T) {
 		if errors.Is(err, officer.ErrSigned) != row.listed {
 			t.Errorf("%s: CoSign = %v", row.name, err)
 		}
+	}
+}
+
+// TestPullLies: a registrar's machine goes on from what the relay has only if that
+// follows from the pinned root, and never behind or beside what it knows.
+func TestPullLies(t *testing.T) {
+	w := newWorld(t)
+	h, err := agent.CreateHome(filepath.Join(t.TempDir(), "r2"), "de")
+	check(t, err)
+	check(t, h.Trust.PinAuthority("de", w.homes["de"].Trust.Pins()["de"]))
+	check(t, h.Trust.PinRelay(relayName, w.fp, []string{w.cfg.Listen}))
+	ag, err := agent.New(&agent.Config{Home: h})
+	check(t, err)
+	s, err := ag.Connect(t.Context(), "")
+	check(t, err)
+	defer s.Close()
+	r, full := officer.NewRegistry(h), officer.NewRegistry(w.homes["de"])
+	first, err := full.Published()
+	check(t, err)
+
+	// Two of version 2 are signed, one is published.
+	sign := func(n int64) *custody.Statement {
+		d, err := full.Draft()
+		check(t, err)
+		d.Rules.Grant, d.Rules.Sensitive = n, n
+		check(t, full.Save(d))
+		g, err := full.Sign(time.Time{}, time.Now())
+		check(t, err)
+		return g.Statement
+	}
+	fork, second := sign(3), sign(2)
+	_, err = full.Publish(t.Context(), w.connect("de", ""), second)
+	check(t, err)
+
+	serve := func(change func(*wire.AuthorityState)) {
+		s.Tamper(rewrite("/v1/directory/de", func(b []byte) []byte {
+			var a wire.AuthorityState
+			check(t, json.Unmarshal(b, &a))
+			change(&a)
+			out, err := json.Marshal(a)
+			check(t, err)
+			return out
+		}))
+	}
+	lies := map[string]func(*wire.AuthorityState){
+		"a directory cut short": func(a *wire.AuthorityState) { a.Directory = a.Directory[:len(a.Directory)/2] },
+		"another's directory": func(a *wire.AuthorityState) {
+			nl, err := officer.NewRegistry(w.homes["nl"]).Published()
+			check(t, err)
+			a.Directory = nl.Envelope
+		},
+		"another's root": func(a *wire.AuthorityState) {
+			nl, err := officer.NewRegistry(w.homes["nl"]).Roots()
+			check(t, err)
+			a.Roots[0] = nl[0].Envelope
+		},
+		"one signature of two": func(a *wire.AuthorityState) {
+			env, err := statement.Parse(second.Envelope)
+			check(t, err)
+			k, err := w.homes["de"].Key("de/registrar/1")
+			check(t, err)
+			a.Directory = statement.New(env.PayloadType, env.Payload, k).Marshal()
+		},
+	}
+	for name, lie := range lies {
+		serve(lie)
+		if _, err := r.Pull(t.Context(), s, time.Now()); !errors.Is(err, agent.ErrVerify) {
+			t.Errorf("%s: Pull = %v", name, err)
+		}
+	}
+	serve(func(*wire.AuthorityState) {})
+	if news, err := r.Pull(t.Context(), s, time.Now()); err != nil || !news {
+		t.Fatalf("Pull = %v, %v", news, err)
+	}
+	if news, err := r.Pull(t.Context(), s, time.Now()); err != nil || news {
+		t.Errorf("Pull again = %v, %v", news, err)
+	}
+	for name, old := range map[string]*custody.Statement{"an old directory": first, "a fork": fork} {
+		serve(func(a *wire.AuthorityState) { a.Directory = old.Envelope })
+		if _, err := r.Pull(t.Context(), s, time.Now()); !errors.Is(err, agent.ErrVerify) || !strings.Contains(err.Error(), "without version 2") {
+			t.Errorf("%s: Pull = %v", name, err)
+		}
+	}
+	if pub, err := r.Published(); err != nil || pub.SHA256 != second.SHA256 {
+		t.Errorf("what is known here is another directory: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package test_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"comity.example/comity/internal/wire"
 )
 
 // step is one line of a runbook in docs/operating.md: what is typed on which machine,
@@ -221,8 +224,21 @@ func (w *world) runRotation(t *testing.T, steps []step) {
 	if err := os.RemoveAll(filepath.Join(w.dir, "thief", "keys")); err != nil {
 		t.Fatal(err)
 	}
-	v.write("thief.root", v.comity(0, "signed by 0 of 1 keys of the old root and 1 of 1 of the new one", "thief", "authority", "rotate", "--root-keys", "1/1")+"\n")
-	v.comity(1, "", "r2", "directory", "reset", "--roots", "thief.root")
+	half := v.comity(0, "signed by 0 of 1 keys of the old root and 1 of 1 of the new one", "thief", "authority", "rotate", "--root-keys", "1/1")
+	var file wire.AuthorityState
+	if err := json.Unmarshal([]byte(v.comity(0, "", "thief", "authority", "roots")), &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Roots) != 2 {
+		t.Fatalf("the thief has %d roots", len(file.Roots))
+	}
+	file.Roots = append(file.Roots, []byte(half+"\n"))
+	forged, err := json.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.write("thief.roots", string(forged))
+	v.comity(4, "below-threshold", "r2", "directory", "reset", "--roots", "thief.roots")
 	w.play(t, steps)
 	v.newRequest(0, "", "desk", "NL-2026-0413")
 	v.comity(0, "", "de", "request", "list")
@@ -246,4 +262,25 @@ func (w *world) runLostRoot(t *testing.T, steps []step) {
 	w.play(t, steps)
 	v.newRequest(3, "", "desk", "NL-2026-0414")
 	v.newRequest(0, "", "new", "NL-2026-0415")
+}
+
+// TestBackupOnOneMachine: where one machine carries a whole authority, the desk holds
+// the backup recipient, and opens packages with it once the directory lets it.
+func TestBackupOnOneMachine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "nl", "de")
+	w.write("exhibits/a.txt", "evidence")
+	w.newRequest(0, "", "nl", "NL-2026-0412")
+	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
+	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
+	w.comity(0, "", "nl", "accept", "0412")
+	w.comity(0, "", "de", "send", "0412", "exhibits")
+	if err := os.Remove(filepath.Join(w.dir, "nl", "keys", "nl", "recipient", "lab.key")); err != nil {
+		t.Fatal(err)
+	}
+	w.comity(3, "recipient-not-granted", "nl", "--as", "nl/agent/desk-1", "fetch", "0412", "--into", "evidence")
+	w.comity(0, "keeps its keys", "nl", "directory", "add", "nl/enrolments/nl/agent/desk-1.json", "--duty", "desk,lab")
+	w.comity(0, "", "nl", "directory", "sign")
+	w.comity(0, "", "nl", "directory", "publish")
+	w.comity(0, "verified", "nl", "--as", "nl/agent/desk-1", "fetch", "0412", "--into", "evidence")
 }

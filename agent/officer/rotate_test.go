@@ -177,3 +177,48 @@ func TestDeputyDates(t *testing.T) {
 		}
 	}
 }
+
+// TestLeaver: what a leaver signed before and files after the directory without him is
+// refused, whatever date it bears; what was filed before stays.
+func TestLeaver(t *testing.T) {
+	w := newWorld(t)
+	id := w.request()
+	h := w.homes["nl"]
+	r := officer.NewRegistry(h)
+	first, err := r.Signed()
+	fatalIfErr(t, err)
+	publish(t, h, first)
+	p, err := w.office("nl").Withdrawal(w.header("nl", id), w.kase(id), "error", "")
+	fatalIfErr(t, err)
+	kept := w.signed(p.Body, "nl/officer/mla-1")
+
+	edit(t, r, revoke(t, "nl/officer/mla-1"))
+	g, err := r.Sign(time.Time{}, w.now)
+	fatalIfErr(t, err)
+	w.add(g.Statement, "")
+	if d := w.try(kept, "nl/agent/desk-1", nil); d.Code != custody.CodeBadSignature {
+		t.Errorf("the rules say %s to a paper that was kept until its signer had left", d)
+	}
+	if c := w.kase(id); c == nil || c.End != nil {
+		t.Error("the request that was filed before is gone, or ended")
+	}
+}
+
+// FuzzImportRoots: a file that is none changes nothing, and panics nowhere.
+func FuzzImportRoots(f *testing.F) {
+	h, err := agent.CreateHome(f.TempDir(), "nl")
+	fatalIfErr(f, err)
+	fatalIfErr(f, h.Trust.PinAuthority("nl", custody.HashOf([]byte("a root"))))
+	r := officer.NewRegistry(h)
+	for _, s := range []string{"", "{}", `{"roots":[]}`, `{"roots":["e30="]}`, `{"roots":["e30="],"directory":"e30="}`, "[]", "null"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := r.ImportRoots(data, start); err == nil {
+			t.Errorf("ImportRoots took %q, which no root is pinned by", data)
+		}
+		if roots, err := r.Roots(); err != nil || len(roots) > 0 {
+			t.Errorf("kept %d roots, %v", len(roots), err)
+		}
+	})
+}
