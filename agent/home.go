@@ -29,6 +29,7 @@ import (
 //	cases/REQUEST/                 what this machine knows of a request
 //	cases/REQUEST/captures/ID/     input that waits to be sent, see package capture
 //	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far
+//	relays/ORIGIN/told/            how far whom was told of changes of directories, see News
 //	queue/                         what the daemon has taken on
 //	agent.lock, agent.sock         of the daemon that runs
 //

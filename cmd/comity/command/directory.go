@@ -24,6 +24,8 @@ which relays it accepts. It is one signed snapshot; two registrars sign it.
   comity directory sign > dir.json                 sign here …
   comity directory sign dir.json > both.json       … and on the other registrar's machine
   comity directory publish both.json               to the relay
+  comity directory reset                           go on from what the relay has, on any
+                                                   registrar's machine
 
 With both registrars on one machine: comity directory sign, comity directory publish.
 A draft that only revokes is signed by one registrar.`
