@@ -56,15 +56,18 @@ func Expiring(v *custody.View, authority string, now time.Time) []Expiry {
 	return list
 }
 
-// ExpiringGrant tells that the grant of a case ends soon while packages under it have
-// not arrived, or none has been sent. name is how people call the request.
-func ExpiringGrant(c *custody.Case, name string, now time.Time) []Expiry {
+// GrantEnd says when the grant of a case ends, whenever that is, if something under it
+// has not arrived or more may be sent; else nil. name is how people call the request.
+func GrantEnd(c *custody.Case, name string) *Expiry {
 	g := c.Live()
-	if g == nil || g.Over() || c.End != nil || !now.Before(g.Expires.Time()) {
+	if g == nil || g.Over() || c.End != nil {
 		return nil
 	}
+	e := &Expiry{At: g.Expires, Renew: g.By + ": comity grant " + name + " --amend"}
 	if g.MaxPackages == 0 {
-		return expiry(nil, "the preservation under request "+name, g.Expires, now, c.From+" asks for disclosure, or "+c.To+" extends it: comity grant "+name+" --amend")
+		e.What = "the preservation under request " + name
+		e.Renew = c.From + " asks for disclosure, or " + e.Renew
+		return e
 	}
 	waits := 0
 	for _, p := range c.Packages {
@@ -72,17 +75,26 @@ func ExpiringGrant(c *custody.Case, name string, now time.Time) []Expiry {
 			waits++
 		}
 	}
-	if waits == 0 && g.Final {
+	switch {
+	case waits > 0:
+		e.What = fmt.Sprintf("the grant of request %s, with packages that have not arrived: %d", name, waits)
+	case g.Final:
+		return nil
+	case len(c.Packages) == 0:
+		e.What = "the grant of request " + name + ", under which nothing was sent"
+	default:
+		e.What = "the grant of request " + name + ", under which more may be sent"
+	}
+	return e
+}
+
+// Soon returns what GrantEnd says if that is within 30 days and not over: a grant that
+// has ended cannot be renewed.
+func (e *Expiry) Soon(now time.Time) []Expiry {
+	if e == nil || !now.Before(e.At.Time()) {
 		return nil
 	}
-	what := fmt.Sprintf("the grant of request %s, with %d packages that have not arrived", name, waits)
-	if len(c.Packages) == 0 {
-		what = "the grant of request " + name + ", under which nothing was sent"
-	}
-	if waits == 0 && len(c.Packages) > 0 {
-		what = "the grant of request " + name + ", under which more may be sent"
-	}
-	return expiry(nil, what, g.Expires, now, c.To+": comity grant "+name+" --amend")
+	return expiry(nil, e.What, e.At, now, e.Renew)
 }
 
 // arrived reports whether a recipient has said what became of the whole package.

@@ -32,7 +32,8 @@ type Indexed struct {
 	Urgency    string       `json:"urgency"`
 	Filed      custody.Time `json:"filed"`
 	Expires    custody.Time `json:"expires"`
-	States     []StateFrom  `json:"states"` // oldest first; the first from the beginning of time
+	States     []StateFrom  `json:"states"`          // oldest first; the first from the beginning of time
+	Grant      *Expiry      `json:"grant,omitempty"` // when its grant ends, if something under it waits
 
 	Tail tail `json:"tail"`
 }
@@ -282,7 +283,7 @@ func (s *Session) indexed(snap *Snapshot, id string, state StateFunc) (*Indexed,
 		return nil, err
 	}
 	r := &Indexed{Request: id, From: c.From, To: c.To, Categories: c.Categories(),
-		Filed: entries[0].Time, Expires: c.Expires(), States: states(c, state), Tail: tailOf(snap.Book.Record(custody.RecordID(id)))}
+		Filed: entries[0].Time, Expires: c.Expires(), States: states(c, state), Grant: GrantEnd(c, id[:8]), Tail: tailOf(snap.Book.Record(custody.RecordID(id)))}
 	if c.Request != nil {
 		r.Urgency = c.Request.Urgency
 	}
@@ -388,7 +389,7 @@ func (s *Session) loadIndex() (*Index, error) {
 }
 
 // indexVersion changes with what is kept, or with what the states are called.
-const indexVersion = 1
+const indexVersion = 2
 
 var errIndex = errors.New("the file is damaged")
 

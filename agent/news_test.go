@@ -220,7 +220,7 @@ func TestExpiringGrant(t *testing.T) {
 	end := c.Live().Expires.Time()
 	soon, early := end.Add(-29*24*time.Hour), end.Add(-31*24*time.Hour)
 	tell := func(at time.Time) string {
-		list := agent.ExpiringGrant(w.kase(), "0412", at)
+		list := agent.GrantEnd(w.kase(), "0412").Soon(at)
 		if len(list) == 0 {
 			return ""
 		}
@@ -231,10 +231,15 @@ func TestExpiringGrant(t *testing.T) {
 	}
 	w.accept()
 	w.send()
-	if got := tell(soon); got != "the grant of request 0412, with 1 packages that have not arrived" {
+	if got := tell(soon); got != "the grant of request 0412, with packages that have not arrived: 1" {
 		t.Errorf("with a package on its way: %q", got)
 	}
-	_, err := w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, t.TempDir())
+	x, err := w.connect("nl", "desk-1").Index(t.Context(), officer.State, false)
+	check(t, err)
+	if len(x.Requests) != 1 || len(x.Requests[0].Grant.Soon(soon)) != 1 || len(x.Requests[0].Grant.Soon(early)) != 0 {
+		t.Errorf("the index of requests: %+v", x.Requests)
+	}
+	_, err = w.agent("nl").Fetch(t.Context(), w.connect("nl", "lab-1"), w.request, t.TempDir())
 	check(t, err)
 	if got := tell(soon); got != "the grant of request 0412, under which more may be sent" {
 		t.Errorf("with all arrived: %q", got)

@@ -146,6 +146,7 @@ func (a *app) pick(h *agent.Home, x *agent.Index, p picked) ([]listedJSON, error
 		if l.Captures, err = h.Captures(r.Request); err != nil {
 			return nil, err
 		}
+		a.tellExpiry(r.Grant.Soon(a.now()))
 		list = append(list, l)
 	}
 	slices.SortFunc(list, func(x, y listedJSON) int {

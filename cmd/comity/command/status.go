@@ -97,11 +97,11 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 		return err
 	}
 	c := snap.Case(id)
-	a.tellExpiry(agent.ExpiringGrant(c, id[:8], a.now()))
 	clocks, err := officer.Clocks(snap.Book.View(), c, a.now())
 	if err != nil {
 		return err
 	}
+	a.tellExpiry(agent.GrantEnd(c, id[:8]).Soon(a.now()))
 	suspended := officer.Suspensions(snap.Book.View(), c)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, Offer: c.Offer != nil, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
 		Packages: officer.Packages(c), Clocks: clocks, Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
