@@ -133,3 +133,17 @@ func TestEmergencyIsValidated(t *testing.T) {
 		t.Errorf("the grant: lapsed %s, validated %s", g.LapsedAt, g.Validated)
 	}
 }
+
+// TestEmergencyTold: the log of a daemon has an emergency as soon as the relay tells of it,
+// and nothing of an ordinary day.
+func TestEmergencyTold(t *testing.T) {
+	id := custody.PackageID([16]byte{1})
+	for kind, want := range map[custody.Kind]string{
+		custody.KindDanger: "EMERGENCY: a danger was declared", custody.KindLapsed: "nobody validated it", custody.KindValidation: "validated", custody.KindGrant: "",
+	} {
+		got := agent.Alarm(wire.Change{Record: custody.RecordID(id), Seq: 3, Kind: kind})
+		if (got == "") != (want == "") || !strings.Contains(got, want) || want != "" && !strings.Contains(got, "level=WARN") {
+			t.Errorf("at a %s: %q, want %q", kind, got, want)
+		}
+	}
+}

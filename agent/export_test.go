@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"comity.example/comity/agent/internal/queue"
@@ -93,7 +95,7 @@ var Backoff = backoff
 // Notice lists what a daemon that puts everything off looks at and sends after news from
 // a relay: it knows these requests, and each has a package to send.
 func Notice(requests []string, news ...wire.Change) (due []string) {
-	d := &daemon{wake: make(chan struct{}, 1), visits: map[string]*visit{}, sends: map[string]*send{}}
+	d := &daemon{a: &Agent{log: slog.New(slog.DiscardHandler)}, wake: make(chan struct{}, 1), visits: map[string]*visit{}, sends: map[string]*send{}}
 	for _, id := range requests {
 		d.visits[id] = &visit{request: id, task: task{due: time.Now().Add(time.Hour)}}
 		d.sends[id] = &send{entry: queue.Entry{Request: id}, task: task{due: time.Now().Add(time.Hour)}}
@@ -108,6 +110,15 @@ func Notice(requests []string, news ...wire.Change) (due []string) {
 		}
 	}
 	return due
+}
+
+// Alarm returns what a daemon writes to its log at news.
+func Alarm(news wire.Change) string {
+	var b strings.Builder
+	log := slog.New(slog.NewTextHandler(&b, nil))
+	d := &daemon{a: &Agent{log: log}, wake: make(chan struct{}, 1), visits: map[string]*visit{}, sends: map[string]*send{}}
+	d.notice([]wire.Change{news})
+	return b.String()
 }
 
 // Waits reports whether a daemon waits, without giving up, after an answer of a relay.

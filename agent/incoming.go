@@ -98,6 +98,14 @@ func (d *daemon) poll(ctx context.Context, s *Session, cursor string) (string, e
 	return cursor, nil
 }
 
+// alarms are the news of an emergency, which the log tells as soon as they are there. They
+// are the relay's word until somebody looks.
+var alarms = map[custody.Kind]string{
+	custody.KindDanger:     "a danger was declared",
+	custody.KindValidation: "the grant was validated",
+	custody.KindLapsed:     "the grant has lapsed, since nobody validated it",
+}
+
 // notice has the requests looked at of which there is news, and what waits for such
 // news tried again. It reports whether one of them is not known.
 func (d *daemon) notice(list []wire.Change) (unknown bool) {
@@ -112,6 +120,9 @@ func (d *daemon) notice(list []wire.Change) (unknown bool) {
 		}
 		if custody.CheckID(id) != nil {
 			continue
+		}
+		if words := alarms[c.Kind]; words != "" {
+			d.a.log.Warn("EMERGENCY: "+words, "request", id)
 		}
 		if d.visits[id] == nil {
 			unknown = true
