@@ -124,6 +124,7 @@ func TestEmergencyIsValidated(t *testing.T) {
 		return o.Validation(h, c, review.SHA256)
 	})
 	*e.later = 72 * time.Hour
+	e.publish("nl", func(d *officer.Draft) { d.Rules.Request = 2 }) // the log has to be alive to send by
 	_, err = e.sends()
 	check(t, err)
 	if list, err := e.fetches(); err != nil || len(list) != 2 {

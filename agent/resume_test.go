@@ -307,7 +307,7 @@ func TestRecipientGone(t *testing.T) {
 		"not-active": func(w *world) {
 			w.publish("nl", func(d *officer.Draft) { check(t, d.SetStatus("nl/recipient/lab", custody.StatusRevoked)) })
 		},
-		"key of a recipient has changed": func(w *world) { w.rekey() },
+		"the recipients, or a key of theirs, have changed": func(w *world) { w.rekey() },
 	} {
 		w := newCase(t)
 		folder := exhibits(t, threeParts)
