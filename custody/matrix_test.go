@@ -172,6 +172,32 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// TestMatrixIsWhole: every kind that this version reads has a row, but for those that
+// belong to no case and have rules of their own.
+func TestMatrixIsWhole(t *testing.T) {
+	apart := []custody.Kind{custody.KindRoot, custody.KindDirectory, custody.KindRelay}
+	for _, k := range custody.Kinds() {
+		if _, ok := may[k]; ok == slices.Contains(apart, k) {
+			t.Errorf("%s has a row: %t", k, ok)
+		}
+	}
+	if len(may)+len(apart) != len(custody.Kinds()) {
+		t.Errorf("%d rows and %d kinds apart, want %d", len(may), len(apart), len(custody.Kinds()))
+	}
+	for k, rule := range may {
+		for _, who := range strings.Split(rule.who, "|") {
+			if _, ok := actors[who]; !ok {
+				t.Errorf("the row of %s names %q, who is nobody", k, who)
+			}
+		}
+		for _, state := range strings.Fields(rule.when) {
+			if _, ok := states[state]; !ok && state != "*" {
+				t.Errorf("the row of %s names %q, which is no state", k, state)
+			}
+		}
+	}
+}
+
 // forge makes the honest next statement of a kind in the name of an actor.
 func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 	b := s.body(k)
