@@ -45,7 +45,7 @@ func TestWalkthrough(t *testing.T) {
 			if walk.more != nil {
 				walk.more(w)
 			}
-			testscript.Run(t, testscript.Params{
+			testscript.RunT(inline{t}, testscript.Params{
 				Files:               []string{filepath.Join(walkthroughFolder, walk.path+".txtar")},
 				RequireExplicitExec: true,
 				RequireUniqueNames:  true,
@@ -55,6 +55,14 @@ func TestWalkthrough(t *testing.T) {
 		})
 	}
 }
+
+// inline runs a script as a part of its test and not as a further one, so that a world
+// ends with its script, before many others begin.
+type inline struct{ *testing.T }
+
+func (inline) Parallel()                            {}
+func (inline) Verbose() bool                        { return testing.Verbose() }
+func (i inline) Run(_ string, f func(testscript.T)) { f(i) }
 
 // TestWalkthroughsWhole: there is one script for each path and no other, and each goes
 // to its end: something is refused, a court verifies, and the operator checks all.
