@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "../cmd/...", "./demo", "filippo.io/age/cmd/age")
+		build := exec.Command("go", "build", "-tags", "comitytest", "-o", dir+string(filepath.Separator), "../cmd/...", "./demo", "filippo.io/age/cmd/age")
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 			return 1

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -69,6 +71,11 @@ func TestProtected(t *testing.T) {
 	fatalIfErr(t, err)
 	if !isProtected(data) || bytes.Contains(data, []byte("the seed")) {
 		t.Errorf("file holds %q", data)
+	}
+	header, err := io.ReadAll(armor.NewReader(bytes.NewReader(data)))
+	fatalIfErr(t, err)
+	if !regexp.MustCompile(`(?m)^-> scrypt \S+ 18$`).Match(header) || Weak {
+		t.Errorf("a plain build protects a key with less than age's work:\n%.100q", header)
 	}
 	got, err := Load(path, "officer", give("correct horse"))
 	if err != nil || string(got) != "the seed" {

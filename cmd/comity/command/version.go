@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"comity.example/comity/custody"
+	"comity.example/comity/internal/keyfile"
 
 	"github.com/spf13/cobra"
 )
@@ -29,6 +30,9 @@ func (a *app) versionCommand() *cobra.Command {
 				return a.printJSON(v)
 			}
 			a.print("comity %s %s %s %s", v.Version, v.Revision, v.Go, v.Platform)
+			if keyfile.Weak {
+				a.print("BUILT FOR TESTS: passphrases protect keys weakly")
+			}
 			state := "off"
 			if v.FIPS140 {
 				state = "on, for signatures and TLS; the encryption of content is not FIPS-validated"
