@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -49,7 +50,7 @@ func TestPublishedOnItsWord(t *testing.T) {
 }
 
 // TestProposalOfNobody: officers do not complete what the relay has drafted, or
-// somebody whom the directory does not list.
+// somebody whom the directory does not list, or what was altered on its way.
 func TestProposalOfNobody(t *testing.T) {
 	w := newCase(t)
 	w.publish("nl", func(d *officer.Draft) { d.Rules.Acceptance = 2 })
@@ -66,15 +67,21 @@ func TestProposalOfNobody(t *testing.T) {
 		by     *keys.Private // nobody, if nil
 		listed bool
 		lie    bool // nothing that can happen by itself
+		alter  bool // a byte of what was signed
 	}{
-		{"signed by nobody", nil, false, true},
-		{"signed by a stranger", keys.Generate(), false, false},
-		{"signed by an officer", officerKey, true, false},
+		{"signed by nobody", nil, false, true, false},
+		{"signed by a stranger", keys.Generate(), false, false, false},
+		{"signed by an officer", officerKey, true, false, false},
+		{"signed by an officer and altered since", officerKey, false, true, true},
 	} {
 		env, err := custody.Draft(p.Body)
 		check(t, err)
 		if row.by != nil {
 			env.Sign(row.by)
+		}
+		if row.alter { // the relay, or who sits between, has another grant accepted
+			i := bytes.Index(env.Payload, []byte(`"grant_sha256": "`)) + len(`"grant_sha256": "`)
+			env.Payload[i] ^= 1
 		}
 		state := wire.ProposalState{SHA256: env.SHA256(), Record: custody.RecordID(w.request), Kind: custody.KindAcceptance,
 			Envelope: env.Marshal(), Expires: statement.At(time.Now())}
