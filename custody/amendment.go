@@ -96,7 +96,9 @@ func (g *GrantState) amend(e *Entry, s *Statement, b *Amendment) {
 }
 
 // binds reports whether terms ask for a promise that others do not: a recipient, a
-// condition, a handling code, another day of deletion, more of what is sensitive.
+// condition, a handling code, another day of deletion, more of what is sensitive. That the
+// relay keeps packages for longer is none: it binds the relay's store, and nobody at the
+// receiving side has to do or leave anything for it.
 func (t *Terms) binds(old *Terms) bool {
 	return !within(t.Recipients, old.Recipients) || !within(t.Conditions, old.Conditions) || !within(t.Handling, old.Handling) ||
 		!within(t.Sensitive, old.Sensitive) || !within(t.Categories, old.Categories) ||

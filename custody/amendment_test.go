@@ -80,6 +80,7 @@ func TestAmendmentKeepsAcceptance(t *testing.T) {
 		{"a condition", func(b *custody.Amendment) { b.Conditions = []string{"use-report"} }, true},
 		{"a handling code", func(b *custody.Amendment) { b.Handling = []string{"tlp-red"} }, true},
 		{"a day of deletion", func(b *custody.Amendment) { b.DeleteBy = statement.At(t0.Add(300 * day)) }, true},
+		{"kept for longer", func(b *custody.Amendment) { b.RetentionDays = 365 }, false},
 		{"a mark", func(b *custody.Amendment) { b.Sensitive = []string{"press"} }, true},
 		{"words in an annex", func(b *custody.Amendment) { b.Annex = &custody.AnnexRef{SHA256: digest, Size: 10} }, true},
 	} {
@@ -99,6 +100,31 @@ func TestAmendmentKeepsAcceptance(t *testing.T) {
 			s.do(custody.KindAcceptance, custody.KindUnlock)
 		}
 		s.do(custody.KindRelease, custody.KindReceipt)
+		s.replay(t)
+	}
+}
+
+// TestRetention: a package is kept as the terms say that are in force at its deposit, or
+// for the relay's own window if that is longer; an amendment changes it for later ones.
+func TestRetention(t *testing.T) {
+	for _, c := range []struct {
+		at, after  int64
+		want, next time.Duration
+	}{{0, 365, 30 * day, 365 * day}, {7, 0, 30 * day, 30 * day}, {365, 100, 365 * day, 100 * day}, {365, 0, 365 * day, 30 * day}} {
+		s := told(t, reviewed...)
+		if d := s.try(s.make(custody.KindGrant, edit(func(b *custody.Grant) { b.RetentionDays = c.at }))); !d.Allowed() {
+			t.Fatal(d)
+		}
+		s.do(custody.KindAcceptance)
+		s.delivers(1)
+		if d := s.try(s.make(custody.KindAmendment, amends(func(t *custody.Terms) { t.RetentionDays = c.after }))); !d.Allowed() {
+			t.Fatal(d)
+		}
+		s.delivers(2)
+		list := s.kase().Packages
+		if got, next := list[0].Kept(30*day), list[1].Kept(30*day); got != c.want || next != c.next {
+			t.Errorf("%d days, then %d: kept for %s, then %s, want %s, then %s", c.at, c.after, got, next, c.want, c.next)
+		}
 		s.replay(t)
 	}
 }

@@ -3,6 +3,7 @@ package custody
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"comity.example/comity/crypto/keys"
 )
@@ -86,13 +87,20 @@ type PackageState struct {
 	Grant     *GrantState
 	Sender    PartyID
 	Deposited Time
-	Unlocked  Time // zero: the head is with the sender
+	Retention int64 // days that the terms in force at its deposit say; 0 if they say nothing
+	Unlocked  Time  // zero: the head is with the sender
 	Releases  []*ReleaseState
 	Recall    *RecallState // nil unless it was taken back
 	Destroyed Time         // of the relay's word that head and inner file are gone from its store
 
 	Gone       *ExecutionState // the receiving State says that it destroyed the package
 	Restricted *ExecutionState // or that it uses it no more
+}
+
+// Kept returns for how long, from its deposit, a relay whose own window is given keeps the
+// package. An amendment that came later changes nothing: what a store has locked stays so.
+func (p *PackageState) Kept(window time.Duration) time.Duration {
+	return max(window, time.Duration(p.Retention)*24*time.Hour)
 }
 
 // RecallState is the taking back of a package.
@@ -324,7 +332,7 @@ func (c *Case) deposit(e *Entry, s *Statement, b *Seal) error {
 	g.Bytes += b.PayloadSize
 	g.Packages++
 	g.Final = g.Final || b.Final
-	c.Packages = append(c.Packages, &PackageState{Seal: b, SHA256: s.SHA256, Grant: g, Sender: PartyID(b.By), Deposited: e.Time})
+	c.Packages = append(c.Packages, &PackageState{Seal: b, SHA256: s.SHA256, Grant: g, Sender: PartyID(b.By), Deposited: e.Time, Retention: g.RetentionDays})
 	return nil
 }
 

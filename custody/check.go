@@ -14,6 +14,9 @@ const (
 	maxListings   = 2000
 	maxRecipients = 32
 	maxSenders    = 64
+	// MaxRetentionDays is how long terms may have the relay keep packages. What its store
+	// locks nobody can unlock.
+	MaxRetentionDays = 3650
 	// MaxAnnex is the largest annex in bytes.
 	MaxAnnex = 16 << 20
 	// MaxRootLife is how long a root may stay in force.
@@ -234,8 +237,8 @@ func (b *Grant) check() error {
 // check checks terms of one State for another.
 func (t *Terms) check(by, to string) error {
 	if t.keeps() {
-		if len(t.Senders)+len(t.Recipients) > 0 || t.MaxBytes != 0 {
-			return bad("max_packages 0: who lets nothing move names no senders, no recipients and no bytes")
+		if len(t.Senders)+len(t.Recipients) > 0 || t.MaxBytes != 0 || t.RetentionDays != 0 {
+			return bad("max_packages 0: who lets nothing move names no senders, no recipients, no bytes and no retention_days")
 		}
 	} else if err := t.checkMoves(by, to); err != nil {
 		return err
@@ -265,6 +268,9 @@ func (t *Terms) checkMoves(by, to string) error {
 	}
 	if err := checkParties("recipients", t.Recipients, RoleRecipient, to, maxRecipients); err != nil {
 		return err
+	}
+	if t.RetentionDays < 0 || t.RetentionDays > MaxRetentionDays {
+		return bad("retention_days %d: want 1 to %d, or none for the relay's own window", t.RetentionDays, MaxRetentionDays)
 	}
 	if t.MaxBytes < 1 || t.MaxPackages < 1 || t.MaxPackages > 10000 {
 		return bad("max_bytes %d, max_packages %d: out of range", t.MaxBytes, t.MaxPackages)

@@ -70,10 +70,11 @@ const (
 	CodeGrantStands       Code = "grant-stands"
 	CodeNoOrder           Code = "no-order"
 	CodeAuditorReads      Code = "auditor-reads-records"
-	CodeOffered           Code = "offered"         // the case began with an offer, not with a request
-	CodeOnHold            Code = "on-hold"         // nothing of the request may be destroyed
-	CodeNotReceived       Code = "not-received"    // nothing of it was receipted
-	CodeOperatorPolicy    Code = "operator-policy" // the rules allow it, the policy of the relay's operator does not; no answer of Decide
+	CodeOffered           Code = "offered"            // the case began with an offer, not with a request
+	CodeOnHold            Code = "on-hold"            // nothing of the request may be destroyed
+	CodeNotReceived       Code = "not-received"       // nothing of it was receipted
+	CodeOperatorPolicy    Code = "operator-policy"    // the rules allow it, the policy of the relay's operator does not; no answer of Decide
+	CodeRetention         Code = "retention-too-long" // the grant has the relay keep packages for longer than its operator does; no answer of Decide
 )
 
 var explanations = map[Code]string{
@@ -127,7 +128,7 @@ var explanations = map[Code]string{
 	CodeMarkLeftOut:       "the grant leaves out a mark of the request that says what is sensitive: it must have them all",
 	CodeNoDanger:          "the requesting authority has declared no danger in this request",
 	CodeNoEmergency:       "the directory of the requested authority does not provide for emergency grants to that authority",
-	CodeBeyondEmergency:   "the grant is more than the directory of its authority allows in an emergency: bytes, packages, or hours until the validation",
+	CodeBeyondEmergency:   "the grant is more than the directory of its authority allows in an emergency: bytes, packages, or hours until the validation; or it has the relay keep packages for longer",
 	CodeGrantLapsed:       "the grant was made in an emergency and not validated in time: nothing moves under it any more",
 	CodeNotValidated:      "the grant was made in an emergency and is not validated yet",
 	CodeGrantStands:       "the grant stands: what moved under it is ordered back only once it was revoked or has lapsed",
@@ -137,6 +138,7 @@ var explanations = map[Code]string{
 	CodeOnHold:            "the State that the evidence is from has put it on hold: nothing of it is destroyed until that is lifted",
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
 	CodeOperatorPolicy:    "the rules allow it, the policy of the relay's operator does not, for now: nothing is lost",
+	CodeRetention:         "the grant has the relay keep packages for longer than its operator does: nothing is sent under it until one of the two is changed",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

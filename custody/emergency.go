@@ -191,7 +191,7 @@ func decideEmergency(c *Case, v *View, b *Grant, now Time) Decision {
 		return deny(rule, CodeNoEmergency)
 	case c.objectedSeq > 0:
 		return deny(rule, CodeNoReview)
-	case b.MaxBytes > e.MaxBytes || b.MaxPackages > e.MaxPackages ||
+	case b.MaxBytes > e.MaxBytes || b.MaxPackages > e.MaxPackages || b.RetentionDays > 0 || // what a store locks no validation undoes
 		b.ValidateBy.Time().After(now.Time().Add(time.Duration(e.Hours)*time.Hour)):
 		return deny(rule, CodeBeyondEmergency)
 	case !now.Time().Before(b.ValidateBy.Time()):

@@ -81,6 +81,7 @@ var emergencyRefusals = []refusal{
 		return s.try(s.make(custody.KindGrant))
 	}},
 	{"an emergency grant of too many bytes", custody.CodeBeyondEmergency, endangered, emergent(func(b *custody.Grant) { b.MaxBytes = 100_001 })},
+	{"an emergency grant that has the relay keep packages", custody.CodeBeyondEmergency, endangered, emergent(func(b *custody.Grant) { b.RetentionDays = 31 })},
 	{"an emergency grant of too many packages", custody.CodeBeyondEmergency, endangered, emergent(func(b *custody.Grant) { b.MaxPackages = 3 })},
 	{"an emergency grant with too long a time for its validation", custody.CodeBeyondEmergency, endangered, emergent(func(b *custody.Grant) {
 		b.ValidateBy = statement.At(t0.Add(49 * time.Hour))

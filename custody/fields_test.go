@@ -100,6 +100,10 @@ func TestGrantFields(t *testing.T) {
 		"no begin": func(b *g) { b.NotBefore = custody.Time{} }, "its end at its begin": func(b *g) { b.Expires = b.NotBefore },
 		"no category": func(b *g) { b.Categories = []string{} }, "an unknown category": func(b *g) { b.Categories = []string{"all"} },
 		"an unknown mark": func(b *g) { b.Sensitive = []string{"none"} }, "an unknown handling code": func(b *g) { b.Handling = []string{"tlp-pink"} },
+		"keeping for less than a day": func(b *g) { b.RetentionDays = -1 }, "keeping for longer than ten years": func(b *g) { b.RetentionDays = custody.MaxRetentionDays + 1 },
+		"keeping of what does not move": func(b *g) {
+			b.Senders, b.Recipients, b.MaxBytes, b.MaxPackages, b.RetentionDays = []custody.PartyID{}, []custody.PartyID{}, 0, 0, 100
+		},
 		"deletion before it begins":   func(b *g) { b.DeleteBy = b.NotBefore },
 		"bytes that do not move":      func(b *g) { b.Senders, b.Recipients, b.MaxPackages = []custody.PartyID{}, []custody.PartyID{}, 0 },
 		"a sender that does not send": func(b *g) { b.Recipients, b.MaxBytes, b.MaxPackages = []custody.PartyID{}, 0, 0 },

@@ -267,6 +267,10 @@ type Terms struct {
 	Conditions  []string  `json:"conditions"`
 	DeleteBy    Time      `json:"delete_by,omitzero"` // the other State has deleted it by then
 	Handling    []string  `json:"handling"`
+
+	// RetentionDays is how long the relay's store keeps each package, from its deposit; if
+	// 0, or less than that, the relay's own window.
+	RetentionDays int64 `json:"retention_days,omitempty"`
 }
 
 // IsSensitive reports whether the terms cover what a grant of takes more officers: what

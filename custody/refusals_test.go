@@ -390,8 +390,8 @@ func dutyLost(name string, k custody.Kind) func(*story) custody.Decision {
 // TestRefusals checks each way to go wrong, and that no code of the rule book is
 // without a way to get it.
 func TestRefusals(t *testing.T) {
-	// The rules never know of an operator's policy: see TestPolicyRef.
-	reached := map[custody.Code]bool{custody.CodeAllowed: true, custody.CodeOperatorPolicy: true}
+	// The rules never know what an operator refuses: see TestPolicyRef.
+	reached := map[custody.Code]bool{custody.CodeAllowed: true, custody.CodeOperatorPolicy: true, custody.CodeRetention: true}
 	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals, reportRefusals, offerRefusals)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {

@@ -301,6 +301,9 @@ func conditions(t *custody.Terms) string {
 	if !t.DeleteBy.IsZero() {
 		s += fmt.Sprintf("; to be deleted by %s", t.DeleteBy)
 	}
+	if t.RetentionDays > 0 {
+		s += fmt.Sprintf("; the relay keeps each package for at least %d days from its deposit", t.RetentionDays)
+	}
 	if len(t.Handling) > 0 {
 		s += "; handling: " + strings.Join(t.Handling, ", ")
 	}
