@@ -42,6 +42,11 @@ type Gateway struct {
 	// anybody. If zero, 30.
 	LockDays int `yaml:"lock_days"`
 
+	// MaxRetentionDays is for how many days at most nobody can delete a payload because
+	// the grant that it moved under says so. Nothing is taken under a grant that says more,
+	// and more than lock_days. At most 3650; if zero, 400.
+	MaxRetentionDays int `yaml:"max_retention_days"`
+
 	// MaxConnections bounds the open connections of both transports together.
 	// If zero, 1024.
 	MaxConnections int `yaml:"max_connections"`
@@ -100,6 +105,9 @@ func (c *Gateway) check() error {
 	if c.LockDays < 0 || c.LockDays > 3650 {
 		return fmt.Errorf("lock_days %d is not 0 to 3650", c.LockDays)
 	}
+	if c.MaxRetentionDays < 0 || c.MaxRetentionDays > 3650 {
+		return fmt.Errorf("max_retention_days %d is not 0 to 3650", c.MaxRetentionDays)
+	}
 	if c.MaxConnections < 0 || c.MinFreeMiB < 0 || c.MinFreeMiB > 1<<30 {
 		return errors.New("max_connections or min_free_mib is out of range")
 	}
@@ -136,6 +144,9 @@ func (c *Gateway) defaults(folder string) {
 	if c.LockDays == 0 {
 		c.LockDays = 30
 	}
+	if c.MaxRetentionDays == 0 {
+		c.MaxRetentionDays = 400
+	}
 	if c.MinFreeMiB == 0 {
 		c.MinFreeMiB = 1024
 	}
@@ -152,6 +163,11 @@ func (c *Gateway) Recovery() (age.Recipient, error) { return seal.ParseRecipient
 
 // Lock returns how long a deposited payload stays locked.
 func (c *Gateway) Lock() time.Duration { return time.Duration(c.LockDays) * 24 * time.Hour }
+
+// MaxRetention returns the longest that a payload is locked because a grant says so.
+func (c *Gateway) MaxRetention() time.Duration {
+	return time.Duration(c.MaxRetentionDays) * 24 * time.Hour
+}
 
 // MinFree returns, in bytes, the space below which nothing more is reserved.
 func (c *Gateway) MinFree() int64 { return c.MinFreeMiB << 20 }
@@ -193,6 +209,11 @@ log_level: info
 
 # For how many days nobody can delete a deposited payload.
 lock_days: 30
+
+# For how many days at most nobody can delete it because its grant says so: what the
+# authorities sign binds this disk, and cannot be undone. Nothing is taken under a grant
+# that says more.
+max_retention_days: 400
 
 # Open connections at most. 0: 1024.
 max_connections: 0

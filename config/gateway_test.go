@@ -67,7 +67,7 @@ func TestGatewayDefaults(t *testing.T) {
 	if want := filepath.Join("etc", "policy"); c.Policy != want {
 		t.Errorf("policy %q, want %q", c.Policy, want)
 	}
-	if c.LogLevel != "info" || c.LockDays != 30 || c.Memory() != 256<<20 || c.Windows() != 512<<20 {
+	if c.LogLevel != "info" || c.LockDays != 30 || c.MaxRetention() != 400*24*time.Hour || c.Memory() != 256<<20 || c.Windows() != 512<<20 {
 		t.Errorf("settings are %+v", c)
 	}
 }
@@ -82,6 +82,7 @@ func TestGatewayRefuses(t *testing.T) {
 		{"no address", strings.Replace(ok, "127.0.0.1:0", "here", 1), "not host:port"},
 		{"classic recipient", "origin: a\nlisten: 127.0.0.1:0\nrecovery_recipient: age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\n", "recovery_recipient"},
 		{"log level", ok + "log_level: loud\n", "log_level"},
+		{"max retention days", ok + "max_retention_days: 3651\n", "max_retention_days"},
 		{"lock days", ok + "lock_days: -1\n", "lock_days"},
 		{"too little memory for a statement", ok + "memory_mib: 127\n", "memory_mib"},
 		{"negative memory", ok + "memory_mib: -1\n", "memory_mib"},

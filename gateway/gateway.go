@@ -96,6 +96,10 @@ type Config struct {
 	// Lock is how long a deposited payload cannot be deleted. If zero, 30 days.
 	Lock time.Duration
 
+	// MaxRetention is the longest that a payload is locked because the terms of its grant
+	// say so; nothing is taken under terms that say more. If less than Lock, Lock.
+	MaxRetention time.Duration
+
 	// MinFree is the space in bytes below which nothing more is reserved.
 	MinFree int64
 
@@ -160,7 +164,7 @@ func New(ctx context.Context, cfg *Config) (*Gateway, error) {
 	}
 	g.ledger, err = ledger.Open(ctx, ledger.Config{
 		DB: cfg.DB, Store: cfg.Store, Origin: cfg.Origin, LogKey: cfg.LogKey, Recovery: cfg.Recovery, Now: g.cfg.Now, Logger: g.cfg.Logger,
-		Policy: g.policy.Load,
+		Policy: g.policy.Load, MaxRetention: g.cfg.MaxRetention,
 	})
 	if errors.Is(err, ledger.ErrAhead) || errors.Is(err, ledger.ErrFork) || errors.Is(err, ledger.ErrLogKey) || errors.Is(err, ErrEmptied) {
 		return nil, fmt.Errorf("%w: %w", ErrHistory, err)
@@ -185,6 +189,7 @@ func (g *Gateway) defaults() {
 	if g.cfg.Lock == 0 {
 		g.cfg.Lock = 30 * 24 * time.Hour
 	}
+	g.cfg.MaxRetention = max(g.cfg.MaxRetention, g.cfg.Lock)
 }
 
 // descriptor reads the relay's descriptor and checks that it describes this relay:

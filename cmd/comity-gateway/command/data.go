@@ -117,7 +117,7 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	}
 	return gateway.New(ctx, &gateway.Config{
 		Origin: r.cfg.Origin, Descriptor: descriptor, Key: k.hybrid, LogKey: k.log, Certificate: k.cert, Recovery: recovery,
-		DB: r.db, Store: r.store, Destroyer: r.destroyer, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MinFree: r.cfg.MinFree(),
+		DB: r.db, Store: r.store, Destroyer: r.destroyer, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MaxRetention: r.cfg.MaxRetention(), MinFree: r.cfg.MinFree(),
 		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger, Policy: policy,
 	})
 }

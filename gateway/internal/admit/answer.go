@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
@@ -139,8 +140,11 @@ func Deny(id custody.RecordID, act custody.Act, dec ledger.Answer, none custody.
 		return &Denial{id, act, dec, wire.NewProblem(none, "")}
 	}
 	p := wire.Refusal(dec.Decision)
-	if dec.Code == custody.CodeOperatorPolicy {
+	switch dec.Code {
+	case custody.CodeOperatorPolicy:
 		p.Detail = "policy " + strings.Join(dec.Policy.IDs, ", ")
+	case custody.CodeRetention:
+		p.Detail = fmt.Sprintf("this relay keeps a package for at most %d days", dec.MaxRetention/(24*time.Hour))
 	}
 	return &Denial{id, act, dec, p}
 }

@@ -41,7 +41,7 @@ const (
 	CodePayloadMissing Code = "payload-missing" // also: not in the version that the entry names
 	CodePayloadSize    Code = "payload-size"
 	CodePayload        Code = "payload" // other bytes than the part rows say
-	CodeLock           Code = "lock"    // ends before the transport window, or does not run though the request is on hold
+	CodeLock           Code = "lock"    // ends before the transport window or the retention of its grant, or does not run though the request is on hold
 	CodeHeadMissing    Code = "head-missing"
 	CodeHeadFile       Code = "head"       // head or inner file with another hash
 	CodeHeadEarly      Code = "head-early" // here before the unlock

@@ -49,7 +49,8 @@ type Config struct {
 	// names the log key, and its root keys are the pin of the relay. Required.
 	Descriptor []byte
 
-	// Lock is how long a deposited payload cannot be deleted.
+	// Lock is how long a deposited payload cannot be deleted, unless the terms of its
+	// grant say longer.
 	Lock time.Duration
 
 	// Now is the time at which locks must run or may have ended.
@@ -117,13 +118,16 @@ type checker struct {
 	deposits map[string]*deposit
 	holds    map[custody.RecordID]bool // requests that were ever on hold; true while they are
 	annexes  map[annexID]*annex
-	waiting  map[custody.Digest]bool  // annexes of proposals
-	owners   map[string]owner         // of payload objects and heads that rows explain
-	copied   int64                    // entries that have a copy, from 0 on
-	spoilt   map[int64]*translog.Leaf // leaves that differ from their column; nil: unknown
-	mended   map[int64]tlog.Hash      // hashes that differ from their row
-	stored   *publishedCheckpoint     // nil: the store has none that counts
-	kept     *publishedCheckpoint     // the newest in the database
+	// retention is, for each grant and offer, the days that its terms in force have a package
+	// kept; an amendment shares that of what it amends.
+	retention map[custody.Digest]*int64
+	waiting   map[custody.Digest]bool  // annexes of proposals
+	owners    map[string]owner         // of payload objects and heads that rows explain
+	copied    int64                    // entries that have a copy, from 0 on
+	spoilt    map[int64]*translog.Leaf // leaves that differ from their column; nil: unknown
+	mended    map[int64]tlog.Hash      // hashes that differ from their row
+	stored    *publishedCheckpoint     // nil: the store has none that counts
+	kept      *publishedCheckpoint     // the newest in the database
 }
 
 // Check checks a relay. The error says that the check could not be made, as when
@@ -131,7 +135,7 @@ type checker struct {
 func Check(ctx context.Context, cfg Config) (*Report, error) {
 	c := &checker{
 		cfg: cfg, report: &Report{}, chains: map[custody.RecordID]*chain{}, tags: map[translog.Tag]custody.RecordID{},
-		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, holds: map[custody.RecordID]bool{}, annexes: map[annexID]*annex{}, waiting: map[custody.Digest]bool{},
+		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, holds: map[custody.RecordID]bool{}, annexes: map[annexID]*annex{}, retention: map[custody.Digest]*int64{}, waiting: map[custody.Digest]bool{},
 		owners: map[string]owner{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{},
 	}
 	if err := c.check(ctx); err != nil {

@@ -207,6 +207,7 @@ func (c *checker) endReplay(index int64) {
 
 // remember notes what the statement says about packages and annexes.
 func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
+	c.rememberTerms(s)
 	switch b := s.Body.(type) {
 	case *custody.Seal:
 		c.rememberSeal(l, e, b)
@@ -223,6 +224,24 @@ func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
 	}
 	if ref, bound := s.Annex(); bound {
 		c.rememberAnnex(annexID{ref.SHA256, e.Record}, ref.Size, s)
+	}
+}
+
+// rememberTerms notes how long a grant, or an offer, has packages kept. An amendment says
+// so anew for those that are deposited after it.
+func (c *checker) rememberTerms(s *custody.Statement) {
+	switch b := s.Body.(type) {
+	case *custody.Grant:
+		days := b.RetentionDays
+		c.retention[s.SHA256] = &days
+	case *custody.Offer:
+		days := b.RetentionDays
+		c.retention[s.SHA256] = &days
+	case *custody.Amendment:
+		if days := c.retention[b.Amends]; days != nil {
+			*days = b.RetentionDays
+			c.retention[s.SHA256] = days
+		}
 	}
 }
 

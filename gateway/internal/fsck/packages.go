@@ -20,7 +20,8 @@ type deposit struct {
 	entry    *custody.Entry
 	seal     *custody.Seal
 	envelope custody.Digest
-	row      bool // the package has a row in state sealed
+	row      bool  // the package has a row in state sealed
+	days     int64 // that the terms in force at the deposit have it kept; 0 if they say nothing
 	unlocked bool
 
 	recalled  bool
@@ -90,6 +91,9 @@ func (c *checker) rememberSeal(l *line, e *custody.Entry, b *custody.Seal) {
 		return
 	}
 	c.deposits[b.Package] = &deposit{index: l.Index, entry: e, seal: b, envelope: digestOf(l.Envelope)}
+	if days := c.retention[b.Grant]; days != nil {
+		c.deposits[b.Package].days = *days
+	}
 }
 
 // checkPackages walks packages, uploads and parts together, by package.

@@ -108,7 +108,7 @@ func renumber(parts []objects.Part) []objects.Part {
 // while its request is on hold. A head is stored after the deposit, and locked for as
 // long from then on.
 func (c *checker) checkLock(d *deposit, key string, info objects.Info, mode objects.Mode) {
-	until := d.entry.Time.Time().Add(c.cfg.Lock)
+	until := d.entry.Time.Time().Add(max(c.cfg.Lock, time.Duration(d.days)*24*time.Hour))
 	if next := c.cfg.Now.Add(time.Second); c.holds[d.entry.Record] && until.Before(next) {
 		until = next
 	}

@@ -38,7 +38,7 @@ type Config struct {
 	Store  objects.Store
 
 	// Lock is how long a deposited payload stays under COMPLIANCE, and a head
-	// under GOVERNANCE.
+	// under GOVERNANCE, unless the terms of the grant say longer.
 	Lock time.Duration
 
 	// Destroyer deletes heads that are still locked. If nil, those of recalled

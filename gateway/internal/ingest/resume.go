@@ -15,7 +15,9 @@ import (
 )
 
 // lookBack is how long after its reservation a package may still need something
-// from a start, beyond the time of its lock.
+// from a start, beyond the relay's own window. A start locks payloads that a crash left
+// unlocked within that time, however long they are kept; of a relay that comes up later
+// fsck names them.
 const lookBack = 60 * 24 * time.Hour
 
 // Resume gives up what nobody will finish, and then finishes what an earlier

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/crypto/statement"
@@ -229,15 +230,23 @@ func (i *Ingest) submit(ctx context.Context, p records.Package, s *custody.State
 	return nil, admit.Deny(s.Record(), custody.ActStatement, refused.Answer, custody.CodeNoSuchPackage)
 }
 
-// lockPayload locks the payload for the transport window from its deposit on, and
-// checks what the store says about it afterwards.
+// lockPayload locks the payload from its deposit on, for the transport window or for as
+// long as the terms say under which it was sealed, and checks what the store says about it
+// afterwards.
 func (i *Ingest) lockPayload(ctx context.Context, p records.Package, entry []byte) error {
 	e, err := custody.ParseEntry(entry)
 	if err != nil {
 		return err
 	}
-	until := e.Time.Time().Add(i.cfg.Lock)
-	if e.Deposit == nil || !until.After(i.cfg.Now()) {
+	if e.Deposit == nil {
+		return nil
+	}
+	kept, err := i.kept(ctx, e.Record, p.ID)
+	if err != nil {
+		return err
+	}
+	until := e.Time.Time().Add(kept)
+	if !until.After(i.cfg.Now()) {
 		return nil
 	}
 	for _, o := range e.Deposit.Objects {
@@ -246,6 +255,19 @@ func (i *Ingest) lockPayload(ctx context.Context, p records.Package, entry []byt
 		}
 	}
 	return nil
+}
+
+// kept returns how long a deposited package stays locked.
+func (i *Ingest) kept(ctx context.Context, request custody.RecordID, id string) (d time.Duration, err error) {
+	err = i.cfg.Ledger.Read(ctx, request, func(r *custody.Record) error {
+		p := r.Case().Package(id)
+		if p == nil {
+			return fmt.Errorf("package %q is not in the published log", id)
+		}
+		d = p.Kept(i.cfg.Lock)
+		return nil
+	})
+	return d, err
 }
 
 func (i *Ingest) lock(ctx context.Context, key, version string, mode objects.Mode, until custody.Time) error {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/crypto/statement"
@@ -49,11 +50,15 @@ func (i *Ingest) Unlock(ctx context.Context, who admit.Principal, id string, env
 		return nil, err
 	}
 	ledger.Crash(ledger.UnlockEntry)
-	if err := i.keep(ctx, HeadKey(id), head, ledger.HeadStored); err != nil {
+	kept, err := i.kept(ctx, s.Record(), id)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.keep(ctx, HeadKey(id), head, kept, ledger.HeadStored); err != nil {
 		return nil, err
 	}
 	ledger.Crash(ledger.HeadLocked)
-	if err := i.keep(ctx, InnerKey(id), inner, ledger.InnerStored); err != nil {
+	if err := i.keep(ctx, InnerKey(id), inner, kept, ledger.InnerStored); err != nil {
 		return nil, err
 	}
 	ledger.Crash(ledger.InnerLocked)
@@ -80,9 +85,9 @@ func checkHead(p records.Package, head, inner []byte) error {
 	return nil
 }
 
-// keep stores a small file once and locks it. If we crash at stored, the file is
+// keep stores a small file once and locks it for that long from now. If we crash at stored, the file is
 // here without its lock, and is locked when the sender brings it again.
-func (i *Ingest) keep(ctx context.Context, key string, data []byte, stored ledger.Point) error {
+func (i *Ingest) keep(ctx context.Context, key string, data []byte, kept time.Duration, stored ledger.Point) error {
 	info, err := i.cfg.Store.Put(ctx, key, data, objects.Create)
 	if errors.Is(err, objects.ErrExist) && info.Digest == sha256.Sum256(data) {
 		err = nil // an earlier call stored it
@@ -94,7 +99,7 @@ func (i *Ingest) keep(ctx context.Context, key string, data []byte, stored ledge
 	if info.Locked(i.cfg.Now()) {
 		return nil
 	}
-	return i.lock(ctx, key, info.Version, objects.Governance, statement.At(i.cfg.Now().Add(i.cfg.Lock)))
+	return i.lock(ctx, key, info.Version, objects.Governance, statement.At(i.cfg.Now().Add(kept)))
 }
 
 // Release files the recipient's signed release. Its entry is in the log before

@@ -42,8 +42,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Config is what a ledger needs. All fields but Policy are required; they are not
-// modified after the call to Open.
+// Config is what a ledger needs. All fields but the last two are required; they are
+// not modified after the call to Open.
 type Config struct {
 	// DB holds the records. The caller closes it after the ledger.
 	DB *records.DB
@@ -71,6 +71,10 @@ type Config struct {
 	// Policy returns the operator's policy in force, nil if there is none; called at
 	// every decision, by several goroutines. It may be nil.
 	Policy func() *policy.Set
+
+	// MaxRetention is the longest that the operator keeps a package because a grant says
+	// so. If zero, none that says so is carried.
+	MaxRetention time.Duration
 }
 
 // Named reasons why a ledger refuses.
@@ -111,10 +115,12 @@ var (
 )
 
 // Answer is what is said to an act: by the rule book, and where that allows it, by the
-// operator's policy.
+// operator's policy, and by how long it keeps packages.
 type Answer struct {
 	custody.Decision
 	Policy *custody.PolicyRef // the operator's, if it was asked; its ids are those that refuse
+
+	MaxRetention time.Duration // of custody.CodeRetention: the longest that the operator keeps one
 }
 
 // Refused is the error of a statement or event that is not allowed. Nothing was written.
