@@ -224,4 +224,4 @@ var neverCodes = []custody.Code{custody.CodeGrantRevoked, custody.CodeRequestEnd
 // State has done its part.
 var waitCodes = []custody.Code{wire.CodeBusy, wire.CodeRateLimited, wire.CodeInternal, wire.CodeStorage, wire.CodeHelloRequired, wire.CodeHelloRefused,
 	wire.CodeUnknownKey, custody.CodeNoGrant, custody.CodeGrantNotYet, custody.CodeNoSuchRequest, custody.CodeNoDirectory, custody.CodeDirectoryExpired,
-	custody.CodeRelayNotAccepted, custody.CodeNotActive, custody.CodeNotYetIssued, custody.CodePairSuspended, custody.CodeOperatorPolicy, custody.CodeNotAccepted}
+	custody.CodeRelayNotAccepted, custody.CodeNotActive, custody.CodeNotYetIssued, custody.CodePairSuspended, custody.CodeOperatorPolicy, custody.CodeRetention, custody.CodeNotAccepted}

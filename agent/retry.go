@@ -98,10 +98,10 @@ func waits(err error) bool { return transient(err) || held(err) }
 
 // held reports whether an act is held up by what no retry mends and a person does: one
 // of the two States has suspended what moves between them, or the relay's operator does
-// not carry it for now. Both are asked last, so all else would allow it.
+// not carry it for now, or not keep it for so long. They are asked last, so all else would allow it.
 func held(err error) bool {
 	code := wire.CodeOf(err)
-	return code == custody.CodePairSuspended || code == custody.CodeOperatorPolicy
+	return code == custody.CodePairSuspended || code == custody.CodeOperatorPolicy || code == custody.CodeRetention
 }
 
 // passing adds ErrTryLater to what may pass: a relay that died in between.

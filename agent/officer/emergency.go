@@ -133,6 +133,8 @@ func (o Office) checkEmergency(c *custody.Case, g *GrantDraft) error {
 		return fmt.Errorf("max_bytes %s is more than the directory's %s: %w", g.MaxBytes, Bytes(e.MaxBytes), beyond)
 	case g.MaxPackages > e.MaxPackages:
 		return fmt.Errorf("max_packages %d is more than the directory's %d: %w", g.MaxPackages, e.MaxPackages, beyond)
+	case g.RetentionDays > 0:
+		return fmt.Errorf("retention_days %d: what the relay locks no validation undoes, so an emergency has none: %w", g.RetentionDays, beyond)
 	case g.ValidateBy.After(last):
 		return fmt.Errorf("validate_by %s is more than %d hours away: %w", g.ValidateBy.Format(time.RFC3339), e.Hours, beyond)
 	case !g.ValidateBy.After(o.Now):

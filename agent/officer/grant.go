@@ -37,6 +37,9 @@ type GrantDraft struct {
 	MaxBytes Bytes `yaml:"max_bytes"`
 	// MaxPackages bounds the number of packages. Required.
 	MaxPackages int64 `yaml:"max_packages"`
+	// RetentionDays is how long the relay keeps each package at least, from its deposit. If
+	// 0, the relay's own window. Its operator may refuse to keep any for so long.
+	RetentionDays int64 `yaml:"retention_days"`
 	// NotBefore and Expires are the window in which packages move. Required.
 	NotBefore time.Time `yaml:"not_before"`
 	// Expires is at most the request's own date. Required.
@@ -115,7 +118,7 @@ func (g *GrantDraft) moves() bool {
 func (g *GrantDraft) terms() custody.Terms {
 	return custody.Terms{Senders: g.Senders, Recipients: g.Recipients, Categories: g.Categories, Sensitive: g.Sensitive,
 		MaxBytes: int64(g.MaxBytes), MaxPackages: g.MaxPackages, NotBefore: statement.At(g.NotBefore), Expires: statement.At(g.Expires),
-		Conditions: g.Conditions, DeleteBy: atOrNever(g.DeleteBy), Handling: g.Handling}
+		Conditions: g.Conditions, DeleteBy: atOrNever(g.DeleteBy), Handling: g.Handling, RetentionDays: g.RetentionDays}
 }
 
 // DraftGrant returns the grant that a case suggests: all of the request's
@@ -162,7 +165,7 @@ func (o Office) DraftAmendment(request string, c *custody.Case) (*GrantDraft, er
 	}
 	d := &GrantDraft{Request: request, Amends: g.Newest().String(), Categories: g.Categories, Sensitive: g.Sensitive, Senders: g.Senders,
 		Recipients: g.Recipients, MaxBytes: Bytes(g.MaxBytes), MaxPackages: g.MaxPackages, NotBefore: g.NotBefore.Time(), Expires: g.Expires.Time(),
-		Conditions: g.Conditions, Handling: g.Handling}
+		Conditions: g.Conditions, Handling: g.Handling, RetentionDays: g.RetentionDays}
 	if !g.DeleteBy.IsZero() {
 		d.DeleteBy = g.DeleteBy.Time()
 	}
@@ -218,6 +221,13 @@ func (g *GrantDraft) movesYAML(p func(string, ...any)) {
 		p("\n# Who may receive: those of the request, or fewer.")
 		yamlList(p, "recipients", g.Recipients)
 		p("\n# Bounds over all packages, in sealed bytes.\nmax_bytes: %s\nmax_packages: %d", g.MaxBytes, g.MaxPackages)
+		p("\n# For how many days the relay keeps each package, from its deposit; its own window if absent or shorter. Nobody can")
+		p("# undo it, and its operator may not take packages that it would have to keep for so long.")
+		if g.RetentionDays == 0 {
+			p("# retention_days:")
+		} else {
+			p("retention_days: %d", g.RetentionDays)
+		}
 		p("\n# The window in which packages move, UTC. It ends with the request at the latest.")
 	}
 	p("not_before: %s\nexpires: %s", g.NotBefore.Format(time.RFC3339), g.Expires.Format(time.RFC3339))

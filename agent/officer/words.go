@@ -54,6 +54,9 @@ func termsWords(t *custody.Terms) string {
 	if t.MaxPackages == 0 {
 		return what + " is kept, " + window
 	}
+	if t.RetentionDays > 0 {
+		window += fmt.Sprintf(", kept by the relay for at least %s", plural(t.RetentionDays, "day"))
+	}
 	return fmt.Sprintf("%s, %s in %s, %s", what, Bytes(t.MaxBytes), plural(t.MaxPackages, "package"), window)
 }
 

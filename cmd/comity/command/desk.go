@@ -150,6 +150,9 @@ func (a *app) grantWords(g *custody.Terms, print func(string, ...any)) {
 		print("  recipients: %s", strings.Join(texts(g.Recipients), ", "))
 		print("  at most %s in %d packages, from %s to %s", officer.Bytes(g.MaxBytes), g.MaxPackages, g.NotBefore, g.Expires)
 	}
+	if g.RetentionDays > 0 {
+		print("  the relay keeps each package, locked, for at least %d days from its deposit", g.RetentionDays)
+	}
 	for _, c := range g.Conditions {
 		print("  condition: %s (%s)", c, officer.Means(officer.Conditions, c))
 	}

@@ -63,7 +63,8 @@ func exitCode(err error) int {
 // laterCodes are the answers of a relay that may change by themselves, or when
 // the other side has acted.
 var laterCodes = []custody.Code{wire.CodeBusy, wire.CodeRateLimited, wire.CodeInternal,
-	custody.CodeGrantNotYet, custody.CodeNotUnlocked, custody.CodePairSuspended, custody.CodeOperatorPolicy}
+	custody.CodeGrantNotYet, custody.CodeNotUnlocked, custody.CodePairSuspended, custody.CodeOperatorPolicy,
+	custody.CodeRetention}
 
 // helloCodes are the answers of a relay to a proof of identity that does not hold.
 var helloCodes = []custody.Code{wire.CodeHelloRefused, wire.CodeUnknownKey, wire.CodeKeyOfAnother, wire.CodeHelloReplayed}
@@ -137,6 +138,7 @@ var codeHints = map[custody.Code]string{
 	custody.CodeAlreadyDecided:    "comity status REQUEST says what was decided; of a suspension, comity request list",
 	custody.CodePairSuspended:     "comity request list says who has suspended it, since when and why; run the same command again when that is lifted: comity request resume AUTHORITY",
 	custody.CodeOperatorPolicy:    "the relay's operator says what its policy of that name forbids, and until when; run the same command again then",
+	custody.CodeRetention:         "the granting authority changes retention_days: comity grant REQUEST --amend --draft; or the relay's operator raises max_retention_days; then run the same command again",
 	custody.CodeNoGrant:           "the requested authority has to grant it first: comity grant REQUEST --draft",
 	custody.CodeGrantNotYet:       "comity status REQUEST says from when it is valid",
 	custody.CodeGrantUsedUp:       "ask for a wider grant",
