@@ -141,6 +141,9 @@ func TestClaimsAreTested(t *testing.T) {
 	t.Run("legal", func(t *testing.T) { claims(t, "docs/legal.md", "| what is asked |", "## What it does not do", 12) })
 }
 
+// named are the tests that a document names, with their folders.
+var named = regexp.MustCompile("`([a-z0-9/-]+) (Test[A-Za-z0-9]+)`")
+
 // claims checks the rows of a document's tables, up to a line that begins so.
 func claims(t *testing.T, file, head, until string, least int) {
 	t.Helper()
@@ -148,7 +151,6 @@ func claims(t *testing.T, file, head, until string, least int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("`([a-z0-9/-]+) (Test[A-Za-z0-9]+)`")
 	rows := 0
 	for line := range strings.Lines(string(doc)) {
 		if until != "" && strings.HasPrefix(line, until) {
@@ -170,6 +172,23 @@ func claims(t *testing.T, file, head, until string, least int) {
 	}
 	if rows < least {
 		t.Fatalf("%s has %d rows", file, rows)
+	}
+}
+
+// TestMatrixNames: the tests that docs/matrix.md says have tried it exist.
+func TestMatrixNames(t *testing.T) {
+	doc, err := os.ReadFile("docs/matrix.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := named.FindAllStringSubmatch(string(doc), -1)
+	for _, n := range tests {
+		if !hasTest(t, n[1], n[2]) {
+			t.Errorf("docs/matrix.md names %s in %s, which does not exist", n[2], n[1])
+		}
+	}
+	if len(tests) < 5 {
+		t.Errorf("docs/matrix.md names %d tests", len(tests))
 	}
 }
 

@@ -1,6 +1,7 @@
 package custody_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/custody"
+	"comity.example/comity/internal/doctable"
 )
 
 // states are the states of a case and what led to each.
@@ -172,6 +174,53 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// TestMatrixDocument: docs/matrix.md shows the tables as they are.
+func TestMatrixDocument(t *testing.T) {
+	var b strings.Builder
+	kinds := func(title string, of map[string][]custody.Kind, rules map[custody.Kind]struct{ who, when string }) {
+		fmt.Fprintf(&b, "\n### %s\n\n| statement | by | when |\n|---|---|---|\n", title)
+		for _, k := range custody.Kinds() {
+			if r, ok := rules[k]; ok {
+				fmt.Fprintf(&b, "| `%s` | %s | %s |\n", k, strings.ReplaceAll(r.who, "|", ", "), inWords(of, r.when))
+			}
+		}
+		b.WriteString("\nThe states, and what led to them:\n\n| state | statements |\n|---|---|\n")
+		for _, state := range slices.Sorted(maps.Keys(of)) {
+			var before []string
+			for _, k := range of[state] {
+				before = append(before, string(k))
+			}
+			fmt.Fprintf(&b, "| %s | %s |\n", state, strings.Join(before, ", "))
+		}
+	}
+	kinds("A request", states, may)
+	kinds("An offer", offerStates, mayOffered)
+	b.WriteString("\n### Calls of agents, under a request\n\n| call | by | when |\n|---|---|---|\n")
+	for _, act := range slices.Sorted(maps.Keys(mayCall)) {
+		r := mayCall[act]
+		if r.when == "-empty" {
+			r.when = but("empty")
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", act, strings.Join(strings.Fields(r.who), ", "), inWords(states, r.when))
+	}
+	doctable.Check(t, "../docs/matrix.md", "kinds", b.String()+"\n")
+}
+
+// inWords lists states, or those that are left out where these are fewer.
+func inWords(of map[string][]custody.Kind, when string) string {
+	listed := slices.Compact(slices.Sorted(slices.Values(strings.Fields(when))))
+	left := slices.DeleteFunc(slices.Sorted(maps.Keys(of)), func(s string) bool { return slices.Contains(listed, s) })
+	switch {
+	case when == "*" || len(left) == 0:
+		return "always"
+	case len(listed) == 0:
+		return "never"
+	case len(left) < len(listed):
+		return "always, but not when " + strings.Join(left, ", ")
+	}
+	return strings.Join(listed, ", ")
+}
+
 // TestMatrixIsWhole: every kind that this version reads has a row, but for those that
 // belong to no case and have rules of their own.
 func TestMatrixIsWhole(t *testing.T) {
@@ -246,20 +295,23 @@ func (s *story) forge(k custody.Kind, a actor) (*custody.Statement, bool) {
 	return st, err == nil
 }
 
+// mayCall is which agent may make which call, and in which states.
+var mayCall = map[custody.Act]struct{ who, when string }{
+	custody.ActRecord: {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1 nl/auditor/1 fr/auditor/1", "-empty"},
+	custody.ActAnnex:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
+	custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
+		" sealed-recalled unlocked-recalled released-recalled received-recalled" + amended + urgent},
+	custody.ActPart: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
+		" sealed-recalled unlocked-recalled released-recalled received-recalled" + amended + urgent},
+	custody.ActHead:    {"fr/agent/lab-1", "released received rejected released-amended emergency-released emergency-received"},
+	custody.ActPayload: {"fr/agent/lab-1", "released received rejected released-amended emergency-released emergency-received"},
+}
+
 // TestCalls tries every call of every agent in every state.
 func TestCalls(t *testing.T) {
-	const recalled = " sealed-recalled unlocked-recalled released-recalled received-recalled" // the grant goes on
-	rules := map[custody.Act]struct{ who, when string }{
-		custody.ActRecord:  {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1 nl/auditor/1 fr/auditor/1", "-empty"},
-		custody.ActAnnex:   {"nl/agent/lab-1 nl/agent/lab-2 nl/agent/desk-1 fr/agent/lab-1 fr/agent/lab-2 fr/agent/desk-1", "-empty"},
-		custody.ActReserve: {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended + urgent},
-		custody.ActPart:    {"nl/agent/lab-1", "granted granted+sealed accepted sealed unlocked released received rejected regranted" + recalled + amended + urgent},
-		custody.ActHead:    {"fr/agent/lab-1", "released received rejected released-amended emergency-released emergency-received"},
-		custody.ActPayload: {"fr/agent/lab-1", "released received rejected released-amended emergency-released emergency-received"},
-	}
 	for state, before := range states {
 		s := told(t, before...)
-		for act, rule := range rules {
+		for act, rule := range mayCall {
 			for _, via := range agents {
 				a := custody.Action{Grant: s.sha(custody.KindGrant), Package: s.pkg, Bytes: 16}
 				want := slices.Contains(strings.Fields(rule.who), string(via)) &&

@@ -99,7 +99,8 @@ func (g *Gateway) space(bytes int64) error {
 	return nil
 }
 
-// proposable refuses what more signatures could not make acceptable.
+// proposable refuses what the rules refuse before they count signatures, and what has all
+// of them and is refused. What a kind demands beyond that is asked when all have signed.
 func (g *Gateway) proposable(ctx context.Context, who admit.Principal, s *custody.Statement) error {
 	d, err := g.decide(ctx, who, s)
 	if err == nil && d.Code == custody.CodeDuplicate {
