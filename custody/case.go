@@ -244,6 +244,16 @@ func (c *Case) grant(sha Digest) *GrantState {
 	return nil
 }
 
+// named returns the grant that a statement names by itself or by an amendment.
+func (c *Case) named(sha Digest) *GrantState {
+	for _, g := range c.Grants {
+		if g.SHA256 == sha || slices.ContainsFunc(g.Amendments, func(a *AmendmentState) bool { return a.SHA256 == sha }) {
+			return g
+		}
+	}
+	return nil
+}
+
 var errOrder = errors.New("it refers to a statement that the record does not hold before it")
 
 // apply folds a statement of the case's life into the state.
@@ -288,8 +298,8 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 	case *UseReport:
 		c.UseReports = append(c.UseReports, &UseReportState{b, s.SHA256, e.Time})
 	case *Acceptance:
-		g := c.Live()
-		if g == nil || g.Newest() != b.Grant {
+		g := c.named(b.Grant)
+		if g == nil {
 			return errOrder
 		}
 		g.Acceptance, g.Accepted = s.SHA256, e.Time
