@@ -15,6 +15,8 @@ type story struct {
 	*world
 	last map[custody.Kind]*custody.Statement // newest of each kind that was filed
 	pkg  string
+
+	release string // of the terms
 }
 
 func newStory(t failer) *story {
@@ -151,7 +153,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 // terms are those of the honest grant.
 func (s *story) terms() custody.Terms {
 	return custody.Terms{Senders: []custody.PartyID{"nl/agent/lab-1"}, Recipients: []custody.PartyID{"fr/recipient/backup", "fr/recipient/lab"},
-		Categories: []string{"stored-data"}, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day))}
+		Categories: []string{"stored-data"}, MaxBytes: 100_000, MaxPackages: 2, NotBefore: s.time(), Expires: statement.At(t0.Add(60 * day)),
+		Release: s.release}
 }
 
 // newest is what an acceptance or an amendment names.
@@ -178,8 +181,12 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 		}
 		return b
 	case custody.KindUnlock:
-		return &custody.Unlock{Request: req, Package: s.pkg, Seal: sealed, HeadSHA256: custody.Digest{2}, Acceptance: s.sha(custody.KindAcceptance),
+		b := &custody.Unlock{Request: req, Package: s.pkg, Seal: sealed, HeadSHA256: custody.Digest{2}, Acceptance: s.sha(custody.KindAcceptance),
 			Checkpoint: custody.CheckpointRef{Size: 1, Root: custody.Digest{5}}}
+		if s.release == custody.ReleaseOrigin {
+			b.Release = s.sha(custody.KindRelease)
+		}
+		return b
 	case custody.KindRelease:
 		return &custody.Release{Request: req, Package: s.pkg, Seal: sealed, Acceptance: s.sha(custody.KindAcceptance), Recipient: "fr/recipient/lab"}
 	case custody.KindReceipt:

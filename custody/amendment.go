@@ -75,6 +75,8 @@ func decideAmendment(c *Case, b *Amendment, now Time) Decision {
 		return deny(rule, CodeGrantExpired)
 	case b.Amends != g.Newest():
 		return deny(rule, CodeBadAfter)
+	case b.Release != g.Release && g.Packages > 0: // their heads may have left, or have been refused to
+		return deny(rule, CodeReleaseFixed)
 	case !c.cleared(b.Review):
 		return deny(rule, CodeNoReview)
 	case b.After.Seq < c.objectedSeq:
@@ -96,12 +98,12 @@ func (g *GrantState) amend(e *Entry, s *Statement, b *Amendment) {
 }
 
 // binds reports whether terms ask for a promise that others do not: a recipient, a
-// condition, a handling code, another day of deletion, more of what is sensitive. That the
-// relay keeps packages for longer is none: it binds the relay's store, and nobody at the
-// receiving side has to do or leave anything for it.
+// condition, a handling code, another day of deletion, more of what is sensitive, another
+// way of release. That the relay keeps packages for longer is none: it binds the relay's
+// store, and nobody at the receiving side has to do or leave anything for it.
 func (t *Terms) binds(old *Terms) bool {
 	return !within(t.Recipients, old.Recipients) || !within(t.Conditions, old.Conditions) || !within(t.Handling, old.Handling) ||
-		!within(t.Sensitive, old.Sensitive) || !within(t.Categories, old.Categories) ||
+		!within(t.Sensitive, old.Sensitive) || !within(t.Categories, old.Categories) || t.Release != old.Release ||
 		!t.DeleteBy.IsZero() && (old.DeleteBy.IsZero() || t.DeleteBy.Time().Before(old.DeleteBy.Time()))
 }
 

@@ -31,6 +31,7 @@ var amendmentRefusals = []refusal{
 	{"amended to a recipient that was not asked for", custody.CodeWiderThanRequest, agreed, wrong(custody.KindAmendment, amends(func(t *custody.Terms) {
 		t.Recipients = []custody.PartyID{"fr/recipient/other"}
 	}))},
+	{"another way of release when a package was sent", custody.CodeReleaseFixed, sealed, wrong(custody.KindAmendment, amends(func(t *custody.Terms) { t.Release = custody.ReleaseOrigin }))},
 	{"an amendment of an unknown grant", custody.CodeBadAfter, agreed, wrong(custody.KindAmendment, edit(func(b *custody.Amendment) { b.Amends = digest }))},
 	{"an amendment that was signed before another", custody.CodeBadAfter, agreed, func(s *story) custody.Decision {
 		kept := s.make(custody.KindAmendment)

@@ -88,7 +88,7 @@ type PackageState struct {
 	Sender    PartyID
 	Deposited Time
 	Retention int64 // days that the terms in force at its deposit say; 0 if they say nothing
-	Unlocked  Time  // zero: the head is with the sender
+	Unlocked  Time  // of the first unlock; zero: the head is with the sender alone
 	Releases  []*ReleaseState
 	Recall    *RecallState // nil unless it was taken back
 	Destroyed Time         // of the relay's word that head and inner file are gone from its store
@@ -114,7 +114,9 @@ type RecallState struct {
 type ReleaseState struct {
 	By        PartyID // agent
 	Recipient PartyID
+	SHA256    Digest // of the release's payload
 	Time      Time
+	Unlocked  Time            // of the unlock that names it, with release: origin
 	Singles   []SingleReceipt // for single files, oldest first
 	Receipt   *Receipt        // for the whole
 	Rejection *Rejection
@@ -191,6 +193,40 @@ func (c *Case) Supersedable(id string) Code {
 func (p *PackageState) Released(by PartyID) *ReleaseState {
 	for _, r := range p.Releases {
 		if r.By == by {
+			return r
+		}
+	}
+	return nil
+}
+
+// PerRelease reports whether the sender decides over each release of the package.
+func (p *PackageState) PerRelease() bool { return p.Grant.Release == ReleaseOrigin }
+
+// OpenTo reports whether the sender has let the head go for an agent, which then may
+// take the package once its release is in the record.
+func (p *PackageState) OpenTo(by PartyID) bool {
+	if !p.PerRelease() {
+		return !p.Unlocked.IsZero()
+	}
+	r := p.Released(by)
+	return r != nil && !r.Unlocked.IsZero()
+}
+
+// Unanswered lists the releases that wait for an unlock of their own, oldest first.
+func (p *PackageState) Unanswered() []*ReleaseState {
+	var list []*ReleaseState
+	for _, r := range p.Releases {
+		if p.PerRelease() && r.Unlocked.IsZero() {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// release returns the release of that name.
+func (p *PackageState) release(sha Digest) *ReleaseState {
+	for _, r := range p.Releases {
+		if r.SHA256 == sha {
 			return r
 		}
 	}
@@ -387,10 +423,9 @@ func (c *Case) applyPackage(e *Entry, s *Statement) error {
 	by := PartyID(s.Header.By)
 	switch b := s.Body.(type) {
 	case *Unlock:
-		p.Unlocked = e.Time
-		return nil
+		return p.unlock(e, b)
 	case *Release:
-		p.Releases = append(p.Releases, &ReleaseState{By: by, Recipient: b.Recipient, Time: e.Time})
+		p.Releases = append(p.Releases, &ReleaseState{By: by, Recipient: b.Recipient, SHA256: s.SHA256, Time: e.Time})
 		return nil
 	}
 	r := p.Released(by)
@@ -402,6 +437,21 @@ func (c *Case) applyPackage(e *Entry, s *Statement) error {
 		r.receive(b, e.Time)
 	case *Rejection:
 		r.Rejection, r.Closed = b, e.Time
+	}
+	return nil
+}
+
+// unlock notes that the head may go: to all, or to who signed the release named.
+func (p *PackageState) unlock(e *Entry, b *Unlock) error {
+	if !b.Release.IsZero() {
+		r := p.release(b.Release)
+		if r == nil {
+			return errOrder
+		}
+		r.Unlocked = e.Time
+	}
+	if p.Unlocked.IsZero() {
+		p.Unlocked = e.Time
 	}
 	return nil
 }

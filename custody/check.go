@@ -255,6 +255,9 @@ func (t *Terms) check(by, to string) error {
 	if !t.DeleteBy.IsZero() && !t.DeleteBy.Time().After(t.NotBefore.Time()) {
 		return bad("delete_by %s is not after not_before %s", t.DeleteBy, t.NotBefore)
 	}
+	if t.Release != "" && (t.Release != ReleaseOrigin || t.keeps()) {
+		return bad("release %q: want %q of what moves, or none", t.Release, ReleaseOrigin)
+	}
 	if err := checkCodes("conditions", t.Conditions, conditionCodes, 0); err != nil {
 		return err
 	}

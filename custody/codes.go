@@ -53,6 +53,7 @@ const (
 	CodeAlreadySealed     Code = "already-sealed"
 	CodeNotUnlocked       Code = "not-unlocked"
 	CodeAlreadyUnlocked   Code = "already-unlocked"
+	CodeReleaseFixed      Code = "release-fixed"
 	CodeNotReleased       Code = "not-released"
 	CodeAlreadyReceived   Code = "already-received"
 	CodeUnknownAction     Code = "unknown-action"
@@ -118,6 +119,7 @@ var explanations = map[Code]string{
 	CodeAlreadySealed:     "the package is sealed already",
 	CodeNotUnlocked:       "the sender has not let the package's head go yet",
 	CodeAlreadyUnlocked:   "the package is unlocked already",
+	CodeReleaseFixed:      "how heads are let go cannot change any more: packages were sent under the grant",
 	CodeNotReleased:       "the package has not been released to this agent",
 	CodeAlreadyReceived:   "the package has been receipted or rejected already",
 	CodeUnknownAction:     "the action is unknown",

@@ -174,8 +174,8 @@ func room(g *GrantState, bytes int64, open Usage) Decision {
 	return allow(rule)
 }
 
-// decideTake: bytes go only to an agent whose release is in the record and who still
-// holds the recipient it was for, and not after a revocation, a recall, or the end of
+// decideTake: bytes go only to an agent whose release is in the record, with release:
+// origin its own unlock too, and who still holds the recipient it was for, and not after a revocation, a recall, or the end of
 // the request.
 func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	const rule = "released"
@@ -195,6 +195,8 @@ func decideTake(c *Case, v *View, a Action, m *Member, now Time) Decision {
 		return deny(rule, CodeRequestEnded)
 	case p.Grant.Lapsed(now):
 		return deny(rule, CodeGrantLapsed)
+	case !p.OpenTo(m.ID):
+		return deny(rule, CodeNotUnlocked)
 	}
 	if d := holds(v, p, r.Recipient, m, now); !d.Allowed() {
 		return d

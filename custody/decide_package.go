@@ -107,15 +107,38 @@ func decideUnlock(v *View, p *PackageState, b *Unlock, m *Member, now Time) Deci
 	switch {
 	case p.Sender != m.ID || !m.has(DutyLab):
 		return deny(rule, CodeSenderNotGranted)
-	case b.Seal != p.SHA256 || b.HeadSHA256 != p.HeadSHA256:
+	case b.Seal != p.SHA256 || b.HeadSHA256 != p.HeadSHA256 || b.Release.IsZero() == p.PerRelease():
 		return deny(rule, CodeBadStatement)
 	case p.Recall != nil:
 		return deny(rule, CodePackageRecalled)
-	case !p.Unlocked.IsZero():
+	case !p.PerRelease() && !p.Unlocked.IsZero():
 		return deny(rule, CodeAlreadyUnlocked)
 	}
 	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
+	}
+	if p.PerRelease() {
+		return decideAnswer(v, p, p.release(b.Release), now)
+	}
+	return allow(rule)
+}
+
+// decideAnswer: an unlock answers one release, once, and of an agent that still holds
+// the recipient it was for.
+func decideAnswer(v *View, p *PackageState, r *ReleaseState, now Time) Decision {
+	const rule = "unlock-of-release"
+	switch {
+	case r == nil:
+		return deny(rule, CodeNotReleased)
+	case !r.Unlocked.IsZero():
+		return deny(rule, CodeAlreadyUnlocked)
+	}
+	m, ok := v.Authorities[r.By.Authority()].Active(r.By, now)
+	if !ok {
+		return deny(rule, CodeRecipientNotGrant)
+	}
+	if d := holds(v, p, r.Recipient, m, now); !d.Allowed() {
+		return deny(rule, d.Code)
 	}
 	return allow(rule)
 }
@@ -135,7 +158,7 @@ func decideRelease(v *View, p *PackageState, b *Release, m *Member, now Time) De
 	if d := accepted(v, p.Grant, b.Acceptance, now); !d.Allowed() {
 		return d
 	}
-	if p.Unlocked.IsZero() {
+	if !p.PerRelease() && p.Unlocked.IsZero() {
 		return deny(rule, CodeNotUnlocked)
 	}
 	if p.Released(m.ID) != nil {
@@ -194,6 +217,8 @@ func decideClose(p *PackageState, seal Digest, m *Member) Decision {
 		return deny(rule, CodeBadStatement)
 	case r == nil:
 		return deny(rule, CodeNotReleased)
+	case !p.OpenTo(m.ID):
+		return deny(rule, CodeNotUnlocked)
 	case !r.Closed.IsZero():
 		return deny(rule, CodeAlreadyReceived)
 	}

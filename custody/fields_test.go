@@ -108,6 +108,8 @@ func TestGrantFields(t *testing.T) {
 		"bytes that do not move":      func(b *g) { b.Senders, b.Recipients, b.MaxPackages = []custody.PartyID{}, []custody.PartyID{}, 0 },
 		"a sender that does not send": func(b *g) { b.Recipients, b.MaxBytes, b.MaxPackages = []custody.PartyID{}, 0, 0 },
 		"an unknown condition":        func(b *g) { b.Conditions = []string{"no-disclosure-to-defence"} },
+		"another release":             func(b *g) { b.Release = "recipient" },
+		"release of what is kept":     func(b *g) { keeps(b); b.Release = custody.ReleaseOrigin },
 		"a repeated condition":        func(b *g) { b.Conditions = []string{"use-report", "use-report"} }, "an empty annex": func(b *g) { b.Annex = &custody.AnnexRef{} },
 	} {
 		refused(name, custody.KindGrant, edit(f))

@@ -267,11 +267,17 @@ type Terms struct {
 	Conditions  []string  `json:"conditions"`
 	DeleteBy    Time      `json:"delete_by,omitzero"` // the other State has deleted it by then
 	Handling    []string  `json:"handling"`
+	Release     string    `json:"release,omitempty"` // "", or origin: each taking is unlocked for itself
 
 	// RetentionDays is how long the relay's store keeps each package, from its deposit; if
 	// 0, or less than that, the relay's own window.
 	RetentionDays int64 `json:"retention_days,omitempty"`
 }
+
+// ReleaseOrigin in Terms.Release: the State that the evidence is from decides anew over
+// each taking. The recipient's agent signs its release first, and the sender's agent an
+// unlock that names it; before that nobody may read head, inner file or payload.
+const ReleaseOrigin = "origin"
 
 // IsSensitive reports whether the terms cover what a grant of takes more officers: what
 // is marked, and every category that may hold content. Only subscriber and traffic data
@@ -371,7 +377,8 @@ type RecipientRef struct {
 	Key       Digest  `json:"key_sha256"` // of the age recipient's text
 }
 
-// Unlock lets a package's head leave the sender.
+// Unlock lets a package's head leave the sender: for every recipient that was granted
+// or, if the terms say release: origin, for the one release that it names.
 type Unlock struct {
 	Header
 	Request    Digest        `json:"request_sha256"`
@@ -379,7 +386,8 @@ type Unlock struct {
 	Seal       Digest        `json:"seal_sha256"`
 	HeadSHA256 Digest        `json:"head_sha256"`
 	Acceptance Digest        `json:"acceptance_sha256"`
-	Checkpoint CheckpointRef `json:"checkpoint"` // up to which the sender scanned the log
+	Release    Digest        `json:"release_sha256,omitzero"` // with release: origin, and only then
+	Checkpoint CheckpointRef `json:"checkpoint"`              // up to which the sender scanned the log
 }
 
 // CheckpointRef names a state of the log.

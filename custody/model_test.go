@@ -33,6 +33,7 @@ type model struct {
 	signed   []*custody.Statement // everything ever signed, filed or kept back
 	reached  *int                 // allowed reads, over all runs
 	urgent   *int                 // of these, under grants in an emergency
+	origin   *int                 // of these, with release: origin
 	path     []custody.Kind       // of the case when it goes well
 }
 
@@ -114,6 +115,7 @@ func (m *model) dishonest(t *rapid.T) {
 		b.Grant, b.Delivery = some(b.Grant), rapid.Int64Range(1, 2).Draw(t, "delivery")
 	case *custody.Unlock:
 		b.Seal, b.Acceptance = some(b.Seal), some(b.Acceptance)
+		b.Release = rapid.SampledFrom([]custody.Digest{{}, b.Release, some(m.sha(custody.KindRelease))}).Draw(t, "release")
 	case *custody.Suspension:
 		b.With, b.Prev = rapid.SampledFrom([]string{"fr", "nl"}).Draw(t, "with"), some(b.Prev)
 	case *custody.Release:
@@ -185,6 +187,9 @@ func (m *model) vary(t *rapid.T, terms *custody.Terms) {
 	if rapid.Bool().Draw(t, "condition") {
 		terms.Conditions = []string{"confidentiality"}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "release") == 0 {
+		terms.Release = map[string]string{"": custody.ReleaseOrigin}[terms.Release]
+	}
 	if rapid.Bool().Draw(t, "fewer") {
 		terms.Recipients = terms.Recipients[rapid.IntRange(0, 1).Draw(t, "which"):]
 	}
@@ -210,6 +215,7 @@ func (m *model) inForce(g fact, acceptance custody.Digest, facts int) (terms *cu
 			for _, c := range b.Conditions {
 				accepted = accepted && slices.Contains(terms.Conditions, c)
 			}
+			accepted = accepted && b.Release == terms.Release
 			newest, terms = f.SHA256, &b.Terms
 		case *custody.Acceptance:
 			if b.Grant == newest && f.SHA256 == acceptance {
@@ -406,6 +412,14 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	if li < 0 || ui < 0 || gi < 0 || ri < 0 || vi < 0 {
 		return "no release, unlock, grant, review or request"
 	}
+	origin := false
+	if terms, _ := m.inForce(gr, custody.Digest{}, si); terms.Release == custody.ReleaseOrigin {
+		if ul, ub, ui = m.answer(pkg, sb, rl); ui < 0 {
+			return "no unlock of that release"
+		}
+		origin = true
+		*m.origin++
+	}
 	ac, ab, ai := find(m, func(f fact, _ *custody.Acceptance) bool { return f.SHA256 == ub.Acceptance })
 	_, _, xi := find(m, func(_ fact, b *custody.Revocation) bool { return b.Grant == gr.SHA256 })
 	_, _, ci := find(m, func(_ fact, b *custody.Recall) bool { return b.Seal == sl.SHA256 })
@@ -415,7 +429,7 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	switch {
 	case ai < 0:
 		return "no acceptance"
-	case !(ri < vi && vi < gi && gi < ai && ai < ui && gi < si && si < ui && ui < li):
+	case !(ri < vi && vi < gi && gi < ai && ai < min(ui, li) && gi < si && si < min(ui, li)) || (li < ui) != origin:
 		return "out of order"
 	case xi >= 0:
 		return "the grant is revoked"
@@ -476,6 +490,13 @@ func (m *model) unjustified(pkg string, via custody.PartyID) string {
 	return ""
 }
 
+// answer finds the unlock that names a release.
+func (m *model) answer(pkg string, sb *custody.Seal, rl fact) (fact, *custody.Unlock, int) {
+	return find(m, func(_ fact, b *custody.Unlock) bool {
+		return b.Package == pkg && b.By == sb.By && b.Release == rl.SHA256
+	})
+}
+
 // unjustifiedOffer is unjustified for a package that was sent under an offer.
 func (m *model) unjustifiedOffer(pkg string, via custody.PartyID) string {
 	sl, sb, si := find(m, func(_ fact, b *custody.Seal) bool { return b.Package == pkg })
@@ -485,6 +506,11 @@ func (m *model) unjustifiedOffer(pkg string, via custody.PartyID) string {
 	rl, lb, li := find(m, func(_ fact, b *custody.Release) bool {
 		return b.By == string(via) && b.Package == pkg && b.Seal == sl.SHA256
 	})
+	origin := oi >= 0 && ob.Release == custody.ReleaseOrigin
+	if origin && li >= 0 {
+		ul, ub, ui = m.answer(pkg, sb, rl)
+		*m.origin++
+	}
 	over := slices.ContainsFunc(m.journal, func(f fact) bool {
 		switch b := f.Body.(type) {
 		case *custody.Revocation:
@@ -500,7 +526,7 @@ func (m *model) unjustifiedOffer(pkg string, via custody.PartyID) string {
 	})
 	holder := map[custody.PartyID]custody.PartyID{"fr/recipient/lab": "fr/agent/lab-1", "fr/recipient/backup": "fr/agent/lab-2"}
 	switch {
-	case ai < 0 || ui < 0 || li < 0 || !(oi < ai && ai < si && si < ui && ui < li):
+	case ai < 0 || ui < 0 || li < 0 || !(oi < ai && ai < si && si < min(ui, li)) || (li < ui) != origin:
 		return "not offered, accepted, sealed, unlocked, released in this order"
 	case ub.Acceptance != ac.SHA256 || lb.Acceptance != ac.SHA256:
 		return "another acceptance"
@@ -569,13 +595,16 @@ func TestModel(t *testing.T) { runModel(t, path) }
 func TestModelOffer(t *testing.T) { runModel(t, offerPath) }
 
 func runModel(t *testing.T, path []custody.Kind) {
-	reached, urgent := 0, 0
+	reached, urgent, origin := 0, 0, 0
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
 		f.Value.Set("15") // keys and directories take time; ask for more by the flag
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m := newModel(t, &reached, &urgent)
-		m.path = path
+		m.path, m.origin = path, &origin
+		if rapid.Bool().Draw(t, "release: origin") {
+			m.release, m.path = custody.ReleaseOrigin, answered(path)
+		}
 		// Most runs begin deep in the case, where the interesting mistakes are.
 		emergency := rapid.IntRange(0, 2).Draw(t, "emergency") == 0
 		for i := range rapid.SampledFrom([]int{0, len(path) / 2, len(path), len(path)}).Draw(t, "honest steps") {
@@ -592,8 +621,8 @@ func runModel(t *testing.T, path []custody.Kind) {
 		})
 		m.replay(t)
 	})
-	if reached == 0 {
-		t.Error("no run came as far as reading a package")
+	if reached == 0 || origin == 0 || origin == reached {
+		t.Errorf("%d reads, %d of them with release: origin: want both", reached, origin)
 	}
-	t.Logf("%d allowed reads judged, %d of them under grants in an emergency", reached, urgent)
+	t.Logf("%d allowed reads judged, %d of them under grants in an emergency, %d with release: origin", reached, urgent, origin)
 }

@@ -169,6 +169,11 @@ func (o *Opened) received(b *strings.Builder) {
 
 func (t *Taking) text(b *strings.Builder) {
 	fmt.Fprintf(b, "    signed for     %s by %s for %s\n", t.Time, t.By, t.Recipient)
+	if t.Answer && t.Unlocked.IsZero() {
+		fmt.Fprintf(b, "    let go         for this one: %s\n", notInRecord)
+	} else if t.Answer {
+		fmt.Fprintf(b, "    let go         %s by the sender's unlock for this one\n", t.Unlocked)
+	}
 	for _, s := range t.Singles {
 		fmt.Fprintf(b, "    receipted      %s: by its signed word single files arrived and verified there, %s of the manifest; this says nothing of the others\n",
 			s.Time, custody.Lines(s.Exhibits))
@@ -242,6 +247,9 @@ func sentence(s *custody.Statement) string {
 		}
 		return s
 	case *custody.Unlock:
+		if !b.Release.IsZero() {
+			return fmt.Sprintf("%s lets the head of package %s go for the release %s alone, and says that it has read the log up to %d entries", b.By, b.Package, b.Release, b.Checkpoint.Size)
+		}
 		return fmt.Sprintf("%s lets the head of package %s go, and says that it has read the log up to %d entries", b.By, b.Package, b.Checkpoint.Size)
 	case *custody.Release:
 		return fmt.Sprintf("%s signs that it takes package %s for %s", b.By, b.Package, b.Recipient)
@@ -303,6 +311,9 @@ func conditions(t *custody.Terms) string {
 	}
 	if t.RetentionDays > 0 {
 		s += fmt.Sprintf("; the relay keeps each package for at least %d days from its deposit", t.RetentionDays)
+	}
+	if t.Release == custody.ReleaseOrigin {
+		s += "; its head goes to each taker by an unlock of its own"
 	}
 	if len(t.Handling) > 0 {
 		s += "; handling: " + strings.Join(t.Handling, ", ")

@@ -126,8 +126,10 @@ type Taking struct {
 	By        custody.PartyID `json:"by"`
 	Recipient custody.PartyID `json:"recipient"`
 	Time      custody.Time    `json:"time"`
-	Outcome   string          `json:"outcome"`           // receipted, rejected, exhibits or none
-	Singles   []Single        `json:"singles,omitempty"` // receipts for single files
+	Answer    bool            `json:"per_release,omitempty"` // its sender had to unlock this one by itself
+	Unlocked  custody.Time    `json:"unlocked,omitzero"`     // of that unlock
+	Outcome   string          `json:"outcome"`               // receipted, rejected, exhibits or none
+	Singles   []Single        `json:"singles,omitempty"`     // receipts for single files
 	Reason    string          `json:"reason,omitempty"`
 	Inner     custody.Digest  `json:"inner_statement_sha256,omitzero"` // that the receipt names
 	Closed    custody.Time    `json:"closed,omitzero"`
@@ -277,7 +279,7 @@ func (v *Verdict) describe(kase *custody.Case, p *custody.PackageState) Package 
 		x.Recipients = append(x.Recipients, r.ID)
 	}
 	for _, r := range p.Releases {
-		t := Taking{By: r.By, Recipient: r.Recipient, Time: r.Time, Outcome: "none", Closed: r.Closed}
+		t := Taking{By: r.By, Recipient: r.Recipient, Time: r.Time, Outcome: "none", Closed: r.Closed, Answer: p.PerRelease(), Unlocked: r.Unlocked}
 		switch {
 		case r.Receipt != nil:
 			t.Outcome, t.Inner = "receipted", r.Receipt.InnerStatement
