@@ -71,7 +71,7 @@ type slip struct {
 
 // The states of a slip.
 const (
-	slipWaiting  = "waiting"  // deposited; its key is here until the conditions are accepted
+	slipWaiting  = "waiting"  // deposited; its key is here until the conditions are accepted, or recipients ask for it
 	slipUnlocked = "unlocked" // the recipient can open it
 	slipEnded    = "ended"    // recalled, or the grant revoked; its key is destroyed
 	slipFailed   = "failed"   // not sent, see the reason

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"comity.example/comity/agent/internal/quarantine"
 	"comity.example/comity/crypto/seal"
@@ -31,6 +32,9 @@ type Fetched struct {
 // A package that does not verify is removed, with ErrVerify. It is rejected too if
 // every byte is the one that its sender signed; else the relay has changed it, and
 // it can be fetched again. One package does not keep the others back.
+//
+// Of a package with release: origin it signs the release, and takes it when its sender has
+// answered; until then ErrTryLater, unless others were fetched.
 //
 // A package that its sender recalled is not fetched, and what has arrived of it is
 // removed, also when the recall comes while it is under way: the log is asked again
@@ -63,6 +67,7 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 		failed = append(failed, err)
 	}
 	waiting := 0
+	var asked []string // of their senders
 	for _, p := range snap.Case(request).Packages {
 		r := p.Released(s.ID)
 		if r != nil && !r.Closed.IsZero() {
@@ -75,7 +80,7 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 		if p.Recall != nil && here == "" {
 			continue
 		}
-		if p.Unlocked.IsZero() {
+		if !p.OpenTo(s.ID) && (!p.PerRelease() || p.Grant.Over() || r == nil && !asks(p, s.ID)) {
 			if !p.Grant.Over() {
 				waiting++
 			}
@@ -86,6 +91,10 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 			list = append(list, *f)
 			continue
 		}
+		if errors.Is(err, errUnanswered) {
+			asked = append(asked, p.Package)
+			continue
+		}
 		failed = append(failed, fmt.Errorf("fetching package %q: %w", p.Package, err))
 		if ctx.Err() != nil || errors.Is(err, ErrTryLater) {
 			break
@@ -93,6 +102,9 @@ func (a *Agent) Fetch(ctx context.Context, s *Session, request, into string) ([]
 	}
 	if len(failed) > 0 {
 		return list, errors.Join(failed...)
+	}
+	if len(list) == 0 && len(asked) > 0 {
+		return nil, fmt.Errorf("package %s: %w", strings.Join(asked, ", "), errUnanswered)
 	}
 	if len(list) == 0 && waiting > 0 {
 		return nil, fmt.Errorf("packages that were deposited and wait for their sender to let the head go: %d: %w", waiting, ErrTryLater)
@@ -139,6 +151,9 @@ func (a *Agent) fetchPackage(ctx context.Context, s *Session, request, id, into 
 	}
 	if err := x.release(ctx); err != nil {
 		return nil, err
+	}
+	if x.pkg.PerRelease() && !x.pkg.OpenTo(s.ID) {
+		return nil, x.unanswered()
 	}
 	f, err := x.take(ctx)
 	var bad *badPackage

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -213,7 +214,9 @@ func (d *daemon) visit(ctx context.Context, v *visit) error {
 	}
 	if fetch {
 		list, err := a.Fetch(ctx, s, v.request, filepath.Join(d.inbox, v.request))
-		failed = append(failed, err)
+		if !errors.Is(err, errUnanswered) { // there is news when they are answered
+			failed = append(failed, err)
+		}
 		d.received(v.request, list)
 	}
 	return errors.Join(failed...)
@@ -237,10 +240,10 @@ func (d *daemon) receives(h *Home, request string, c *custody.Case) bool {
 	})
 }
 
-// waitsFor reports whether a package can be fetched by an agent that holds one of
+// waitsFor reports whether a package can be fetched, or its release be signed, by an agent that holds one of
 // its recipients here, and was not taken by it.
 func (a *Agent) waitsFor(snap *Snapshot, by custody.PartyID, p *custody.PackageState) bool {
-	if r := p.Released(by); p.Unlocked.IsZero() || r != nil && !r.Closed.IsZero() {
+	if r := p.Released(by); !p.OpenTo(by) && !asks(p, by) || r != nil && !r.Closed.IsZero() {
 		return false
 	}
 	if p.Recall != nil { // one that has its place already is still receipted
@@ -278,6 +281,9 @@ func (d *daemon) notes(h *Home, request string) error {
 			n.State = slipUnlocked
 		case p != nil && p.State == stateEnded:
 			n.State, n.Reason = slipEnded, "the package was recalled, or the grant revoked, before the key had gone"
+			if len(p.Answered) > 0 {
+				n.Reason = fmt.Sprintf("the package was recalled, or its grant or request has ended; by then the key had gone for %d releases, and goes to nobody else", len(p.Answered))
+			}
 		default:
 			continue
 		}

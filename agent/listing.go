@@ -64,7 +64,7 @@ func (a *Agent) open(ctx context.Context, s *Session, request, pkg string) (*fet
 	if x.pkg == nil {
 		return nil, fmt.Errorf("request %q has no package %q", request, pkg)
 	}
-	if x.pkg.Unlocked.IsZero() {
+	if x.pkg.Unlocked.IsZero() && !x.pkg.PerRelease() {
 		return nil, fmt.Errorf("the sender of package %q has not let its head go: %w", pkg, ErrTryLater)
 	}
 	if x.pkg.Released(s.ID) == nil {
@@ -75,6 +75,9 @@ func (a *Agent) open(ctx context.Context, s *Session, request, pkg string) (*fet
 			return nil, err
 		}
 		x.pkg = x.snap.Case(request).Package(pkg)
+	}
+	if !x.pkg.OpenTo(s.ID) {
+		return nil, fmt.Errorf("package %q: %w", pkg, errUnanswered)
 	}
 	for _, step := range []func(context.Context) error{x.still, x.small, x.parts} {
 		if err := step(ctx); err != nil {

@@ -26,6 +26,10 @@ type packageFile struct {
 	Epoch   int64           `json:"epoch,omitempty"`
 	Inner   custody.Digest  `json:"inner_statement_sha256,omitzero"` // of inner.json
 	Path    string          `json:"path,omitempty"`                  // where a recipient puts it, absolute
+
+	// Answered are the releases for which the relay has the head: a sender's, with
+	// release: origin.
+	Answered []custody.Digest `json:"answered,omitempty"`
 }
 
 const (

@@ -44,6 +44,7 @@ type Sent struct {
 	Bytes    int64
 	Payload  int64 // ciphertext bytes
 	Unlocked bool  // false: the head stays home until the conditions are accepted
+	Answers  bool  // or, with release: origin, until a recipient has signed its release
 }
 
 // sending is one package on its way.
@@ -137,6 +138,9 @@ func (x *sending) unlock(ctx context.Context, sent *Sent) (*Sent, error) {
 	x.closeCapture()
 	done, err := x.a.Unlock(ctx, x.s, x.request)
 	sent.Unlocked = slices.Contains(done, sent.Package)
+	if g := x.snap.Case(x.request).Live(); g != nil {
+		sent.Answers = g.Release == custody.ReleaseOrigin
+	}
 	if err != nil && sent.Unlocked {
 		x.a.log.Warn("another package of the request could not be unlocked", "error", err)
 		err = nil

@@ -17,7 +17,8 @@ import (
 // whose conditions the recipient's State has accepted since. It first reads and
 // proves the record in the log itself: grant, acceptance, no revocation, no recall. It
 // returns the packages unlocked now or before; a package that cannot be does not
-// keep the others back. The head of one that was recalled, or whose grant was revoked,
+// keep the others back. Of one with release: origin it answers the releases that wait,
+// which are told to Config.Out, and returns it if there were any. The head of one that was recalled, or whose grant was revoked,
 // is destroyed.
 func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]string, error) {
 	list, err := a.home.packages(request)
@@ -43,7 +44,7 @@ func (a *Agent) Unlock(ctx context.Context, s *Session, request string) ([]strin
 				failed = append(failed, err)
 			}
 		}
-		if err == nil {
+		if err == nil || errors.Is(err, errAnswered) {
 			done = append(done, p.Package)
 		} else if !errors.Is(err, errWaits) {
 			failed = append(failed, fmt.Errorf("unlocking package %q: %w", p.Package, err))
@@ -101,10 +102,13 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	case ps.Grant.Acceptance.IsZero():
 		return errWaits
 	}
+	if ps.PerRelease() {
+		return a.answer(ctx, s, snap, p, ps)
+	}
 	if err := a.fresh(snap); err != nil {
 		return err
 	}
-	if err := a.handOver(ctx, s, snap, p, ps); err != nil {
+	if err := a.handOver(ctx, s, snap, p, ps, nil); err != nil {
 		return err
 	}
 	p.State = stateUnlocked
@@ -133,11 +137,12 @@ func (a *Agent) endHead(p packageFile) error {
 	return a.dropHead(p)
 }
 
-// handOver sends head and inner.age with the unlock. If the log holds an unlock
+// handOver sends head and inner.age with the unlock, which with release: origin is for
+// one release. If the log holds an unlock
 // already, an earlier call ended without an answer, and whether the relay has the
 // head only the relay knows: it gets all again, with the statement that is in the
 // log.
-func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p packageFile, ps *custody.PackageState) error {
+func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p packageFile, ps *custody.PackageState, r *custody.ReleaseState) error {
 	head, err := a.home.packageData(p.Request, p.Package, fileHead)
 	if err != nil {
 		return err
@@ -147,10 +152,15 @@ func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p pack
 		return err
 	}
 	var envelope []byte
-	if ps.Unlocked.IsZero() {
-		envelope, err = s.signUnlock(snap, p, ps)
+	var release custody.Digest
+	done := ps.Unlocked
+	if r != nil {
+		release, done = r.SHA256, r.Unlocked
+	}
+	if done.IsZero() {
+		envelope, err = s.signUnlock(snap, p, ps, release)
 	} else {
-		envelope, err = snap.unlockOf(p)
+		envelope, err = snap.unlockOf(p, release)
 	}
 	if err != nil {
 		return err
@@ -161,11 +171,11 @@ func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p pack
 }
 
 // signUnlock signs that the head may go, if the rules allow it.
-func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageState) ([]byte, error) {
+func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageState, release custody.Digest) ([]byte, error) {
 	st, err := custody.Sign(&custody.Unlock{
 		Header:  s.header(snap, p.Request, string(s.ID)),
 		Request: snap.Case(p.Request).RequestSHA256, Package: p.Package, Seal: ps.SHA256, HeadSHA256: ps.HeadSHA256,
-		Acceptance: ps.Grant.Acceptance, Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)},
+		Acceptance: ps.Grant.Acceptance, Release: release, Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)},
 	}, s.key)
 	if err != nil {
 		return nil, err
@@ -176,15 +186,19 @@ func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageS
 	return st.Envelope, nil
 }
 
-// unlockOf returns the unlock of a package from the record.
-func (s *Snapshot) unlockOf(p packageFile) ([]byte, error) {
+// unlockOf returns the unlock of a package, for one release if that is not zero, from
+// the record.
+func (s *Snapshot) unlockOf(p packageFile, release custody.Digest) ([]byte, error) {
 	for _, l := range s.Records[custody.RecordID(p.Request)] {
 		c := l.Custody()
 		_, st, err := c.Parse()
 		if err != nil {
 			return nil, err
 		}
-		if st != nil && st.Kind == custody.KindUnlock && st.Package() == p.Package {
+		if st == nil || st.Package() != p.Package {
+			continue
+		}
+		if b, ok := st.Body.(*custody.Unlock); ok && b.Release == release {
 			return l.Envelope, nil
 		}
 	}

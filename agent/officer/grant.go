@@ -44,6 +44,8 @@ type GrantDraft struct {
 	NotBefore time.Time `yaml:"not_before"`
 	// Expires is at most the request's own date. Required.
 	Expires time.Time `yaml:"expires"`
+	// Release is origin if the sender decides over each release by itself. Optional.
+	Release string `yaml:"release"`
 	// Conditions are codes, see Conditions. Optional.
 	Conditions []string `yaml:"conditions"`
 	// DeleteBy is when the other State has deleted what it received. Optional.
@@ -118,7 +120,7 @@ func (g *GrantDraft) moves() bool {
 func (g *GrantDraft) terms() custody.Terms {
 	return custody.Terms{Senders: g.Senders, Recipients: g.Recipients, Categories: g.Categories, Sensitive: g.Sensitive,
 		MaxBytes: int64(g.MaxBytes), MaxPackages: g.MaxPackages, NotBefore: statement.At(g.NotBefore), Expires: statement.At(g.Expires),
-		Conditions: g.Conditions, DeleteBy: atOrNever(g.DeleteBy), Handling: g.Handling, RetentionDays: g.RetentionDays}
+		Conditions: g.Conditions, DeleteBy: atOrNever(g.DeleteBy), Handling: g.Handling, RetentionDays: g.RetentionDays, Release: g.Release}
 }
 
 // DraftGrant returns the grant that a case suggests: all of the request's
@@ -165,7 +167,7 @@ func (o Office) DraftAmendment(request string, c *custody.Case) (*GrantDraft, er
 	}
 	d := &GrantDraft{Request: request, Amends: g.Newest().String(), Categories: g.Categories, Sensitive: g.Sensitive, Senders: g.Senders,
 		Recipients: g.Recipients, MaxBytes: Bytes(g.MaxBytes), MaxPackages: g.MaxPackages, NotBefore: g.NotBefore.Time(), Expires: g.Expires.Time(),
-		Conditions: g.Conditions, Handling: g.Handling, RetentionDays: g.RetentionDays}
+		Conditions: g.Conditions, Handling: g.Handling, RetentionDays: g.RetentionDays, Release: g.Release}
 	if !g.DeleteBy.IsZero() {
 		d.DeleteBy = g.DeleteBy.Time()
 	}
@@ -227,6 +229,13 @@ func (g *GrantDraft) movesYAML(p func(string, ...any)) {
 			p("# retention_days:")
 		} else {
 			p("retention_days: %d", g.RetentionDays)
+		}
+		p("\n# When keys leave the sender: once for all recipients, or, with release: origin, for each")
+		p("# taking by itself: its lab checks again and answers every recipient that signs.")
+		if g.Release == "" {
+			p("# release: origin")
+		} else {
+			p("release: %s", g.Release)
 		}
 		p("\n# The window in which packages move, UTC. It ends with the request at the latest.")
 	}
@@ -320,6 +329,8 @@ func (o Office) CheckAmendment(c *custody.Case, g *GrantDraft) error {
 		return refused("amendment", custody.CodeGrantExpired)
 	case g.Amends != live.Newest().String():
 		return fmt.Errorf("the draft changes terms that are not in force any more: draft it anew: %w", refused("amendment", custody.CodeBadAfter))
+	case g.Release != live.Release && live.Packages > 0:
+		return refused("amendment", custody.CodeReleaseFixed)
 	case g.Expires.After(c.Request.Expires.Time()):
 		return fmt.Errorf("expires %s is after the request's %s: %w", g.Expires.Format(time.RFC3339), c.Request.Expires, errWide())
 	case !g.Expires.After(o.Now):

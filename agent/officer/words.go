@@ -262,6 +262,8 @@ func Unfinished(c *custody.Case, name string) []Step {
 		switch {
 		case p.Recall != nil: // nothing of it moves any more; what stands at the other side people deal with
 		case p.Grant.Over() || p.Grant.Acceptance.IsZero():
+		case p.PerRelease():
+			list = append(list, perRelease(c, p, name)...)
 		case p.Unlocked.IsZero():
 			list = append(list, Step{c.To, fmt.Sprintf("lets the key of package %s go: comity send %s, as %s", id, name, p.Sender)})
 		case len(p.Releases) == 0:
@@ -273,13 +275,25 @@ func Unfinished(c *custody.Case, name string) []Step {
 	return list
 }
 
+// perRelease lists who acts on a package that is handed out per release.
+func perRelease(c *custody.Case, p *custody.PackageState, name string) []Step {
+	if len(p.Releases) == 0 {
+		return []Step{{c.From, fmt.Sprintf("signs the release of package %s, over which its sender decides: comity fetch %s --into FOLDER", p.Package[:8], name)}}
+	}
+	var list []Step
+	for _, r := range p.Unanswered() {
+		list = append(list, Step{c.To, fmt.Sprintf("lets the key of package %s go to %s: comity send %s, as %s", p.Package[:8], r.By, name, p.Sender)})
+	}
+	return append(list, open(c, p, name)...)
+}
+
 // overdue lists the packages that were taken before the request ended and of which
 // nobody has said how they arrived, and those whose use has to be told and was not.
 func overdue(c *custody.Case, name string) []Step {
 	var list []Step
 	for _, p := range c.Packages {
 		for _, r := range p.Releases {
-			if r.Closed.IsZero() && len(r.Singles) == 0 {
+			if r.Closed.IsZero() && len(r.Singles) == 0 && p.OpenTo(r.By) {
 				list = append(list, Step{c.From, fmt.Sprintf("took package %s, as %s, and never said how it arrived", p.Package[:8], r.By)})
 			}
 		}
@@ -302,7 +316,7 @@ func open(c *custody.Case, p *custody.PackageState, name string) []Step {
 	var list []Step
 	for _, r := range p.Releases {
 		switch {
-		case !r.Closed.IsZero():
+		case !r.Closed.IsZero() || !p.OpenTo(r.By):
 		case len(r.Singles) > 0:
 			list = append(list, Step{c.From, fmt.Sprintf("has single files of package %s and may fetch all of it, as %s: comity fetch %s --into FOLDER", p.Package[:8], r.By, name)})
 		default:
@@ -387,6 +401,7 @@ type PackageInfo struct {
 	Sender    custody.PartyID `json:"sender"`
 	Deposited custody.Time    `json:"deposited"`
 	Unlocked  custody.Time    `json:"unlocked,omitzero"`
+	Release   string          `json:"release,omitempty"` // origin: the sender decides over each taking
 	Taken     []TakeInfo      `json:"taken"`
 
 	Supersedes   string      `json:"supersedes,omitempty"`    // the package in whose place it was sent
@@ -407,6 +422,7 @@ type TakeInfo struct {
 	By        custody.PartyID `json:"by"`
 	Recipient custody.PartyID `json:"recipient"`
 	Released  custody.Time    `json:"released"`
+	Unlocked  custody.Time    `json:"unlocked,omitzero"` // of the unlock for it, with release: origin
 	Closed    custody.Time    `json:"closed,omitzero"`
 	Exhibits  []int64         `json:"exhibits,omitempty"` // receipted one by one, by their lines in the manifest
 	Rejected  string          `json:"rejected,omitempty"` // the reason
@@ -417,7 +433,8 @@ func Packages(c *custody.Case) []PackageInfo {
 	list := []PackageInfo{}
 	for _, p := range c.Packages {
 		i := PackageInfo{Package: p.Package, Delivery: p.Delivery, Final: p.Final, Size: p.PayloadSize, Sender: p.Sender,
-			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}, Supersedes: p.Supersedes}
+			Deposited: p.Deposited, Unlocked: p.Unlocked, Taken: []TakeInfo{}, Supersedes: p.Supersedes,
+			Release: p.Grant.Release}
 		if n := c.Successor(p.Package); n != nil {
 			i.SupersededBy = n.Package
 		}
@@ -425,7 +442,7 @@ func Packages(c *custody.Case) []PackageInfo {
 			i.Recall = &RecallInfo{r.By, r.Reason, r.Time, p.Destroyed}
 		}
 		for _, r := range p.Releases {
-			t := TakeInfo{By: r.By, Recipient: r.Recipient, Released: r.Time, Closed: r.Closed}
+			t := TakeInfo{By: r.By, Recipient: r.Recipient, Released: r.Time, Unlocked: r.Unlocked, Closed: r.Closed}
 			for _, s := range r.Singles {
 				t.Exhibits = append(t.Exhibits, s.Exhibits...)
 			}

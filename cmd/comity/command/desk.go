@@ -153,6 +153,9 @@ func (a *app) grantWords(g *custody.Terms, print func(string, ...any)) {
 	if g.RetentionDays > 0 {
 		print("  the relay keeps each package, locked, for at least %d days from its deposit", g.RetentionDays)
 	}
+	if g.Release == custody.ReleaseOrigin {
+		print("  release: origin (the sender decides over each taking and keeps the key until then)")
+	}
 	for _, c := range g.Conditions {
 		print("  condition: %s (%s)", c, officer.Means(officer.Conditions, c))
 	}

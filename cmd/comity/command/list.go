@@ -49,7 +49,7 @@ func (a *app) list(ctx context.Context, ag *agent.Agent, s *agent.Session, id st
 		pkgs = []string{pkg}
 	} else {
 		for _, p := range snap.Case(id).Packages {
-			if !p.Unlocked.IsZero() {
+			if p.OpenTo(s.ID) || p.PerRelease() && !p.Grant.Acceptance.IsZero() { // these have to be asked for
 				pkgs = append(pkgs, p.Package)
 			}
 		}

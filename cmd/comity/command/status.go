@@ -199,7 +199,10 @@ func packageState(p officer.PackageInfo) string {
 	if r := p.Recall; r != nil {
 		return "RECALLED by " + r.By + ": " + r.Reason + howFar(p)
 	}
-	if p.Unlocked.IsZero() {
+	if p.Release == custody.ReleaseOrigin && len(p.Taken) == 0 {
+		return "deposited; its key is with the sender, who decides over each taking"
+	}
+	if p.Unlocked.IsZero() && len(p.Taken) == 0 {
 		return "deposited; its key is with the sender"
 	}
 	if len(p.Taken) == 0 {
@@ -229,6 +232,8 @@ func takings(p officer.PackageInfo) string {
 		switch {
 		case t.Rejected != "":
 			list = append(list, string(t.By)+" rejected it: "+t.Rejected)
+		case p.Release == custody.ReleaseOrigin && t.Unlocked.IsZero():
+			list = append(list, string(t.By)+" asks for its key")
 		case t.Closed.IsZero() && len(t.Exhibits) > 0:
 			list = append(list, string(t.By)+" has single files of it, verified: "+custody.Lines(t.Exhibits)+" of its manifest")
 		case t.Closed.IsZero():

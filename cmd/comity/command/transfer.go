@@ -133,7 +133,9 @@ func (a *app) outcome(p *agent.Sent, err error, name string) error {
 	a.settle()
 	if p != nil {
 		a.say("package %s deposited: %d files, %s, %s sealed", p.Package, p.Files, officer.About(p.Bytes), officer.About(p.Payload))
-		if err == nil && !p.Unlocked {
+		if err == nil && !p.Unlocked && p.Answers {
+			a.say("its key stays here, and goes to each recipient that has signed its release, after the acceptance: comity send %s answers them", name)
+		} else if err == nil && !p.Unlocked {
 			a.say("its key stays here until the conditions are accepted; then: comity send %s", name)
 		}
 		if p.Unlocked {
@@ -170,15 +172,25 @@ func (a *app) unlock(ctx context.Context, ag *agent.Agent, s *agent.Session, id,
 	if err != nil {
 		return err
 	}
-	waits := 0
+	waits, unasked := 0, 0
 	for _, p := range snap.Case(id).Packages {
-		if p.Sender == s.ID && p.Unlocked.IsZero() && p.Recall == nil {
+		switch {
+		case p.Sender != s.ID || p.Recall != nil:
+		case p.PerRelease() && !p.Grant.Acceptance.IsZero():
+			if !p.Grant.Over() {
+				unasked++
+			}
+		case p.Unlocked.IsZero():
 			waits++
 		}
 	}
 	if waits > 0 {
 		return hintf(fmt.Errorf("%s for the acceptance of the conditions: %w", waiting(waits), agent.ErrTryLater),
 			"the other State runs comity accept, then comity send %s here again", name)
+	}
+	if len(done) == 0 && unasked > 0 {
+		return hintf(fmt.Errorf("%s for a recipient to sign its release: %w", waiting(unasked), agent.ErrTryLater),
+			"a lab of the other State runs comity fetch, then comity send %s here again", name)
 	}
 	if len(done) == 0 {
 		return hintf(errors.New("nothing was sent from here under this request"), "comity send %s FOLDER sends", name)
