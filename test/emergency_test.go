@@ -63,7 +63,10 @@ func TestEmergency(t *testing.T) {
 
 	w.comity(2, "--body", "de", "grant", "0412", "--validate", "--body", "press")
 	w.comity(3, "not-requested-authority", "nl", "grant", "0412", "--validate", "--body", "judicial")
-	w.comity(0, "validation filed at", "de", "grant", "0412", "--validate", "--body", "judicial", "--text", "found in order")
+	w.comity(0, "validation filed at", "de", "grant", "0412", "--validate", "--body", "judicial", "--text", "found in order", "--found", "privilege=mail of a lawyer, left out")
+	if show := w.comity(0, "", "de", "request", "show", "0412"); !strings.Contains(show, "examined: privilege: mail of a lawyer, left out") || !strings.Contains(show, "examined: discrimination: nothing stands against a grant") {
+		t.Errorf("request show of de:\n%s", show)
+	}
 	w.comity(3, "already-decided", "de", "grant", "0412", "--validate", "--body", "judicial")
 	if show := w.comity(0, "", "nl", "request", "show", "0412"); !strings.Contains(show, "granted in an EMERGENCY, and validated since, by de") || !strings.Contains(show, "a child is held") {
 		t.Errorf("request show:\n%s", show)

@@ -55,7 +55,7 @@ func (d *Desk) Reviewed(ctx context.Context, snap *agent.Snapshot, request strin
 		return nil, nil
 	}
 	a, err := d.Session.OpenAnnex(ctx, b.Annex)
-	if err != nil || a.Text.Reasons != r.Text {
+	if err != nil || a.Text.Reasons != r.Text || !slices.Equal(a.Text.Examined, r.examined()) {
 		return nil, nil // not to be opened here, so not known to be the same: a new one does no harm
 	}
 	return st, nil

@@ -160,9 +160,10 @@ func TestSealed(t *testing.T) {
 	if bytes.Contains(w.lines[custody.RecordID(id)][0].Envelope, []byte("NL-1")) {
 		t.Error("the reference stands in the public part")
 	}
-	r, err := w.office("de").Review(w.header("de", id), w.kase(id), officer.ReviewDraft{Body: "judicial", Finding: "no-objection", Text: "findings"})
+	r, err := w.office("de").Review(w.header("de", id), w.kase(id), officer.ReviewDraft{Body: "judicial", Finding: "no-objection", Text: "findings",
+		Grounds: map[string]string{"privilege": "a lawyer's mail, left out", "sovereignty": ""}})
 	fatalIfErr(t, err)
-	if a, err := w.open("de", r.Annex); err != nil || a.Text.Reasons != "findings" {
+	if a, err := w.open("de", r.Annex); err != nil || a.Text.Reasons != "findings" || len(a.Text.Examined) != 2 || a.Text.Examined[1].Found != "a lawyer's mail, left out" {
 		t.Errorf("de opens its review as %+v, %v", a, err)
 	}
 	if _, err := w.open("nl", r.Annex); err == nil {

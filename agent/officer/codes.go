@@ -98,8 +98,14 @@ var ConsentPurposes = []Code{
 	{"prevention-of-serious-threat", "to avert a serious threat"},
 }
 
-// Grounds are why a request may be refused.
-var Grounds = []Code{
+// Grounds are why a request or an offer may be refused.
+var Grounds = slices.Concat(RequestGrounds, []Code{
+	{"not-needed", "what is offered is not needed (of an offer alone)"},
+	{"conditions-not-acceptable", "its conditions cannot be accepted (of an offer alone)"},
+})
+
+// RequestGrounds are why a request may be refused, and what a review examines.
+var RequestGrounds = []Code{
 	{"not-in-conformity", "the request does not have the form that the treaty asks for"},
 	{"sovereignty", "it would prejudice sovereignty"},
 	{"security", "it would prejudice security"},
@@ -114,8 +120,6 @@ var Grounds = []Code{
 	{"privilege", "immunity or privilege protects the data"},
 	{"press-freedom", "rules on freedom of the press protect the data"},
 	{"proportionality", "it is out of proportion"},
-	{"not-needed", "what is offered is not needed (of an offer alone)"},
-	{"conditions-not-acceptable", "its conditions cannot be accepted (of an offer alone)"},
 }
 
 // Reasons are why a grant may be revoked.

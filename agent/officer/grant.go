@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"comity.example/comity/agent/internal/annex"
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
 
@@ -68,6 +69,10 @@ type ReviewDraft struct {
 	Body string `yaml:"body"`
 	// Finding is no-objection or objection. Required.
 	Finding string `yaml:"finding"`
+	// Grounds are those on which the request could be refused, see Grounds, each with
+	// what was found about it; empty if nothing. Required in a file: a ground that nobody
+	// looked at is not left out. Sealed to the own authority alone.
+	Grounds map[string]string `yaml:"grounds"`
 	// Text is what was found, sealed to the own authority alone. Optional.
 	Text string `yaml:"text"`
 }
@@ -107,7 +112,49 @@ func ParseGrantDraft(data []byte) (*GrantDraft, error) {
 			return nil, fmt.Errorf("reading the grant draft: %s is missing", f.name)
 		}
 	}
+	if err := g.Review.check(); err != nil {
+		return nil, fmt.Errorf("reading the grant draft: review: %v", err)
+	}
 	return &g, nil
+}
+
+// NothingFound lists the grounds of refusal, each examined and with nothing found: what an
+// examination begins with.
+func NothingFound() map[string]string {
+	m := map[string]string{}
+	for _, g := range RequestGrounds {
+		m[g.Code] = ""
+	}
+	return m
+}
+
+// check wants every ground of refusal in a review, and no other.
+func (r *ReviewDraft) check() error {
+	if r == nil {
+		return nil
+	}
+	for _, g := range RequestGrounds {
+		if _, ok := r.Grounds[g.Code]; !ok {
+			return fmt.Errorf("grounds: %q is not there: a review says of each ground of refusal what was found, or \"\" for nothing (comity grant --draft lists them)", g.Code)
+		}
+	}
+	for code := range r.Grounds {
+		if Means(RequestGrounds, code) == "" {
+			return fmt.Errorf("grounds: %q is unknown", code)
+		}
+	}
+	return nil
+}
+
+// examined lists what was found about each ground, in the order of the codes.
+func (r *ReviewDraft) examined() []annex.Ground {
+	var list []annex.Ground
+	for _, g := range RequestGrounds {
+		if found, ok := r.Grounds[g.Code]; ok {
+			list = append(list, annex.Ground{Ground: g.Code, Found: found})
+		}
+	}
+	return list
 }
 
 // moves reports whether the draft says anything of what may move: an answer to a request
@@ -137,7 +184,7 @@ func (o Office) DraftGrant(request string, c *custody.Case, reviewed bool) (*Gra
 	g := &GrantDraft{Request: request, Categories: slices.Clone(c.Request.Categories), NotBefore: from, Expires: from.Add(defaultWindow)}
 	g.Sensitive = append(g.Sensitive, c.Request.Sensitive...)
 	if !reviewed {
-		g.Review = &ReviewDraft{Body: "prosecutorial", Finding: custody.FindingNoObjection}
+		g.Review = &ReviewDraft{Body: "prosecutorial", Finding: custody.FindingNoObjection, Grounds: NothingFound()}
 	}
 	end := c.Request.Expires.Time()
 	if c.Request.Assistance == custody.AssistancePreservation {
@@ -265,8 +312,15 @@ func (g *GrantDraft) reviewYAML(p func(string, ...any)) {
 	codeComments(p, ReviewBodies)
 	p("# Finding:")
 	codeComments(p, ReviewFindings)
-	p("# The text is sealed to the own authority alone.")
-	p("review:\n  body: %s\n  finding: %s\n  text: %q", g.Review.Body, g.Review.Finding, g.Review.Text)
+	p("# Grounds and text are sealed to the own authority alone. Say of each ground what was found,")
+	p("# or leave it empty if nothing stands against a grant.")
+	p("review:\n  body: %s\n  finding: %s\n  grounds:", g.Review.Body, g.Review.Finding)
+	for _, c := range RequestGrounds {
+		if found, ok := g.Review.Grounds[c.Code]; ok {
+			p("    %-20s %q # %s", c.Code+":", found, c.Means)
+		}
+	}
+	p("  text: %q", g.Review.Text)
 }
 
 func codeComments(p func(string, ...any), list []Code) {

@@ -22,6 +22,9 @@ func TestGrantDraft(t *testing.T) {
 		if !reflect.DeepEqual(got, g) {
 			t.Errorf("the draft reads back as %+v, want %+v", got, g)
 		}
+		if !reviewed && len(g.Review.Grounds) != len(officer.RequestGrounds) {
+			t.Errorf("the draft has %d grounds to examine, want %d", len(g.Review.Grounds), len(officer.RequestGrounds))
+		}
 		if g.Expires.Sub(g.NotBefore) != 30*24*time.Hour || g.MaxBytes != 1<<40 || (g.Review == nil) != reviewed {
 			t.Errorf("draft %+v", g)
 		}
@@ -62,6 +65,7 @@ func TestParseGrantDraft(t *testing.T) {
 		"size list":       {"20 GB", "[1]", "does not belong"},
 		"date":            {"2026-03-05", "soon", "soon"},
 		"second document": {"max_packages: 2", "max_packages: 2\n---\nx: 1", ""},
+		"a ground left out": {"max_packages: 2", "max_packages: 2\nreview: {body: judicial, finding: no-objection, grounds: {sovereignty: ''}}", `"not-in-conformity" is not there`},
 		"review key":      {"max_packages: 2", "max_packages: 2\nreview: {verdict: yes}", "verdict"},
 	} {
 		text := strings.Replace(draftYAML, c.old, c.new, 1)

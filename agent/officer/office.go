@@ -83,7 +83,7 @@ func (o Office) Request(h custody.Header, spec RequestSpec) (*Paper, error) {
 // Review drafts the review of a request. Its findings are sealed to the
 // recipients of the reviewing authority alone.
 func (o Office) Review(h custody.Header, c *custody.Case, r ReviewDraft) (*Paper, error) {
-	file, ref, err := o.seal(annex.Annex{Text: annex.Text{Reasons: r.Text}}, o.Authority)
+	file, ref, err := o.seal(annex.Annex{Text: annex.Text{Reasons: r.Text, Examined: r.examined()}}, o.Authority)
 	if err != nil {
 		return nil, err
 	}

@@ -39,8 +39,16 @@ type Text struct {
 	Facts       string    `json:"facts,omitempty"`       // of a request
 	Contents    *Contents `json:"contents,omitempty"`    // of a request: what treaties ask for
 	Reasons     string    `json:"reasons,omitempty"`     // of a refusal, or a review's findings
+	Examined    []Ground  `json:"examined,omitempty"`    // of a review: each ground of refusal that was examined
 	Conditions  string    `json:"conditions,omitempty"`  // of a grant, in free text
 	Attachments []string  `json:"attachments,omitempty"` // file names, in order
+}
+
+// Ground is a ground of refusal that a reviewing body examined, and what it found; empty
+// if nothing stands against a grant.
+type Ground struct {
+	Ground string `json:"ground"` // a code of a refusal
+	Found  string `json:"found,omitempty"`
 }
 
 // Attachment is one document.

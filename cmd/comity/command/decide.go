@@ -35,11 +35,19 @@ provides for it, a grant comes before the review and lapses unless it is validat
 func (a *app) grantCommand() *cobra.Command {
 	var draft, amend, emergency, validate bool
 	var r officer.ReviewDraft
+	var found map[string]string
 	var file string
 	c := &cobra.Command{
 		Use: "grant REQUEST [--amend | --emergency] (--draft | -f FILE) | --validate", Short: "grant a request, or change the terms of a grant", Long: grantHelp, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if validate {
+				r.Grounds = officer.NothingFound()
+				for code, words := range found {
+					if err := codeArg(officer.RequestGrounds, "--found", code); err != nil {
+						return err
+					}
+					r.Grounds[code] = words
+				}
 				return a.onRequest(c.Context(), args[0], func(x *act) error { return a.validate(x, c, r) })
 			}
 			if draft == (file != "") {
@@ -75,6 +83,7 @@ func (a *app) grantCommand() *cobra.Command {
 	c.Flags().BoolVar(&validate, "validate", false, "validate a grant that was made in an emergency, on a review:")
 	c.Flags().StringVar(&r.Body, "body", "", "who examined the request: "+strings.Join(codeNames(officer.ReviewBodies), ", "))
 	c.Flags().StringVar(&r.Finding, "finding", custody.FindingNoObjection, "what was found: "+strings.Join(codeNames(officer.ReviewFindings), ", "))
+	c.Flags().StringToStringVar(&found, "found", nil, "what was found about a ground of refusal, like privilege=\"a lawyer's mail\"; about all others nothing was")
 	c.Flags().StringVar(&r.Text, "text", "", "more on it, sealed to the own authority alone")
 	c.Flags().BoolVar(&amend, "amend", false, "change the terms of the grant that stands")
 	c.MarkFlagsMutuallyExclusive("amend", "emergency", "validate")

@@ -131,6 +131,13 @@ func (a *app) sealedText(ctx context.Context, s *agent.Session, ref *custody.Ann
 			print("  %s: %s", strings.ReplaceAll(f.Key, "_", " "), strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    "))
 		}
 	}
+	for _, g := range x.Text.Examined {
+		found := "nothing stands against a grant"
+		if g.Found != "" {
+			found = strings.ReplaceAll(strings.TrimSpace(g.Found), "\n", "\n    ")
+		}
+		print("  examined: %s: %s", g.Ground, found)
+	}
 	for _, f := range x.Attachments {
 		print("  attached: %s, %s", line(f.Name), officer.About(int64(len(f.Data))))
 	}
