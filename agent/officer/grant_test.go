@@ -55,18 +55,18 @@ func TestParseGrantDraft(t *testing.T) {
 		t.Fatalf("ParseGrantDraft = %+v, %v", g, err)
 	}
 	for name, c := range map[string]struct{ old, new, want string }{
-		"unknown key":     {"senders:", "sender:", "sender"},
-		"repeated key":    {"max_packages: 2", "max_packages: 2\nmax_packages: 3", "already"},
-		"no request":      {"request: aebagaaaaaaaaaaaaaaaaaaaaa\n", "", "request"},
-		"malformed id":    {"aebagaaaaaaaaaaaaaaaaaaaaa", "aebag", "malformed id"},
-		"no recipients":   {"recipients: [nl/recipient/lab]\n", "", "recipients is missing"},
-		"no end":          {"expires: 2026-03-05\n", "", "expires is missing"},
-		"size":            {"20 GB", "20 lots", "malformed size"},
-		"size list":       {"20 GB", "[1]", "does not belong"},
-		"date":            {"2026-03-05", "soon", "soon"},
-		"second document": {"max_packages: 2", "max_packages: 2\n---\nx: 1", ""},
+		"unknown key":       {"senders:", "sender:", "sender"},
+		"repeated key":      {"max_packages: 2", "max_packages: 2\nmax_packages: 3", "already"},
+		"no request":        {"request: aebagaaaaaaaaaaaaaaaaaaaaa\n", "", "request"},
+		"malformed id":      {"aebagaaaaaaaaaaaaaaaaaaaaa", "aebag", "malformed id"},
+		"no recipients":     {"recipients: [nl/recipient/lab]\n", "", "recipients is missing"},
+		"no end":            {"expires: 2026-03-05\n", "", "expires is missing"},
+		"size":              {"20 GB", "20 lots", "malformed size"},
+		"size list":         {"20 GB", "[1]", "does not belong"},
+		"date":              {"2026-03-05", "soon", "soon"},
+		"second document":   {"max_packages: 2", "max_packages: 2\n---\nx: 1", ""},
 		"a ground left out": {"max_packages: 2", "max_packages: 2\nreview: {body: judicial, finding: no-objection, grounds: {sovereignty: ''}}", `"not-in-conformity" is not there`},
-		"review key":      {"max_packages: 2", "max_packages: 2\nreview: {verdict: yes}", "verdict"},
+		"review key":        {"max_packages: 2", "max_packages: 2\nreview: {verdict: yes}", "verdict"},
 	} {
 		text := strings.Replace(draftYAML, c.old, c.new, 1)
 		if text == draftYAML {
