@@ -138,14 +138,27 @@ func (x *sending) unlock(ctx context.Context, sent *Sent) (*Sent, error) {
 	x.closeCapture()
 	done, err := x.a.Unlock(ctx, x.s, x.request)
 	sent.Unlocked = slices.Contains(done, sent.Package)
-	if g := x.snap.Case(x.request).Live(); g != nil {
-		sent.Answers = g.Release == custody.ReleaseOrigin
-	}
+	sent.Answers = x.answers(ctx)
 	if err != nil && sent.Unlocked {
 		x.a.log.Warn("another package of the request could not be unlocked", "error", err)
 		err = nil
 	}
 	return sent, err
+}
+
+// answers reports whether the head goes by an unlock for each release. It only chooses the
+// words, so a record that cannot be read now says no. What was sealed before is finished
+// without asking what is granted: then nobody has read the record yet.
+func (x *sending) answers(ctx context.Context) bool {
+	snap := x.snap
+	if snap == nil {
+		var err error
+		if snap, err = x.s.Sync(ctx, x.request); err != nil {
+			return false
+		}
+	}
+	c := snap.Case(x.request)
+	return c != nil && c.Live() != nil && c.Live().Release == custody.ReleaseOrigin
 }
 
 // stopped decides what becomes of a package whose parts did not all arrive. It waits

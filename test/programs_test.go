@@ -187,7 +187,8 @@ func (w *world) serve() {
 		timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
 		defer timer.Stop()
 		if err := cmd.Wait(); err != nil {
-			w.t.Errorf("the relay ended badly: %v", err)
+			said, _ := os.ReadFile(log.Name())
+			w.t.Errorf("the relay ended badly: %v\n%s", err, said[max(0, len(said)-2000):])
 		}
 		log.Close()
 	})

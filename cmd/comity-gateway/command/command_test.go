@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -230,5 +231,31 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%q: a line of %d characters: %s", args, len(l), l)
 			}
 		}
+	}
+}
+
+// TestRunInterrupted: who ends a relay while it opens its folder ends it well, at whatever
+// moment, and the folder opens again.
+func TestRunInterrupted(t *testing.T) {
+	data, _ := made(t)
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &firstLine{first: make(chan string, 1)}
+		var errs bytes.Buffer
+		// Each time a moment later, as work of this machine, not as time: the first
+		// before anything, the last far into the opening.
+		go func() {
+			for range i * 100_000 {
+				runtime.Gosched()
+			}
+			cancel()
+		}()
+		a := &app{stdout: out, stderr: &errs, now: time.Now}
+		if code := a.run(ctx, []string{"run", "--data", data}); code != exitDone {
+			t.Errorf("interrupted the %dth time it ends with %d: %s", i, code, errs.String())
+		}
+	}
+	if code, _, errs := run(t, "check", "--data", data); code != exitDone {
+		t.Errorf("afterwards: %d %s", code, errs)
 	}
 }

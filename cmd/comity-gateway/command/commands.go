@@ -143,6 +143,9 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	defer r.close()
 	g, err := a.gateway(ctx, r)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was interrupted before it was open: an end like any other
+	}
 	if err != nil {
 		return err
 	}
