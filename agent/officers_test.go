@@ -81,7 +81,7 @@ func TestProposalOfNobody(t *testing.T) {
 		}
 		if row.alter { // the relay, or who sits between, has another grant accepted
 			i := bytes.Index(env.Payload, []byte(`"grant_sha256": "`)) + len(`"grant_sha256": "`)
-			env.Payload[i] ^= 1
+			env.Payload[i] = map[bool]byte{true: '1', false: '0'}[env.Payload[i] == '0'] // another digit
 		}
 		state := wire.ProposalState{SHA256: env.SHA256(), Record: custody.RecordID(w.request), Kind: custody.KindAcceptance,
 			Envelope: env.Marshal(), Expires: statement.At(time.Now())}
