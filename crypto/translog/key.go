@@ -13,16 +13,10 @@ import (
 // cosigner is named ORIGIN/mldsa and that name has a one-byte length.
 const MaxOrigin = 255 - len("/mldsa")
 
-// checkOrigin accepts 1 to MaxOrigin printable ASCII characters without space
-// and plus, which key strings and signature lines use as separators.
+// checkOrigin accepts what checkName does, with room for the suffix.
 func checkOrigin(origin string) error {
-	if origin == "" || len(origin) > MaxOrigin {
-		return fmt.Errorf("origin of %d characters, want 1 to %d", len(origin), MaxOrigin)
-	}
-	for _, r := range origin {
-		if r <= ' ' || r == '+' || r > '~' {
-			return fmt.Errorf("origin %q contains %q", origin, r)
-		}
+	if err := checkName(origin, MaxOrigin); err != nil {
+		return fmt.Errorf("origin: %v", err)
 	}
 	return nil
 }

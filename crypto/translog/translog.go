@@ -11,6 +11,10 @@
 //	salted = SHA-256("comity/leaf/v1" 0x00 || salt (32) || SHA-256(entry) || SHA-256(envelope))
 //	leaf   = tag (16) || seq (8, big-endian) || salted (32)
 //
+// A log signs each checkpoint with two keys, Ed25519 and ML-DSA-44, and
+// witnesses cosign it (C2SP tlog-cosignature). A Policy says which of them must
+// have, and from their dates follows when a checkpoint existed.
+//
 // It refuses, rather than repairs: checkpoints with extension lines (an
 // ML-DSA cosignature does not cover them), of another origin, or whose text
 // could be written in another way; proofs that are longer or shorter than the
