@@ -9,15 +9,14 @@ import (
 
 	"comity.example/comity/agent/internal/queue"
 	"comity.example/comity/config"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // CheckProof lets tests check a relay's answer without a relay.
-func CheckProof(origin string, log note.Verifier, p *wire.Proof, first custody.Digest, st *custody.Statement) (*custody.Entry, error) {
+func CheckProof(origin string, log *translog.LogKey, p *wire.Proof, first custody.Digest, st *custody.Statement) (*custody.Entry, error) {
 	s := &Session{Origin: origin, log: log}
 	_, e, err := s.included(p, first, st)
 	return e, err

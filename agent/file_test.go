@@ -13,7 +13,6 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/wire"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -34,35 +33,31 @@ func acceptance(t *testing.T, k *keys.Private) *custody.Statement {
 }
 
 // logged returns what a relay answers for a statement that stands alone in its log.
-func logged(t *testing.T, signer note.Signer, first custody.Digest, st *custody.Statement) *wire.Proof {
+func logged(t *testing.T, signer *translog.LogSigner, first custody.Digest, st *custody.Statement) *wire.Proof {
 	t.Helper()
 	e := custody.Entry{Type: "comity/entry/v1", Relay: logOrigin, Record: st.Record(), Seq: 4, Kind: st.Kind, Statement: st.SHA256,
 		Envelope: custody.HashOf(st.Envelope), Time: st.Header.Issued, Directories: []custody.DirectoryRef{},
 		Decision: custody.Decision{Code: custody.CodeAllowed, Rule: "acceptance"}}
 	l := custody.Line{Entry: e.Marshal(), Envelope: st.Envelope, Salt: custody.Digest{5}}
 	root := l.Leaf(first, e.Seq).Hash() // of a tree with one leaf
-	cp, err := translog.Sign(translog.Checkpoint{Origin: logOrigin, Size: 1, Root: tlog.Hash(root)}, signer)
+	cp, err := translog.Sign(translog.Checkpoint{Origin: logOrigin, Size: 1, Root: tlog.Hash(root)}, signer, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &wire.Proof{Checkpoint: string(cp), Line: wire.Line{Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt, Proof: []custody.Digest{}}}
 }
 
-func newLog(t *testing.T) (note.Signer, note.Verifier) {
+func newLog(t *testing.T) (*translog.LogSigner, *translog.LogKey) {
 	t.Helper()
-	secret, public, err := translog.GenerateKey(logOrigin)
+	secret, public, err := translog.GenerateLog(logOrigin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := translog.ParseSigner(secret, logOrigin)
+	s, err := translog.ParseLog(secret, logOrigin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := translog.ParseVerifier(public, logOrigin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, v
+	return s, public
 }
 
 // TestProof: an answer counts only if exactly this statement stands in the log

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/crypto/seal"
@@ -129,7 +130,7 @@ func TestRolledBack(t *testing.T) {
 	check(t, err)
 	fork := snap.Checkpoint
 	fork.Root[0] ^= 1
-	signed, err := translog.Sign(fork, w.cfg.LogKey)
+	signed, err := translog.Sign(fork, w.cfg.LogKey, time.Now())
 	check(t, err)
 	s.Tamper(rewrite("/log/checkpoint", func([]byte) []byte { return signed }))
 	if _, err := s.Sync(t.Context(), w.request); !errors.Is(err, agent.ErrVerify) {

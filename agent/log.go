@@ -25,7 +25,9 @@ func (s *Session) checkpoint(ctx context.Context) (seen, error) {
 	}); err != nil {
 		return seen{}, err
 	}
-	c, err := translog.OpenExact(msg, s.Origin, s.log)
+	// What witnesses have added is dropped: kept is what the log itself signed.
+	opened, err := translog.OpenCosigned(msg, s.log)
+	c := opened.Checkpoint
 	if err == nil {
 		err = bounded(before, c)
 	}
@@ -37,7 +39,7 @@ func (s *Session) checkpoint(ctx context.Context) (seen, error) {
 			return seen{}, fmt.Errorf("the log has %d entries and had %d: it was rolled back: %w", c.Size, o.Size, ErrVerify)
 		}
 	}
-	return seen{c, msg}, nil
+	return seen{c, opened.Note()}, nil
 }
 
 // scan reads the whole log up to the checkpoint, recomputes its root, and

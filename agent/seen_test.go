@@ -39,7 +39,7 @@ func (w *world) seen(name string) []string {
 // sign signs a tree with the key of the relay's log.
 func (w *world) sign(size int64, root tlog.Hash) []byte {
 	w.t.Helper()
-	cp, err := translog.Sign(translog.Checkpoint{Origin: relayName, Size: size, Root: root}, w.cfg.LogKey)
+	cp, err := translog.Sign(translog.Checkpoint{Origin: relayName, Size: size, Root: root}, w.cfg.LogKey, time.Now())
 	check(w.t, err)
 	return cp
 }

@@ -13,8 +13,6 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Session is one proven connection to a relay, as one agent or as nobody.
@@ -26,7 +24,7 @@ type Session struct {
 	agent *Agent
 	relay *custody.Relay
 	fp    custody.Digest
-	log   note.Verifier
+	log   *translog.LogKey
 	key   *keys.Private
 
 	mu   sync.Mutex // guards the connection: Client and conn
@@ -140,7 +138,7 @@ func (s *Session) identify(ctx context.Context) error {
 		return fmt.Errorf("the relay answered with a TLS key that its descriptor does not name: %w", ErrVerify)
 	}
 	s.relay = d
-	if s.log, err = translog.ParseVerifier(d.LogKey, s.Origin); err != nil {
+	if s.log, err = translog.ParseLogKey(d.LogKey, d.LogMLDSAKey, s.Origin); err != nil {
 		return fmt.Errorf("reading relay descriptor: %w: %w", err, ErrVerify)
 	}
 	return nil

@@ -21,8 +21,6 @@ import (
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/gateway/records/sqlite"
 	"comity.example/comity/internal/link"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 const relayName = "relay.example"
@@ -75,10 +73,10 @@ func newWorld(t *testing.T) *world {
 func (w *world) describe() {
 	w.t.Helper()
 	root, hybrid := keys.Generate(), keys.Generate()
-	secret, verifier, err := translog.GenerateKey(relayName)
+	secret, log, err := translog.GenerateLog(relayName)
 	check(w.t, err)
-	var signer note.Signer
-	signer, err = translog.ParseSigner(secret, relayName)
+	logKey, logMLDSAKey := log.Strings()
+	signer, err := translog.ParseLog(secret, relayName)
 	check(w.t, err)
 	der, key, err := link.NewCertificate()
 	check(w.t, err)
@@ -93,7 +91,7 @@ func (w *world) describe() {
 	b := &custody.Relay{
 		Header:  custody.Header{Relay: relayName, By: relayName, Issued: statement.At(time.Now())},
 		Version: 1, RootThreshold: 1, RootKeys: []string{root.Public().String()},
-		Key: hybrid.Public().String(), LogKey: verifier, TLS: []custody.Digest{spki}, Addresses: []string{"127.0.0.1:1"},
+		Key: hybrid.Public().String(), LogKey: logKey, LogMLDSAKey: logMLDSAKey, TLS: []custody.Digest{spki}, Addresses: []string{"127.0.0.1:1"},
 	}
 	st, err := custody.Sign(b, root)
 	check(w.t, err)

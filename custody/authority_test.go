@@ -8,6 +8,7 @@ import (
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/statement"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 )
 
@@ -160,7 +161,11 @@ var authorityRefusals = []refusal{
 		s.publish(s.nl, func(b *custody.Directory) { *entry(b, "nl/officer/mla-2") = listing("nl/officer/mla-2", moved, nil) })
 		return s.try(s.sign(s.body(custody.KindGrant), s.nl.officers[0], moved))
 	}},
-	{"another relay's descriptor", custody.CodeWrongRelay, nil, relays(func(b *custody.Relay) { b.By, b.Relay = "other.example", "other.example" })},
+	{"another relay's descriptor", custody.CodeWrongRelay, nil, relays(func(b *custody.Relay) {
+		b.By, b.Relay = "other.example", "other.example"
+		_, log := must2(translog.GenerateLog("other.example"))
+		b.LogKey, b.LogMLDSAKey = log.Strings()
+	})},
 	{"a relay with other root keys", custody.CodeRollback, nil, relays(func(b *custody.Relay) { b.RootKeys = texts(generate(1)) })},
 	{"a relay that skips a version", custody.CodeRollback, nil, relays(func(b *custody.Relay) { b.Version++ })},
 	{"a fork of the relay", custody.CodeFork, nil, relays(func(b *custody.Relay) { b.Prev = digest })},

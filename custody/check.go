@@ -7,6 +7,7 @@ import (
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/seal"
+	"comity.example/comity/crypto/translog"
 )
 
 // Limits on what a statement may list.
@@ -167,8 +168,9 @@ func (b *Relay) check() error {
 		return bad("tls_spki_sha256: want 1 to 8 digests")
 	case len(b.Addresses) == 0 || len(b.Addresses) > 16:
 		return bad("addresses: want 1 to 16")
-	case len(b.LogKey) == 0 || len(b.LogKey) > 500:
-		return bad("log_key: malformed")
+	}
+	if _, err := translog.ParseLogKey(b.LogKey, b.LogMLDSAKey, b.By); err != nil {
+		return bad("log_key, log_mldsa_key: %v", err)
 	}
 	return checkVersion(b.Version, b.Prev)
 }

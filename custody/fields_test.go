@@ -263,7 +263,7 @@ func TestRelayFields(t *testing.T) {
 		"no root keys": func(b *y) { b.RootKeys = []string{} }, "threshold 2 of 1": func(b *y) { b.RootThreshold = 2 }, "threshold 2^32+1": func(b *y) { b.RootThreshold = 1<<32 + 1 },
 		"a malformed root key": func(b *y) { b.RootKeys = []string{"x"} }, "no key": func(b *y) { b.Key = "" }, "another's name": func(b *y) { b.By = "other.example" },
 		"no TLS key": func(b *y) { b.TLS = []custody.Digest{} }, "a zero TLS key": func(b *y) { b.TLS = []custody.Digest{{}} }, "no address": func(b *y) { b.Addresses = []string{} },
-		"no log key": func(b *y) { b.LogKey = "" }, "a long log key": func(b *y) { b.LogKey = strings.Repeat("k", 501) }, "version 0": func(b *y) { b.Version = 0 },
+		"no log key": func(b *y) { b.LogKey = "" }, "no ML-DSA log key": func(b *y) { b.LogMLDSAKey = "" }, "log keys swapped": func(b *y) { b.LogKey, b.LogMLDSAKey = b.LogMLDSAKey, b.LogKey }, "a long log key": func(b *y) { b.LogKey = strings.Repeat("k", 501) }, "version 0": func(b *y) { b.Version = 0 },
 	} {
 		b := nextRelay()
 		f(b)

@@ -162,8 +162,9 @@ type Relay struct {
 	Prev          Digest   `json:"prev,omitzero"`
 	RootThreshold int64    `json:"root_threshold"`
 	RootKeys      []string `json:"root_keys"`
-	Key           string   `json:"key"`     // the hybrid key of hello
-	LogKey        string   `json:"log_key"` // C2SP signed-note verifier key of the log
+	Key           string   `json:"key"`           // the hybrid key of hello
+	LogKey        string   `json:"log_key"`       // of the log, C2SP signed-note: Ed25519, named like the relay
+	LogMLDSAKey   string   `json:"log_mldsa_key"` // ML-DSA-44, named ORIGIN/mldsa; each checkpoint is signed with both
 	TLS           []Digest `json:"tls_spki_sha256"`
 	Addresses     []string `json:"addresses"` // host:port
 }

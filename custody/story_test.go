@@ -15,6 +15,7 @@ import (
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/crypto/statement"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 )
 
@@ -176,10 +177,12 @@ func (f *founding) office(name string) *office {
 
 var found = sync.OnceValue(func() *founding {
 	f := &founding{relayKey: keys.Generate()}
+	_, log := must2(translog.GenerateLog(origin))
+	edKey, mlKey := log.Strings()
 	b := &custody.Relay{
 		Header:  custody.Header{Relay: origin, By: origin, Issued: statement.At(t0)},
 		Version: 1, RootThreshold: 1, RootKeys: texts([]*keys.Private{f.relayKey}), Key: keys.Generate().Public().String(),
-		LogKey: "relay.example+00000000+AAAA", TLS: []custody.Digest{statement.NewNonce()}, Addresses: []string{"relay.example:443"},
+		LogKey: edKey, LogMLDSAKey: mlKey, TLS: []custody.Digest{statement.NewNonce()}, Addresses: []string{"relay.example:443"},
 	}
 	f.relay = must(custody.Sign(b, f.relayKey))
 	for _, n := range []string{"de", "fr", "nl"} {

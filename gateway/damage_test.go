@@ -192,7 +192,7 @@ var treeDamage = []damage{
 // foreign is a checkpoint of this origin by a key that is not the log's.
 func (d *damaged) foreign(size int64) []byte {
 	d.t.Helper()
-	key, _, err := translog.GenerateKey(origin)
+	key, _, err := translog.GenerateLog(origin)
 	check(d.t, err)
 	return d.signed(key, size)
 }
@@ -205,9 +205,9 @@ func (d *damaged) own(size int64) []byte {
 
 func (d *damaged) signed(key string, size int64) []byte {
 	d.t.Helper()
-	s, err := translog.ParseSigner(key, origin)
+	s, err := translog.ParseLog(key, origin)
 	check(d.t, err)
-	note, err := translog.Sign(translog.Checkpoint{Origin: origin, Size: size, Root: sha256.Sum256([]byte("another"))}, s)
+	note, err := translog.Sign(translog.Checkpoint{Origin: origin, Size: size, Root: sha256.Sum256([]byte("another"))}, s, time.Now())
 	check(d.t, err)
 	return note
 }

@@ -44,7 +44,6 @@ import (
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/link"
 	"filippo.io/age"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // ErrHistory means that the database and the store are not of one history: going
@@ -67,8 +66,8 @@ type Config struct {
 	// Key signs the relay's half of every hello. Required.
 	Key *keys.Private
 
-	// LogKey signs checkpoints, Ed25519. Required.
-	LogKey note.Signer
+	// LogKey signs checkpoints, with both halves. Required.
+	LogKey *translog.LogSigner
 
 	// Certificate is the relay's TLS certificate. Required.
 	Certificate tls.Certificate
@@ -203,7 +202,7 @@ func (g *Gateway) descriptor() (*custody.Statement, error) {
 	if !ok {
 		return nil, fmt.Errorf("reading the relay's descriptor: it is a %s", s.Kind)
 	}
-	v, err := translog.ParseVerifier(b.LogKey, g.cfg.Origin)
+	v, err := translog.ParseLogKey(b.LogKey, b.LogMLDSAKey, g.cfg.Origin)
 	if err != nil {
 		return nil, fmt.Errorf("reading the relay's descriptor: %v", err)
 	}
@@ -219,7 +218,7 @@ func (g *Gateway) descriptor() (*custody.Statement, error) {
 		err = fmt.Errorf("it is of %q", b.By)
 	case b.Key != g.cfg.Key.Public().String():
 		err = errors.New("it names another hybrid key")
-	case v.KeyHash() != g.cfg.LogKey.KeyHash():
+	case !v.Equal(g.cfg.LogKey.Key()):
 		err = errors.New("it names another log key")
 	case !slices.Contains(b.TLS, custody.Digest(spki)):
 		err = errors.New("it does not name the TLS key")

@@ -59,7 +59,7 @@ type cast struct {
 	relay      *keys.Public
 	spki       [32]byte
 	fp         custody.Digest
-	log        string
+	log        *translog.LogKey
 	nl, fr, de *authority
 }
 
@@ -71,7 +71,7 @@ var (
 func newCast(t *testing.T) (c cast) {
 	t.Helper()
 	root, hybrid := keys.Generate(), keys.Generate()
-	signer, verifier, err := translog.GenerateKey(origin)
+	signer, verifier, err := translog.GenerateLog(origin)
 	check(t, err)
 	cert, key, err := link.NewCertificate()
 	check(t, err)
@@ -80,10 +80,11 @@ func newCast(t *testing.T) (c cast) {
 	identity, recovery, err := seal.GenerateIdentity()
 	check(t, err)
 	c.recovery = identity
+	logKey, logMLDSAKey := verifier.Strings()
 	b := &custody.Relay{
 		Header:  custody.Header{Relay: origin, By: origin, Issued: now()},
 		Version: 1, RootThreshold: 1, RootKeys: []string{root.Public().String()},
-		Key: hybrid.Public().String(), LogKey: verifier, TLS: []custody.Digest{c.spki}, Addresses: []string{"127.0.0.1:1"},
+		Key: hybrid.Public().String(), LogKey: logKey, LogMLDSAKey: logMLDSAKey, TLS: []custody.Digest{c.spki}, Addresses: []string{"127.0.0.1:1"},
 	}
 	s := sign(t, b, root)
 	c.relay, c.fp, c.log = hybrid.Public(), b.Fingerprint(), verifier
@@ -145,7 +146,7 @@ func relayConfig(folder string) (*gateway.Config, func(), error) {
 	if cfg.Key, err = keys.NewPrivate(s.Hybrid); err != nil {
 		return nil, nil, err
 	}
-	if cfg.LogKey, err = translog.ParseSigner(s.Log, origin); err != nil {
+	if cfg.LogKey, err = translog.ParseLog(s.Log, origin); err != nil {
 		return nil, nil, err
 	}
 	if cfg.Certificate, err = link.Certificate(s.Cert, s.Key); err != nil {

@@ -111,9 +111,10 @@ func newHostile(t *testing.T) *hostile {
 // describe makes the relay's keys and its description of itself.
 func (h *hostile) describe() {
 	root, hybrid := keys.Generate(), keys.Generate()
-	secret, verifier, err := translog.GenerateKey(hostileOrigin)
+	secret, log, err := translog.GenerateLog(hostileOrigin)
 	h.must(err)
-	signer, err := translog.ParseSigner(secret, hostileOrigin)
+	logKey, logMLDSAKey := log.Strings()
+	signer, err := translog.ParseLog(secret, hostileOrigin)
 	h.must(err)
 	der, key, err := link.NewCertificate()
 	h.must(err)
@@ -128,7 +129,7 @@ func (h *hostile) describe() {
 	b := &custody.Relay{
 		Header:  custody.Header{Relay: hostileOrigin, By: hostileOrigin, Issued: statement.At(time.Now())},
 		Version: 1, RootThreshold: 1, RootKeys: []string{root.Public().String()},
-		Key: hybrid.Public().String(), LogKey: verifier, TLS: []custody.Digest{spki}, Addresses: []string{"127.0.0.1:1"},
+		Key: hybrid.Public().String(), LogKey: logKey, LogMLDSAKey: logMLDSAKey, TLS: []custody.Digest{spki}, Addresses: []string{"127.0.0.1:1"},
 	}
 	h.recovery, h.w.roots["relay"] = identity, b.Fingerprint().String()
 	h.cfg = gateway.Config{Origin: hostileOrigin, Descriptor: sign(h.t, b, root).Envelope, Key: hybrid, LogKey: signer, Certificate: cert,

@@ -1,11 +1,11 @@
 package translog
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -42,77 +42,50 @@ func (c Checkpoint) check() error {
 	return nil
 }
 
-// Sign returns c as a note signed by s, whose name must be the origin. Only
-// the holder of the log head calls it, after the tiles of c are durable: a
-// log that signs two checkpoints that contradict each other is finished.
-func Sign(c Checkpoint, s note.Signer) ([]byte, error) {
+// Sign returns c as the canonical note signed with both keys of its log, the
+// ML-DSA cosignature dated at, see Cosigner.Cosign. Only the holder of the log
+// head calls it, after the tiles of c are durable: a log that signs two
+// checkpoints that contradict each other is finished.
+func Sign(c Checkpoint, s *LogSigner, at time.Time) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("signing checkpoint: %v", err)
 	}
-	if s.Name() != c.Origin {
-		return nil, fmt.Errorf("signing checkpoint of %q: key is named %q", c.Origin, s.Name())
+	if s.Origin() != c.Origin {
+		return nil, fmt.Errorf("signing checkpoint of %q: key is named %q", c.Origin, s.Origin())
 	}
-	msg, err := note.Sign(&note.Note{Text: c.Text()}, s)
+	msg, err := note.Sign(&note.Note{Text: c.Text()}, s.ed)
 	if err != nil {
 		return nil, fmt.Errorf("signing checkpoint of %q: %v", c.Origin, err)
 	}
-	return msg, nil
+	line, err := s.ml.Cosign(c, at)
+	if err != nil {
+		return nil, fmt.Errorf("signing checkpoint of %q: %v", c.Origin, err)
+	}
+	return append(msg, line...), nil
 }
 
 // Open returns the checkpoint of origin in the signed note msg, which must
-// carry a valid signature by v, a key named like the origin. Signatures by
-// other keys are ignored, as C2SP signed-note demands (witnesses add theirs),
-// and nothing is known about them afterwards.
-func Open(msg []byte, origin string, v note.Verifier) (Checkpoint, error) {
-	c, _, err := open(msg, origin, v)
-	return c, err
+// carry valid signatures by both keys of the log. Signatures by other keys are
+// ignored, as C2SP signed-note demands (witnesses add theirs), and nothing is
+// known about them afterwards; OpenCosigned reads them.
+func Open(msg []byte, origin string, k *LogKey) (Checkpoint, error) {
+	return open(msg, origin, k, OpenCosigned)
 }
 
 // OpenExact is Open for bytes that are kept as evidence: it refuses a note
-// with any line that v did not sign or that is not in its one spelling, such
-// as a signature by an unknown key, a repeated one, or loose base64. What
-// passes is the only note of this checkpoint and signature.
-func OpenExact(msg []byte, origin string, v note.Verifier) (Checkpoint, error) {
-	c, n, err := open(msg, origin, v)
-	if err != nil {
-		return Checkpoint{}, err
-	}
-	for _, s := range n.UnverifiedSigs {
-		return Checkpoint{}, fmt.Errorf("opening checkpoint of %q: signature by unknown key %q", origin, s.Name)
-	}
-	if !bytes.Equal(msg, encode(n)) {
-		return Checkpoint{}, fmt.Errorf("opening checkpoint of %q: signature lines are repeated or not canonical", origin)
-	}
-	return c, nil
+// with any line that the log did not sign or that is not in its one spelling,
+// such as a signature by an unknown key, a repeated one, or loose base64. What
+// passes is the only note of this checkpoint and these two signatures.
+func OpenExact(msg []byte, origin string, k *LogKey) (Checkpoint, error) {
+	return open(msg, origin, k, OpenCosignedExact)
 }
 
-func open(msg []byte, origin string, v note.Verifier) (Checkpoint, *note.Note, error) {
-	if v.Name() != origin {
-		return Checkpoint{}, nil, fmt.Errorf("opening checkpoint of %q: key is named %q", origin, v.Name())
+func open(msg []byte, origin string, k *LogKey, read func([]byte, *LogKey, ...*CosignerKey) (Cosigned, error)) (Checkpoint, error) {
+	if k.Origin() != origin {
+		return Checkpoint{}, fmt.Errorf("opening checkpoint of %q: key is named %q", origin, k.Origin())
 	}
-	if len(msg) > MaxCheckpointBytes {
-		return Checkpoint{}, nil, fmt.Errorf("opening checkpoint of %q: more than %d bytes", origin, MaxCheckpointBytes)
-	}
-	n, err := note.Open(msg, note.VerifierList(v))
-	if err != nil {
-		return Checkpoint{}, nil, fmt.Errorf("opening checkpoint of %q: %v", origin, err)
-	}
-	c, err := parseText(n.Text, origin)
-	if err != nil {
-		return Checkpoint{}, nil, fmt.Errorf("opening checkpoint of %q: %v", origin, err)
-	}
-	return c, n, nil
-}
-
-// encode writes the note with its verified signatures in canonical base64.
-func encode(n *note.Note) []byte {
-	b := []byte(n.Text + "\n")
-	for _, s := range n.Sigs {
-		// note.Open has decoded it; only the unused bits may differ.
-		raw, _ := base64.StdEncoding.DecodeString(s.Base64)
-		b = fmt.Appendf(b, "— %s %s\n", s.Name, base64.StdEncoding.EncodeToString(raw))
-	}
-	return b
+	c, err := read(msg, k)
+	return c.Checkpoint, err
 }
 
 // parseText is the strict inverse of Text for one origin.

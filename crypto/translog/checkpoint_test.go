@@ -3,7 +3,6 @@ package translog_test
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -22,24 +21,36 @@ func newKey(t testing.TB, name string) (note.Signer, note.Verifier) {
 	return s, v
 }
 
+func newLogKey(t testing.TB, origin string) *translog.LogSigner {
+	t.Helper()
+	secret, key, err := translog.GenerateLog(origin)
+	fatalIfErr(t, err)
+	s, err := translog.ParseLog(secret, origin)
+	fatalIfErr(t, err)
+	if !s.Key().Equal(key) {
+		t.Fatal("the key that was read is not the one that was made")
+	}
+	return s
+}
+
 func TestCheckpoint(t *testing.T) {
-	s, v := newKey(t, origin)
+	s := newLogKey(t, origin)
 	l := newLog(t, 9)
 	for size := range 10 {
 		c := l.checkpoint(t, size)
-		msg, err := translog.Sign(c, s)
+		msg, err := translog.Sign(c, s, noon)
 		fatalIfErr(t, err)
-		for _, open := range []func([]byte, string, note.Verifier) (translog.Checkpoint, error){translog.Open, translog.OpenExact} {
-			got, err := open(msg, origin, v)
+		for _, open := range []func([]byte, string, *translog.LogKey) (translog.Checkpoint, error){translog.Open, translog.OpenExact} {
+			got, err := open(msg, origin, s.Key())
 			fatalIfErr(t, err)
 			if got != c {
 				t.Errorf("opened %+v, want %+v", got, c)
 			}
 		}
-		for i := range msg {
+		for i := 0; i < len(msg); i += 1 + i/300*size { // all of the text; of the long signature some
 			m := bytes.Clone(msg)
 			m[i] ^= 1
-			if _, err := translog.OpenExact(m, origin, v); err == nil {
+			if _, err := translog.OpenExact(m, origin, s.Key()); err == nil {
 				t.Errorf("size %d: byte %d of %q changed and opened", size, i, msg)
 			}
 		}
@@ -58,11 +69,10 @@ func TestC2SPExample(t *testing.T) {
 	}
 }
 
-// TestCheckpointText gives texts that the log's own key has signed: even a
-// dishonest log has one spelling for a tree head.
+// TestCheckpointText gives texts that a dishonest log could sign: there is one
+// spelling for a tree head.
 func TestCheckpointText(t *testing.T) {
 	const root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="
-	s, v := newKey(t, origin)
 	for _, c := range []struct {
 		text string
 		ok   bool
@@ -92,54 +102,49 @@ func TestCheckpointText(t *testing.T) {
 		{origin + "/\n7\n" + root + "\n", false},
 		{" " + origin + "\n7\n" + root + "\n", false},
 	} {
-		msg, err := note.Sign(&note.Note{Text: c.text}, s)
-		fatalIfErr(t, err)
-		if _, err := translog.Open(msg, origin, v); (err == nil) != c.ok {
-			t.Errorf("Open(%q) = %v, want accepted: %v", c.text, err, c.ok)
+		if _, err := translog.ParseText(c.text, origin); (err == nil) != c.ok {
+			t.Errorf("reading %q: %v, want accepted: %v", c.text, err, c.ok)
 		}
 	}
 }
 
 func TestCheckpointSignatures(t *testing.T) {
-	s, v := newKey(t, origin)
-	s2, v2 := newKey(t, "nl/witness/1")
-	impostor, _ := newKey(t, origin)
-	c := newLog(t, 3).checkpoint(t, 3)
-	sign := func(signers ...note.Signer) string {
-		msg, err := note.Sign(&note.Note{Text: c.Text()}, signers...)
-		fatalIfErr(t, err)
-		return string(msg)
-	}
-	one := sign(s)
-	line := one[strings.LastIndex(one, "—"):]
+	s := newSigned(t)
+	impostor := newLogKey(t, origin)
+	witness := cosign(t, newCosigner(t, "nl/witness/1", translog.MLDSA44), s.c, noon)
+	msg, err := translog.Sign(s.c, impostor, noon)
+	fatalIfErr(t, err)
+	forged := strings.TrimPrefix(string(msg), s.text)
+	one := s.text + s.edLine + s.mlLine
 	for _, c := range []struct {
 		name      string
 		msg       string
 		ok, exact bool
 	}{
 		{"the log", one, true, true},
-		{"log and witness", sign(s, s2), true, false},
-		{"log and impostor", sign(s, impostor), true, false},
-		{"twice", one + line, true, false},
+		{"log and witness", one + witness, true, false},
+		{"log and impostor", one + forged, true, false},
+		{"impostor's ML-DSA line", s.text + s.edLine + strings.SplitAfter(forged, "\n")[1], false, false},
+		{"twice", one + s.edLine, true, false},
 		{"stray base64 bits", loosen(t, one), true, false},
-		{"witness alone", sign(s2), false, false},
-		{"impostor alone", sign(impostor), false, false},
-		{"nobody", c.Text() + "\n", false, false},
-		{"no blank line", c.Text() + line, false, false},
+		{"witness alone", s.text + witness, false, false},
+		{"impostor alone", s.text + forged, false, false},
+		{"nobody", s.text, false, false},
+		{"no blank line", s.c.Text() + s.edLine + s.mlLine, false, false},
 		{"no newline", strings.TrimSuffix(one, "\n"), false, false},
 		{"text after", one + "more\n", false, false},
 		{"carriage returns", strings.ReplaceAll(one, "\n", "\r\n"), false, false},
-		{"too long", one + strings.Repeat(line, translog.MaxCheckpointBytes/len(line)), false, false},
+		{"too long", one + strings.Repeat(s.edLine, translog.MaxCheckpointBytes/len(s.edLine)), false, false},
 		{"empty", "", false, false},
 	} {
-		if _, err := translog.Open([]byte(c.msg), origin, v); (err == nil) != c.ok {
+		if _, err := translog.Open([]byte(c.msg), origin, s.key); (err == nil) != c.ok {
 			t.Errorf("%s: Open = %v, want accepted: %v", c.name, err, c.ok)
 		}
-		if _, err := translog.OpenExact([]byte(c.msg), origin, v); (err == nil) != c.exact {
+		if _, err := translog.OpenExact([]byte(c.msg), origin, s.key); (err == nil) != c.exact {
 			t.Errorf("%s: OpenExact = %v, want accepted: %v", c.name, err, c.exact)
 		}
 	}
-	if _, err := translog.Open([]byte(sign(s2)), origin, v2); err == nil {
+	if _, err := translog.Open([]byte(one), "other.example", s.key); err == nil {
 		t.Error("Open took a key that is not named like the origin")
 	}
 }
@@ -158,7 +163,7 @@ func loosen(t *testing.T, msg string) string {
 }
 
 func TestSignRefuses(t *testing.T) {
-	s, _ := newKey(t, origin)
+	s := newLogKey(t, origin)
 	good := newLog(t, 3).checkpoint(t, 3)
 	for name, change := range map[string]func(*translog.Checkpoint){
 		"other origin": func(c *translog.Checkpoint) { c.Origin = "other.example" },
@@ -169,7 +174,7 @@ func TestSignRefuses(t *testing.T) {
 	} {
 		c := good
 		change(&c)
-		if msg, err := translog.Sign(c, s); err == nil {
+		if msg, err := translog.Sign(c, s, noon); err == nil {
 			t.Errorf("%s: signed %q", name, msg)
 		}
 	}
@@ -207,31 +212,49 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// anySigner accepts and makes any signature, so that the fuzzer reaches the
-// text behind it.
-type anySigner struct{}
-
-func (anySigner) Name() string                { return origin }
-func (anySigner) KeyHash() uint32             { return 0x01020304 }
-func (anySigner) Verify(msg, sig []byte) bool { return true }
-func (anySigner) Sign([]byte) ([]byte, error) { return []byte("signature"), nil }
-
-func FuzzOpen(f *testing.F) {
-	for _, size := range []int{0, 1, 5} {
-		msg, err := translog.Sign(newLog(f, 5).checkpoint(f, size), anySigner{})
-		fatalIfErr(f, err)
-		f.Add(msg)
-		f.Add(bytes.Replace(msg, []byte("\n\n"), []byte("\nextension\n\n"), 1))
+func TestLogKeys(t *testing.T) {
+	secret, key, err := translog.GenerateLog(origin)
+	fatalIfErr(t, err)
+	ed, ml := key.Strings()
+	if again, err := translog.ParseLogKey(ed, ml, origin); err != nil || !again.Equal(key) || again.Origin() != origin {
+		t.Errorf("ParseLogKey of its own strings: %v", err)
 	}
-	sig := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, 0x0102030405060708))
-	f.Add([]byte(origin + "\n+1\n\n\n— " + origin + " " + sig + "\n"))
-	f.Fuzz(func(t *testing.T, msg []byte) {
-		c, err := translog.Open(msg, origin, anySigner{})
-		if err == nil && !bytes.HasPrefix(msg, []byte(c.Text()+"\n— ")) {
-			t.Errorf("Open(%q) read %q", msg, c.Text())
+	_, other, err := translog.GenerateLog(origin)
+	fatalIfErr(t, err)
+	if _, otherML := other.Strings(); key.Equal(other) || otherML == ml {
+		t.Error("two keys are one")
+	}
+	_, foreign, err := translog.GenerateLog("relay.example2")
+	fatalIfErr(t, err)
+	foreignEd, foreignML := foreign.Strings()
+	for _, bad := range [][2]string{{"", ml}, {ed, ""}, {ml, ed}, {ed, ed}, {ml, ml}, {foreignEd, ml}, {ed, foreignML}, {ed + "\n", ml}, {ed, ml + " "}} {
+		if _, err := translog.ParseLogKey(bad[0], bad[1], origin); err == nil {
+			t.Errorf("ParseLogKey(%.60q, %.60q) succeeded", bad[0], bad[1])
 		}
-		if _, exact := translog.OpenExact(msg, origin, anySigner{}); exact == nil && err != nil {
-			t.Errorf("OpenExact took what Open refused: %v", err)
+	}
+	lines := strings.Split(secret, "\n")
+	for _, bad := range []string{"", lines[0], lines[1], lines[1] + "\n" + lines[0], secret + "\n", lines[0] + "\n" + lines[1] + "x"} {
+		_, err := translog.ParseLog(bad, origin)
+		if err == nil || strings.Contains(err.Error(), lines[0][len(lines[0])-20:]) || strings.Contains(err.Error(), lines[1][len(lines[1])-20:]) {
+			t.Errorf("ParseLog of a malformed key = %v, want an error without the key", err)
+		}
+	}
+	if _, err := translog.ParseLog(secret, "relay.example2"); err == nil {
+		t.Error("ParseLog took a key of another name")
+	}
+}
+
+func FuzzCheckpointText(f *testing.F) {
+	for _, size := range []int{0, 1, 5} {
+		text := newLog(f, 5).checkpoint(f, size).Text()
+		f.Add(text)
+		f.Add(text + "extension\n")
+	}
+	f.Add(origin + "\n+1\n\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := translog.ParseText(text, origin)
+		if err == nil && c.Text() != text {
+			t.Errorf("%q reads as %q", text, c.Text())
 		}
 	})
 }

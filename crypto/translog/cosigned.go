@@ -52,46 +52,6 @@ func (c Cosigned) Note() []byte {
 	return b
 }
 
-// LogKey is the public key of a log: an Ed25519 key named like the log's
-// origin and an ML-DSA-44 key named ORIGIN/mldsa. Every checkpoint carries a
-// valid signature of each, so a forger must break both.
-type LogKey struct {
-	ed   note.Verifier
-	vkey string // of ed
-	ml   *CosignerKey
-}
-
-// ParseLogKey reads the two keys of the log named origin, each in its one
-// spelling and under its name.
-func ParseLogKey(ed25519, mldsa, origin string) (*LogKey, error) {
-	ed, err := ParseVerifier(ed25519, origin)
-	if err != nil {
-		return nil, err
-	}
-	ml, err := ParseCosignerKey(mldsa)
-	if err != nil {
-		return nil, fmt.Errorf("reading ML-DSA log key of %q: %v", origin, err)
-	}
-	if ml.name != origin+mldsaSuffix || ml.alg != MLDSA44 {
-		return nil, fmt.Errorf("reading ML-DSA log key of %q: key is of %v and named %q", origin, ml.alg, ml.name)
-	}
-	return &LogKey{ed, ed25519, ml}, nil
-}
-
-// mldsaSuffix makes the name of a log's ML-DSA key of its origin.
-const mldsaSuffix = "/mldsa"
-
-// GenerateLogMLDSA makes the ML-DSA-44 key of the log named origin.
-func GenerateLogMLDSA(origin string) (signer, verifier string, err error) {
-	if err := checkOrigin(origin); err != nil {
-		return "", "", fmt.Errorf("generating ML-DSA log key: %v", err)
-	}
-	return GenerateCosigner(origin+mldsaSuffix, MLDSA44)
-}
-
-// Origin returns the name of the log.
-func (k *LogKey) Origin() string { return k.ed.Name() }
-
 // OpenCosigned reads a note of the log's: it must carry valid signatures by
 // both keys of the log. Of the witnesses it returns who has cosigned; lines of
 // others are ignored, as C2SP signed-note demands. A line that claims to be of

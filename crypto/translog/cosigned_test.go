@@ -24,8 +24,6 @@ func keyID(name string, alg byte, public []byte) string {
 type signed struct {
 	c      translog.Checkpoint
 	key    *translog.LogKey
-	ed     note.Signer
-	ml     *translog.Cosigner
 	text   string
 	edLine string
 	mlLine string
@@ -34,27 +32,12 @@ type signed struct {
 func newSigned(t testing.TB) signed {
 	t.Helper()
 	s := signed{c: newLog(t, 5).checkpoint(t, 5)}
-	edKey, edPublic, err := translog.GenerateKey(origin)
+	signer := newLogKey(t, origin)
+	s.key, s.text = signer.Key(), s.c.Text()+"\n"
+	msg, err := translog.Sign(s.c, signer, noon)
 	fatalIfErr(t, err)
-	s.ed, err = translog.ParseSigner(edKey, origin)
-	fatalIfErr(t, err)
-	mlKey, mlPublic, err := translog.GenerateLogMLDSA(origin)
-	fatalIfErr(t, err)
-	s.ml, err = translog.ParseCosigner(mlKey)
-	fatalIfErr(t, err)
-	s.key, err = translog.ParseLogKey(edPublic, mlPublic, origin)
-	fatalIfErr(t, err)
-	if _, err := translog.ParseLogKey(edPublic, newCosigner(t, origin, translog.MLDSA44).Key().String(), origin); err == nil {
-		t.Error("ParseLogKey took a key that is not named ORIGIN/mldsa")
-	}
-	if _, err := translog.ParseLogKey(edPublic, newCosigner(t, origin+"/mldsa", translog.Ed25519).Key().String(), origin); err == nil {
-		t.Error("ParseLogKey took an Ed25519 key for the other half")
-	}
-	s.text = s.c.Text() + "\n"
-	msg, err := note.Sign(&note.Note{Text: s.c.Text()}, s.ed)
-	fatalIfErr(t, err)
-	s.edLine = strings.TrimPrefix(string(msg), s.text)
-	s.mlLine = cosign(t, s.ml, s.c, noon)
+	lines := strings.SplitAfter(strings.TrimPrefix(string(msg), s.text), "\n")
+	s.edLine, s.mlLine = lines[0], lines[1]
 	return s
 }
 

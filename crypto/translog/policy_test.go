@@ -94,12 +94,9 @@ func TestPolicyFile(t *testing.T) {
 	if p.Accepts(c.s.key) {
 		t.Error("a policy for another log accepts ours")
 	}
-	_, edKey, err := translog.GenerateKey(origin)
+	_, key, err := translog.GenerateLog(origin)
 	fatalIfErr(t, err)
-	_, mlKey, err := translog.GenerateLogMLDSA(origin)
-	fatalIfErr(t, err)
-	key, err := translog.ParseLogKey(edKey, mlKey, origin)
-	fatalIfErr(t, err)
+	edKey, mlKey := key.Strings()
 	for _, log := range []string{"log " + edKey + "\n", "log " + mlKey + " https://relay.example/\n", ""} {
 		p, err := translog.ParsePolicy([]byte(log + "quorum none\n"))
 		fatalIfErr(t, err)

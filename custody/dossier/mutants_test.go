@@ -133,22 +133,26 @@ func checkpointMutants(t testing.TB, s *env.Story, d *dossier.Dossier) (out []mu
 	add := func(what string, note []byte) {
 		out = append(out, altered("checkpoint: "+what, d, func(c *dossier.Dossier) { c.Checkpoint = note }))
 	}
-	for i := 0; i < len(d.Checkpoint); i += 3 {
+	for i := 0; i < len(d.Checkpoint); i += 3 + i/250*40 { // of the ML-DSA signature some
 		b := bytes.Clone(d.Checkpoint)
 		b[i] ^= 1
 		add(fmt.Sprintf("byte %d", i), b)
 	}
 	other, err := env.NewStory(s.Origin, "fr", "be", s.Now().Time())
 	fatalIfErr(t, err)
-	foreign, err := s.Log.Sign(other.LogSigner)
+	foreign, err := s.Log.Sign(other.LogSigner, s.Now().Time())
 	fatalIfErr(t, err)
 	lines := bytes.SplitAfter(foreign, []byte("\n"))
 	add("by a stranger", foreign)
 	add("with a stranger's signature more", append(bytes.Clone(d.Checkpoint), lines[len(lines)-2]...))
 	add("with its signature twice", append(bytes.Clone(d.Checkpoint), bytes.SplitAfter(d.Checkpoint, []byte("\n"))[4]...))
+	own := bytes.SplitAfter(d.Checkpoint, []byte("\n"))
+	add("without its Ed25519 signature", bytes.Join(slices.Delete(slices.Clone(own), 4, 5), nil))
+	add("without its ML-DSA signature", bytes.Join(own[:5], nil))
+	add("with its signatures swapped", bytes.Join([][]byte{own[0], own[1], own[2], own[3], own[5], own[4]}, nil))
 	add("without signature", bytes.Join(bytes.SplitAfter(d.Checkpoint, []byte("\n"))[:4], nil))
 	add("empty", nil)
-	old, err := other.Log.Sign(s.LogSigner)
+	old, err := other.Log.Sign(s.LogSigner, s.Now().Time())
 	fatalIfErr(t, err)
 	add("of another log under the right key", old)
 	return out

@@ -261,7 +261,7 @@ func relog(s *env.Story, d *dossier.Dossier) {
 
 func resign(s *env.Story, d *dossier.Dossier, log *env.Log) {
 	var err error
-	d.Checkpoint, err = log.Sign(s.LogSigner)
+	d.Checkpoint, err = log.Sign(s.LogSigner, s.Now().Time())
 	must(err)
 	for _, lines := range d.Records {
 		for i := range lines {

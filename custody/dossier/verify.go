@@ -171,7 +171,8 @@ func (c *verifier) log() error {
 	if err := c.check(err, "descriptor of relay %q", c.d.Relay); err != nil {
 		return err
 	}
-	key, err := translog.ParseVerifier(book.Record(custody.RelayRecord).Relay().LogKey, c.d.Relay)
+	relay := book.Record(custody.RelayRecord).Relay()
+	key, err := translog.ParseLogKey(relay.LogKey, relay.LogMLDSAKey, c.d.Relay)
 	if err := c.check(err, "log key of relay %q", c.d.Relay); err != nil {
 		return err
 	}

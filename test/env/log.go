@@ -2,8 +2,8 @@ package env
 
 import (
 	"fmt"
+	"time"
 
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"comity.example/comity/crypto/translog"
@@ -33,13 +33,13 @@ func (l *Log) Head(origin string) (translog.Checkpoint, error) {
 	return translog.Checkpoint{Origin: origin, Size: l.size, Root: root}, err
 }
 
-// Sign returns the checkpoint of the log as a note signed by s.
-func (l *Log) Sign(s note.Signer) ([]byte, error) {
-	c, err := l.Head(s.Name())
+// Sign returns the checkpoint of the log as a note signed by s, dated at.
+func (l *Log) Sign(s *translog.LogSigner, at time.Time) ([]byte, error) {
+	c, err := l.Head(s.Origin())
 	if err != nil {
 		return nil, err
 	}
-	return translog.Sign(c, s)
+	return translog.Sign(c, s, at)
 }
 
 // Prove returns the audit path of a leaf in the log as it stands.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/crypto/translog"
@@ -21,7 +19,7 @@ type Story struct {
 	Origin    string
 	From, To  *Authority // From asks To
 	RelayRoot *keys.Private
-	LogSigner note.Signer
+	LogSigner *translog.LogSigner
 	Log       Log
 	Lines     map[custody.RecordID][]custody.Line
 	Packages  []*Package // in order of deposit
@@ -85,17 +83,18 @@ func fingerprint(k *keys.Private) custody.Digest {
 }
 
 func (s *Story) describeRelay() error {
-	secret, public, err := translog.GenerateKey(s.Origin)
+	secret, public, err := translog.GenerateLog(s.Origin)
 	if err != nil {
 		return err
 	}
-	if s.LogSigner, err = translog.ParseSigner(secret, s.Origin); err != nil {
+	if s.LogSigner, err = translog.ParseLog(secret, s.Origin); err != nil {
 		return err
 	}
+	edKey, mlKey := public.Strings()
 	_, err = s.Post("", &custody.Relay{
 		Header: custody.Header{Relay: s.Origin, By: s.Origin, Issued: s.Now()}, Version: 1,
 		RootThreshold: 1, RootKeys: []string{s.RelayRoot.Public().String()}, Key: keys.Generate().Public().String(),
-		LogKey: public, TLS: []custody.Digest{statement.NewNonce()}, Addresses: []string{s.Origin + ":443"},
+		LogKey: edKey, LogMLDSAKey: mlKey, TLS: []custody.Digest{statement.NewNonce()}, Addresses: []string{s.Origin + ":443"},
 	}, s.RelayRoot)
 	return err
 }
@@ -205,7 +204,7 @@ func (s *Story) Dossier(opened bool) (*dossier.Dossier, error) {
 		Records: map[custody.RecordID][]dossier.Line{}, Packages: map[string]dossier.Contents{},
 	}
 	var err error
-	if d.Checkpoint, err = s.Log.Sign(s.LogSigner); err != nil {
+	if d.Checkpoint, err = s.Log.Sign(s.LogSigner, s.Now().Time()); err != nil {
 		return nil, err
 	}
 	for id, lines := range s.Lines {

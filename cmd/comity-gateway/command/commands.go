@@ -78,7 +78,7 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := translog.ParseVerifier(d.LogKey, r.cfg.Origin)
+	v, err := translog.ParseLogKey(d.LogKey, d.LogMLDSAKey, r.cfg.Origin)
 	if err != nil {
 		return err
 	}

@@ -156,10 +156,11 @@ func (a *app) init(origin, listen string, addresses []string, s3 *config.S3) err
 // and returns the root's fingerprint.
 func (a *app) makeKeys(origin string, addresses []string) (fp custody.Digest, err error) {
 	root, relay := keys.Generate(), keys.Generate()
-	signer, verifier, err := translog.GenerateKey(origin)
+	log, logPublic, err := translog.GenerateLog(origin)
 	if err != nil {
 		return fp, err
 	}
+	edKey, mlKey := logPublic.Strings()
 	tlsText, spki, err := newTLS()
 	if err != nil {
 		return fp, err
@@ -167,7 +168,7 @@ func (a *app) makeKeys(origin string, addresses []string) (fp custody.Digest, er
 	b := &custody.Relay{
 		Header:  custody.Header{Relay: origin, By: origin, Issued: statement.At(a.now())},
 		Version: 1, RootThreshold: 1, RootKeys: []string{root.Public().String()},
-		Key: relay.Public().String(), LogKey: verifier, TLS: []custody.Digest{spki}, Addresses: addresses,
+		Key: relay.Public().String(), LogKey: edKey, LogMLDSAKey: mlKey, TLS: []custody.Digest{spki}, Addresses: addresses,
 	}
 	s, err := custody.Sign(b, root)
 	if err != nil {
@@ -176,7 +177,7 @@ func (a *app) makeKeys(origin string, addresses []string) (fp custody.Digest, er
 	err = errors.Join(
 		saveHybrid(keyPath(a.data, rootKey), rootKey, root),
 		saveHybrid(keyPath(a.data, relayKey), relayKey, relay),
-		keyfile.Save(keyPath(a.data, logKey), logKey, []byte(signer), nil),
+		keyfile.Save(keyPath(a.data, logKey), logKey, []byte(log), nil),
 		keyfile.Save(keyPath(a.data, tlsKey), tlsKey, tlsText, nil),
 	)
 	if err != nil {

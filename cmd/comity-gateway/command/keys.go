@@ -13,14 +13,13 @@ import (
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/internal/keyfile"
 	"comity.example/comity/internal/link"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // The secret keys in the folder "keys", which are also their kinds.
 const (
 	rootKey  = "root"  // signs the descriptor; needed again only to change that
 	relayKey = "relay" // signs hellos
-	logKey   = "log"   // signs checkpoints
+	logKey   = "log"   // signs checkpoints: two keys, Ed25519 and ML-DSA-44, in two lines
 	tlsKey   = "tls"
 )
 
@@ -29,7 +28,7 @@ func keyPath(data, name string) string { return filepath.Join(data, "keys", name
 // relayKeys are the keys that a running relay needs.
 type relayKeys struct {
 	hybrid *keys.Private
-	log    note.Signer
+	log    *translog.LogSigner
 	cert   tls.Certificate
 }
 
@@ -43,7 +42,7 @@ func loadKeys(data, origin string) (k relayKeys, err error) {
 	if err != nil {
 		return k, err
 	}
-	if k.log, err = translog.ParseSigner(string(text), origin); err != nil {
+	if k.log, err = translog.ParseLog(string(text), origin); err != nil {
 		return k, err
 	}
 	if text, err = keyfile.Load(keyPath(data, tlsKey), tlsKey, nil); err != nil {

@@ -29,7 +29,6 @@ import (
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"filippo.io/age"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -106,7 +105,7 @@ type Counts struct {
 type checker struct {
 	cfg      Config
 	report   *Report
-	verifier note.Verifier
+	verifier *translog.LogKey
 	relay    custody.Digest // fingerprint
 
 	log      logState
@@ -179,7 +178,7 @@ func (c *checker) identify() error {
 		return fmt.Errorf("reading the relay's descriptor: it is a %s of %q", s.Kind, s.Header.By)
 	}
 	c.relay = b.Fingerprint()
-	c.verifier, err = translog.ParseVerifier(b.LogKey, c.cfg.Origin)
+	c.verifier, err = translog.ParseLogKey(b.LogKey, b.LogMLDSAKey, c.cfg.Origin)
 	return err
 }
 

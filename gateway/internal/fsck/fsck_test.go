@@ -36,11 +36,12 @@ func fatalIfErr(t testing.TB, err error) {
 func describe(t testing.TB) []byte {
 	t.Helper()
 	root := keys.Generate()
-	_, log, err := translog.GenerateKey(origin)
+	_, log, err := translog.GenerateLog(origin)
 	fatalIfErr(t, err)
+	logKey, logMLDSAKey := log.Strings()
 	s, err := custody.Sign(&custody.Relay{
 		Header: custody.Header{Relay: origin, By: origin, Issued: statement.At(time.Now())}, Version: 1, RootThreshold: 1,
-		RootKeys: []string{root.Public().String()}, Key: keys.Generate().Public().String(), LogKey: log,
+		RootKeys: []string{root.Public().String()}, Key: keys.Generate().Public().String(), LogKey: logKey, LogMLDSAKey: logMLDSAKey,
 		TLS: []custody.Digest{{1}}, Addresses: []string{"127.0.0.1:1"},
 	}, root)
 	fatalIfErr(t, err)

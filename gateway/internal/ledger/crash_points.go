@@ -73,8 +73,8 @@ const (
 	EntryTiled Point = "ledger/after-tiles"
 
 	// EntrySigned: the store shows a checkpoint that the database does not keep
-	// yet. The next start finds it to be of this log, signs the same bytes and
-	// keeps it.
+	// yet. The next start finds it to be of this log, signs it again and
+	// keeps that.
 	EntrySigned Point = "ledger/after-checkpoint"
 
 	// EntryPublished: the entry is published, nobody was answered. The next start

@@ -112,7 +112,7 @@ func TestCrashChild(t *testing.T) {
 	w.connect()
 	to, err := seal.ParseRecipient(s.Recipient)
 	fatalIfErr(t, err)
-	key, err := translog.ParseSigner(s.LogKey, origin)
+	key, err := translog.ParseLog(s.LogKey, origin)
 	fatalIfErr(t, err)
 	w.l, err = ledger.Open(t.Context(), ledger.Config{DB: w.db, Store: w.store, Origin: origin, LogKey: key, Recovery: to,
 		Now: w.clock.Now, Logger: silent()})

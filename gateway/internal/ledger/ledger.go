@@ -33,13 +33,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/policy"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
 	"filippo.io/age"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Config is what a ledger needs. All fields but the last two are required; they are
@@ -54,9 +54,8 @@ type Config struct {
 	// Origin is the name of the relay and of its log.
 	Origin string
 
-	// LogKey signs checkpoints and is named Origin. It must be deterministic, as
-	// Ed25519 is (RFC 8032): the ledger knows its own signatures by that.
-	LogKey note.Signer
+	// LogKey signs checkpoints, with both halves, and is of Origin.
+	LogKey *translog.LogSigner
 
 	// Recovery is the operator's recipient, post-quantum, to which copies of the
 	// lines are sealed. Its identity is kept off the machine.
@@ -171,8 +170,8 @@ func (c *Config) check() error {
 	switch {
 	case c.DB == nil || c.Store == nil || c.LogKey == nil || c.Recovery == nil || c.Now == nil || c.Logger == nil:
 		return errors.New("a required field is missing")
-	case c.LogKey.Name() != c.Origin:
-		return fmt.Errorf("log key is named %q, not %q", c.LogKey.Name(), c.Origin)
+	case c.LogKey.Origin() != c.Origin:
+		return fmt.Errorf("log key is named %q, not %q", c.LogKey.Origin(), c.Origin)
 	}
 	return custody.CheckOrigin(c.Origin)
 }

@@ -41,7 +41,7 @@ func (l *Ledger) publish(ctx context.Context) error {
 		from = to
 	}
 	c := translog.Checkpoint{Origin: l.cfg.Origin, Size: st.head.Size, Root: st.head.Root}
-	note, err := translog.Sign(c, l.cfg.LogKey)
+	note, err := l.sign(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (l *Ledger) publish(ctx context.Context) error {
 		return err
 	}
 	// If we crash here, the store shows a checkpoint that the database does not
-	// keep yet. The next Open finds it to be of the log that it holds, signs it
-	// again (the same bytes) and keeps it.
+	// keep yet. The next Open finds it to be of the log that it holds, signs
+	// the same tree again, replaces it and keeps that.
 	Crash(EntrySigned)
 	err = l.cfg.DB.Update(ctx, func(tx *records.Tx) error {
 		return tx.PutCheckpoint(records.Checkpoint{Size: c.Size, Note: note})
@@ -61,6 +61,20 @@ func (l *Ledger) publish(ctx context.Context) error {
 	Crash(EntryPublished)
 	l.show(note)
 	return nil
+}
+
+// sign returns the note of a checkpoint that is kept, or signs one. Two notes of
+// one tree would do no harm, but who compares store and database sees one.
+func (l *Ledger) sign(ctx context.Context, c translog.Checkpoint) ([]byte, error) {
+	var kept records.Checkpoint
+	err := l.cfg.DB.View(ctx, func(tx *records.Tx) (err error) {
+		kept, err = tx.Checkpoint(c.Size)
+		return err
+	})
+	if errors.Is(err, records.ErrNotFound) {
+		return translog.Sign(c, l.cfg.LogKey, l.cfg.Now())
+	}
+	return kept.Note, err
 }
 
 // putRange stores copies and tiles of the entries from to to-1.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -118,20 +116,11 @@ func (l *Ledger) storedCheckpoint(ctx context.Context) (*signed, error) {
 
 // open verifies a checkpoint of this log.
 func (l *Ledger) open(b []byte) (*signed, error) {
-	c, err := translog.Open(b, l.cfg.Origin, ownKey{l.cfg.LogKey})
+	c, err := translog.Open(b, l.cfg.Origin, l.cfg.LogKey.Key())
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", err, ErrLogKey)
 	}
 	return &signed{c, b}, nil
-}
-
-// ownKey verifies the signatures of a deterministic signer by signing again.
-type ownKey struct{ note.Signer }
-
-// Verify implements note.Verifier.
-func (k ownKey) Verify(msg, sig []byte) bool {
-	own, err := k.Sign(msg)
-	return err == nil && bytes.Equal(own, sig)
 }
 
 // loadChecked loads the state and checks its root and both checkpoints against

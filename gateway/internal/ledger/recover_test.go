@@ -186,7 +186,7 @@ func TestOtherKey(t *testing.T) {
 	w.close()
 	mine := w.keys.log
 	var err error
-	w.keys.log, _, err = translog.GenerateKey(origin)
+	w.keys.log, _, err = translog.GenerateLog(origin)
 	fatalIfErr(t, err)
 	w.refuseStart(ledger.ErrLogKey)
 	w.keys.log = mine

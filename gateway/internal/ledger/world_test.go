@@ -25,7 +25,6 @@ import (
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
 	"filippo.io/age"
-	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -71,7 +70,8 @@ type state struct {
 // relayKeys are the keys of the relay, as they would lie in its key folder.
 type relayKeys struct {
 	root, hybrid *keys.Private
-	log, vlog    string
+	log          string // secret
+	vlog         *translog.LogKey
 	identity     *age.HybridIdentity
 }
 
@@ -79,7 +79,7 @@ func newRelayKeys(t testing.TB) *relayKeys {
 	t.Helper()
 	k := &relayKeys{root: keys.Generate(), hybrid: keys.Generate()}
 	var err error
-	k.log, k.vlog, err = translog.GenerateKey(origin)
+	k.log, k.vlog, err = translog.GenerateLog(origin)
 	fatalIfErr(t, err)
 	id, _, err := seal.GenerateIdentity()
 	fatalIfErr(t, err)
@@ -88,12 +88,7 @@ func newRelayKeys(t testing.TB) *relayKeys {
 	return k
 }
 
-func (k *relayKeys) verifier(t testing.TB) note.Verifier {
-	t.Helper()
-	v, err := translog.ParseVerifier(k.vlog, origin)
-	fatalIfErr(t, err)
-	return v
-}
+func (k *relayKeys) verifier(testing.TB) *translog.LogKey { return k.vlog }
 
 // world is a relay's ledger on a real database and a real folder.
 type world struct {
@@ -169,7 +164,7 @@ func (w *world) connect() {
 }
 
 func (w *world) config() ledger.Config {
-	s, err := translog.ParseSigner(w.keys.log, origin)
+	s, err := translog.ParseLog(w.keys.log, origin)
 	fatalIfErr(w.t, err)
 	return ledger.Config{DB: w.db, Store: w.store, Origin: origin, LogKey: s, Recovery: w.keys.identity.Recipient(),
 		Now: w.clock.Now, Logger: silent()}
@@ -211,8 +206,9 @@ func (w *world) sign(b custody.Body, k ...*keys.Private) *custody.Statement {
 }
 
 func (w *world) describe() *custody.Statement {
+	edKey, mlKey := w.keys.vlog.Strings()
 	return w.sign(&custody.Relay{Header: custody.Header{Relay: origin, By: origin, Issued: at(0)}, Version: 1, RootThreshold: 1,
-		RootKeys: []string{w.keys.root.Public().String()}, Key: w.keys.hybrid.Public().String(), LogKey: w.keys.vlog,
+		RootKeys: []string{w.keys.root.Public().String()}, Key: w.keys.hybrid.Public().String(), LogKey: edKey, LogMLDSAKey: mlKey,
 		TLS: []custody.Digest{sha256.Sum256([]byte("tls"))}, Addresses: []string{"relay.example:4433"}}, w.keys.root)
 }
 
