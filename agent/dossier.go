@@ -17,11 +17,20 @@ import (
 // Dossier writes all that proves a request's path as one file that comity-verify
 // checks offline. With contents it carries the inner statements and manifests of
 // the packages that this home sent or opened: with them a court can recognise an
-// exhibit, and read its name.
+// exhibit, and read its name. First the session's agent attests the record, if something
+// came to it since it last did, so that the file says how far it is complete by this
+// State's word; where it cannot, because the relay does not take it, it says less.
 func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Writer, withContents bool) error {
 	snap, err := s.Sync(ctx, request)
 	if err != nil {
 		return err
+	}
+	if e, err := s.Attest(ctx, snap, request); err != nil {
+		a.log.Warn("the dossier is made without a new attestation", "request", request, "error", err)
+	} else if e != nil {
+		if snap, err = s.Sync(ctx, request); err != nil {
+			return err
+		}
 	}
 	d, err := a.collect(snap, request, withContents)
 	if err != nil {

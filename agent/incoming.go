@@ -194,6 +194,7 @@ func (d *daemon) visit(ctx context.Context, v *visit) error {
 		return err
 	}
 	c := snap.Case(v.request)
+	s.AttestNews(ctx, snap, v.request)
 	keys, err := a.keysHere(v.request)
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 var thisYear = agent.ReportSpec{Period: report.Year(time.Now().UTC().Year()), Threshold: 2}
 
 // TestReportCount: requests are counted as they were made, by either side alike; a report of an earlier tree stays what it was, byte for byte,
-// after much has happened since.
+// after much has happened since. Whoever refuses attests the request as well.
 func TestReportCount(t *testing.T) {
 	w := newWorld(t)
 	const refused, open = 6, 3
@@ -39,7 +39,7 @@ func TestReportCount(t *testing.T) {
 	if string(statement.Encode(made.Sent.Outcomes)) != string(statement.Encode(got.Received.Outcomes)) {
 		t.Errorf("nl counts %s\nde counts %s", statement.Encode(made.Sent.Outcomes), statement.Encode(got.Received.Outcomes))
 	}
-	if made.Sent.Requests != "9" || made.Sent.Outcomes[0].N != custody.CellOf(open) || made.Received.Requests != "0" || made.Counted != 2*refused+open || made.Others == 0 {
+	if made.Sent.Requests != "9" || made.Sent.Outcomes[0].N != custody.CellOf(open) || made.Received.Requests != "0" || made.Counted != 3*refused+open || made.Others == 0 {
 		t.Errorf("nl counts %s", statement.Encode(made))
 	}
 	w.grant()

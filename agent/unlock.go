@@ -239,6 +239,8 @@ func requestOf(st *custody.Statement) (d custody.Digest) {
 		d = b.Request
 	case *custody.Recall:
 		d = b.Request
+	case *custody.Attestation:
+		d = b.Request
 	}
 	return d
 }

@@ -193,6 +193,8 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 		return &custody.Receipt{Request: req, Package: s.pkg, Seal: sealed, InnerStatement: custody.Digest{6}, Scope: custody.ScopeWhole}
 	case custody.KindRejection:
 		return &custody.Rejection{Request: req, Package: s.pkg, Seal: sealed, Reason: "not-decryptable"}
+	case custody.KindAttestation:
+		return &custody.Attestation{Request: req, Checkpoint: custody.CheckpointRef{Size: 100, Root: custody.Digest{5}}}
 	case custody.KindRecall:
 		return &custody.Recall{Request: req, Package: s.pkg, Seal: sealed, Reason: "wrong-package"}
 	}
@@ -208,7 +210,7 @@ func (s *story) by(k custody.Kind) string {
 	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure, custody.KindUseReport,
 		custody.KindDanger, custody.KindDestruction, custody.KindRestriction:
 		return "fr"
-	case custody.KindSeal, custody.KindUnlock, custody.KindRecall:
+	case custody.KindSeal, custody.KindUnlock, custody.KindRecall, custody.KindAttestation:
 		return "nl/agent/lab-1"
 	case custody.KindRelease, custody.KindReceipt, custody.KindRejection:
 		return "fr/agent/lab-1"

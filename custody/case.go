@@ -30,6 +30,9 @@ type Case struct {
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
 	signers     []signer      // of both States, once for each statement
+
+	attested     map[PartyID]attesting // by agent; nil until one has
+	attestations map[int64]bool        // their places in the record
 }
 
 // End is how a request ended.
@@ -349,6 +352,9 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 		c.end(&End{s.Kind, b.Reason, s.SHA256, e.Time, b.Annex})
 	case *Closure:
 		c.end(&End{s.Kind, b.Outcome, s.SHA256, e.Time, b.Annex})
+	case *Attestation:
+		c.attest(e, b)
+		return nil
 	case *Seal:
 		return c.deposit(e, s, b)
 	case *Recall:

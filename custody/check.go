@@ -62,7 +62,7 @@ func checkBy(k Kind, by string) error {
 		if err := CheckOrigin(by); err != nil {
 			return bad("by: %v", err)
 		}
-	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection:
+	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindAttestation:
 		if p, err := ParsePartyID(by); err != nil || p.Role() != RoleAgent {
 			return bad("by %q: want an agent's id", by)
 		}

@@ -76,6 +76,9 @@ const (
 	CodeNotReceived       Code = "not-received"       // nothing of it was receipted
 	CodeOperatorPolicy    Code = "operator-policy"    // the rules allow it, the policy of the relay's operator does not; no answer of Decide
 	CodeRetention         Code = "retention-too-long" // the grant has the relay keep packages for longer than its operator does; no answer of Decide
+	CodeNothingNew        Code = "nothing-new"        // the record has no more than the agent has attested
+	CodeTooOften          Code = "too-often"          // the agent has attested it as often as the rules allow within the hour
+	CodeOtherLog          Code = "other-log"          // the relay has signed no such log; no answer of Decide
 )
 
 var explanations = map[Code]string{
@@ -141,6 +144,9 @@ var explanations = map[Code]string{
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
 	CodeOperatorPolicy:    "the rules allow it, the policy of the relay's operator does not, for now: nothing is lost",
 	CodeRetention:         "the grant has the relay keep packages for longer than its operator does: nothing is sent under it until one of the two is changed",
+	CodeNothingNew:        "nothing but attestations has come to the record since this agent attested it",
+	CodeOtherLog:          "the agent attests a log that this relay never signed: whoever showed it that log showed it another than this relay's",
+	CodeTooOften:          "this agent has attested the record as often as the rules allow within an hour: it will again in the next",
 	CodeAlreadySuperseded: "another package replaces that one already: recall it first, or replace it instead",
 }
 

@@ -17,6 +17,9 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 	if b, ok := s.Body.(*Seal); ok {
 		return unlessSuspended(v, c.From, c.To, decideSeal(c, v, b, m, a.Open, now))
 	}
+	if b, ok := s.Body.(*Attestation); ok {
+		return decideAttestation(c, b, m.ID, now)
+	}
 	p := c.Package(s.Package())
 	if p == nil {
 		return deny("package", CodeNoSuchPackage)

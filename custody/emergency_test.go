@@ -44,6 +44,7 @@ func init() {
 		custody.KindRestriction: "emergency-received",
 		custody.KindUseReport:   "emergency-received",
 		custody.KindHold:        "endangered" + urgent,
+		custody.KindAttestation: "endangered" + urgent,
 		custody.KindSeal:        "emergency emergency-accepted emergency-reviewed validated",
 		custody.KindReceipt:     "emergency-released",
 		custody.KindRejection:   "emergency-released",

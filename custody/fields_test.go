@@ -20,7 +20,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 		all[k] = st
 	}
 	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindReport, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
-		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport, custody.KindHold,
+		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport, custody.KindHold, custody.KindAttestation,
 		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction, custody.KindOffer} {
 		all[k] = s.make(k)
 	}

@@ -39,6 +39,7 @@ const (
 	KindReceipt     Kind = "receipt"     // it arrived and verified
 	KindRejection   Kind = "rejection"   // or it did not
 	KindRecall      Kind = "recall"      // the sending side takes a package back
+	KindAttestation Kind = "attestation" // a party's agent has seen the record up to an entry
 )
 
 // Header begins every statement.
@@ -523,6 +524,8 @@ func newBody(k Kind) Body {
 		return new(Rejection)
 	case KindRecall:
 		return new(Recall)
+	case KindAttestation:
+		return new(Attestation)
 	}
 	return nil
 }
@@ -532,7 +535,7 @@ func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindSuspension, KindReport, KindRelay, KindRequest, KindOffer, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
 		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
 		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall,
-		KindOrder, KindDestruction, KindRestriction, KindUseReport, KindHold}
+		KindOrder, KindDestruction, KindRestriction, KindUseReport, KindHold, KindAttestation}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

@@ -133,6 +133,7 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindClosure:     {"fr officers", granting},
 	custody.KindUseReport:   {"fr officers", "received received-recalled received-closed"},
 	custody.KindHold:        {"nl officers", but("empty")},
+	custody.KindAttestation: {"sender|sender's colleague|sender's desk|recipient|backup's holder", but("empty")},
 	custody.KindSeal:        {"sender", "granted accepted regranted granted-amended"},
 	custody.KindUnlock:      {"sender", "sealed sealed-amended"},
 	custody.KindRelease:     {"recipient", "unlocked"},

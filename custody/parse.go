@@ -169,6 +169,8 @@ func (s *Statement) request() Digest {
 		return b.Request
 	case *Recall:
 		return b.Request
+	case *Attestation:
+		return b.Request
 	}
 	return Digest{}
 }
@@ -256,7 +258,7 @@ func (s *Statement) Package() string {
 // tells: both the agent that sealed a package and its State may take it back.
 func (s *Statement) byAgent() bool {
 	switch s.Kind {
-	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection:
+	case KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindAttestation:
 		return true
 	case KindRecall:
 		_, err := ParsePartyID(s.Header.By)

@@ -391,8 +391,8 @@ func dutyLost(name string, k custody.Kind) func(*story) custody.Decision {
 // without a way to get it.
 func TestRefusals(t *testing.T) {
 	// The rules never know what an operator refuses: see TestPolicyRef.
-	reached := map[custody.Code]bool{custody.CodeAllowed: true, custody.CodeOperatorPolicy: true, custody.CodeRetention: true}
-	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals, reportRefusals, offerRefusals, originRefusals)
+	reached := map[custody.Code]bool{custody.CodeAllowed: true, custody.CodeOperatorPolicy: true, custody.CodeRetention: true, custody.CodeOtherLog: true}
+	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals, reportRefusals, offerRefusals, originRefusals, attestationRefusals)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			s := told(t, r.before...)

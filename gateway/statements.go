@@ -103,6 +103,9 @@ func (g *Gateway) fileCase(ctx context.Context, who admit.Principal, s *custody.
 	g.annexes.RLock()
 	defer g.annexes.RUnlock()
 	d, err := g.decide(ctx, who, s)
+	if err == nil {
+		err = g.ofThisLog(ctx, s)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,9 @@ func (d *Desk) file(ctx context.Context, snap *agent.Snapshot, f *Filed, st *cus
 		return fmt.Errorf("filing the %s: %w", st.Kind, err)
 	}
 	f.Waits = nil
+	if st.Parties() == nil && snap.Case(string(st.Record())) != nil {
+		d.Session.AttestNews(ctx, snap, string(st.Record()))
+	}
 	return nil
 }
 

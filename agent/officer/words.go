@@ -142,6 +142,8 @@ func Say(st *custody.Statement) (what string, codes []string) {
 		return fmt.Sprintf("%s has package %s; everything in it verified", by, b.Package[:8]), nil
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s", by, b.Package[:8]), []string{b.Reason}
+	case *custody.Attestation:
+		return fmt.Sprintf("%s attests the record up to entry %d", by, b.After.Seq), nil
 	case *custody.Recall:
 		return fmt.Sprintf("%s recalls package %s", by, b.Package[:8]), []string{b.Reason}
 	}

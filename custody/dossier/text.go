@@ -36,15 +36,27 @@ func (v *Verdict) Text() string {
 	for _, p := range v.Packages {
 		p.text(&b)
 	}
-	fmt.Fprintf(&b, "\nCompleteness\n  no gap from the first entry of each record to the last one shown here, all in the log of size %d;\n"+
-		"  whether that log has more of them is not shown: %s\n  root of the log at that size: %s\n",
-		v.Checkpoint.Size, v.Completeness, v.Checkpoint.Root)
+	v.completeness(&b)
 	fmt.Fprintf(&b, "\nNot proved\n")
 	for _, s := range v.NotProved {
 		fmt.Fprintf(&b, "  - %s\n", s)
 	}
 	fmt.Fprintf(&b, "\n%d checks passed\n", len(v.Checks))
 	return b.String()
+}
+
+// completeness says what is known of entries that are not shown.
+func (v *Verdict) completeness(b *strings.Builder) {
+	fmt.Fprintf(b, "\nCompleteness\n  no gap from the first entry of each record to the last one shown here, all in the log of size %d;\n", v.Checkpoint.Size)
+	if len(v.Attested) == 0 {
+		fmt.Fprintf(b, "  whether that log has more of them is not shown: %s\n", v.Completeness)
+	} else {
+		fmt.Fprintf(b, "  %s;\n  whether that log has more of them after that is not shown\n", v.Completeness)
+	}
+	for _, s := range v.Doubts {
+		fmt.Fprintf(b, "  doubtful: %s\n", s)
+	}
+	fmt.Fprintf(b, "  root of the log at that size: %s\n", v.Checkpoint.Root)
 }
 
 func (v *Verdict) result(b *strings.Builder) {
@@ -260,6 +272,8 @@ func sentence(s *custody.Statement) string {
 		return fmt.Sprintf("%s receipts package %s (%s): it says that everything in it arrived and verified", b.By, b.Package, b.Scope)
 	case *custody.Rejection:
 		return fmt.Sprintf("%s rejects package %s: it says that %s", b.By, b.Package, reasonSays(b.Reason))
+	case *custody.Attestation:
+		return fmt.Sprintf("%s says that it has seen this record up to entry %d, and that the log of %d entries has no more of it", b.By, b.After.Seq, b.Checkpoint.Size)
 	case *custody.Recall:
 		return more(fmt.Sprintf("%s recalls package %s: %s", b.By, b.Package, b.Reason), b.Annex)
 	}
@@ -339,15 +353,14 @@ func ids(list []custody.PartyID) string {
 
 // notProved lists what a reader might think is proved and is not.
 func notProved(v *Verdict) []string {
-	list := []string{
-		"that nothing came after: entries cut off the end of a record do not show, whoever cut them, since no party attested where it ended",
+	list := append(withheld(v),
 		"the times: the order of entries is the log's, the hours are the relay's",
 		"that the relay showed everybody this same log: no witness cosigned, and the logs that unlocks refer to are not compared with it",
 		"who else has a package: the relay can hand out without an entry what it holds, and a recipient what it received",
 		"that two keys are two people, or who sat at a keyboard",
 		"what the annexes say (reasons, persons, further conditions): only their hashes stand here",
 		"how the evidence came about before it was sealed, and what became of it after it was received",
-	}
+	)
 	if slices.ContainsFunc(v.Acts, func(a Act) bool { return a.Event != nil }) {
 		list = append(list, "what the relay says of itself without a signature: that it stands in the log is proved, that it happened is not")
 	}

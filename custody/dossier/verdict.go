@@ -42,6 +42,8 @@ type Verdict struct {
 	Checkpoint   custody.CheckpointRef `json:"checkpoint"`  // up to which the log is proved
 	Times        string                `json:"times"`       // who vouches for them
 	Completeness string                `json:"completeness"`
+	Attested     []Attested            `json:"attested"`         // by each State: how far its agents saw the record
+	Doubts       []string              `json:"doubts,omitempty"` // attestations that cannot be so
 	NotProved    []string              `json:"not_proved"`
 	Checks       []string              `json:"checks"` // that passed, in their order
 	opened       map[string]*Opened    // by package
@@ -173,7 +175,7 @@ type Exhibit struct {
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Request: d.Request,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{},
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
 		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
 }
@@ -188,7 +190,7 @@ func (v *Verdict) fail(err error) *Verdict {
 	}
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks,
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
 	}
 }
 
@@ -255,7 +257,7 @@ func (v *Verdict) tell(kase *custody.Case) {
 			v.Result = ResultUnchecked
 		}
 	}
-	v.Times, v.Completeness = timesText, completeText
+	v.Times, v.Completeness = timesText, complete(v)
 	for _, p := range kase.Packages {
 		v.Packages = append(v.Packages, v.describe(kase, p))
 	}

@@ -242,6 +242,8 @@ func (c *verifier) line(p placed) error {
 		return c.deposited(e, b)
 	case *custody.Unlock:
 		c.unlocked(p, b)
+	case *custody.Attestation:
+		c.attested(p, e, b)
 	}
 	return nil
 }

@@ -144,6 +144,24 @@ func (s *Story) RecallByOfficer(p *Package) error {
 	return err
 }
 
+// Attest has an authority's desk agent say that it has seen the request's record as it
+// stands, in the log as it stands.
+func (s *Story) Attest(a *Authority) error {
+	c, err := s.Log.Head(s.Origin)
+	if err != nil {
+		return err
+	}
+	return s.AttestAs(a, s.records[s.request].Tip(), custody.CheckpointRef{Size: c.Size, Root: custody.Digest(c.Root)})
+}
+
+// AttestAs has it say what it likes.
+func (s *Story) AttestAs(a *Authority, after *custody.Ref, log custody.CheckpointRef) error {
+	h := s.header(string(a.ID("agent/desk-1")))
+	h.After = after
+	_, err := s.Post(a.ID("agent/desk-1"), &custody.Attestation{Header: h, Request: s.Case().RequestSHA256, Checkpoint: log}, a.Desk)
+	return err
+}
+
 // Suspend stops all transfers with another authority, by one officer.
 func (s *Story) Suspend(a *Authority, with string) error {
 	_, err := s.Post("", &custody.Suspension{Header: s.ofPair(a), With: with, State: custody.StateSuspended, Reason: "incident",

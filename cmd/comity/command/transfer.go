@@ -115,7 +115,13 @@ func (a *app) transfer(ctx context.Context, name string, f func(*agent.Agent, *a
 			return err
 		}
 		defer unlock()
-		return f(ag, s, id)
+		if err := f(ag, s, id); err != nil {
+			return err
+		}
+		if snap, err := s.Sync(ctx, id); err == nil { // what was asked for is done
+			s.AttestNews(ctx, snap, id)
+		}
+		return nil
 	})
 }
 

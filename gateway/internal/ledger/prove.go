@@ -9,6 +9,8 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/wire"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // prove fills in the proofs of a batch in the newest checkpoint.
@@ -55,6 +57,23 @@ func prove(tx *records.Tx, line custody.Line, size int64) (wire.Line, error) {
 		w.Proof = append(w.Proof, custody.Digest(h))
 	}
 	return w, err
+}
+
+// RootAt returns the root of the published tree at a size. ErrNoCheckpoint: it is not
+// that large.
+func (l *Ledger) RootAt(ctx context.Context, size int64) (root custody.Digest, err error) {
+	if size > l.Size() {
+		return root, ErrNoCheckpoint
+	}
+	err = l.cfg.DB.View(ctx, func(tx *records.Tx) error {
+		h, err := tlog.TreeHash(size, tx.Hashes())
+		root = custody.Digest(h)
+		return err
+	})
+	if err != nil {
+		return root, fmt.Errorf("reading the root at %d: %w", size, err)
+	}
+	return root, nil
 }
 
 // RecordProof returns the lines of a record with their proofs in the tree of a
