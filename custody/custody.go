@@ -36,6 +36,7 @@ const (
 	RoleAgent     Role = "agent"
 	RoleRecipient Role = "recipient"
 	RoleAuditor   Role = "auditor" // reads the records of its authority's requests, and nothing that they bind
+	RoleWitness   Role = "witness" // cosigns the checkpoints of relays; proves nothing to them and signs no statement
 )
 
 // Connects reports whether parties of the role prove to a relay who they are: they have
@@ -67,7 +68,7 @@ func ParsePartyID(s string) (PartyID, error) {
 		return "", fmt.Errorf("malformed id %q: want AUTHORITY/ROLE/NAME like nl/agent/lab-1", s)
 	}
 	switch Role(p[1]) {
-	case RoleRegistrar, RoleOfficer, RoleAgent, RoleRecipient, RoleAuditor:
+	case RoleRegistrar, RoleOfficer, RoleAgent, RoleRecipient, RoleAuditor, RoleWitness:
 		return PartyID(s), nil
 	}
 	return "", fmt.Errorf("malformed id %q: unknown role %q", s, p[1])

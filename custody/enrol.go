@@ -12,13 +12,14 @@ import (
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/crypto/statement"
+	"comity.example/comity/crypto/translog"
 )
 
 const enrolmentType = "application/vnd.comity.enrolment.v1+json"
 
 // Enrolment is how a party lists its own keys: signed with the hybrid key it
 // names, so that nobody can list another's. A recipient, which cannot sign, is
-// enrolled by the agent that holds it.
+// enrolled by the agent that holds it. A witness has a hybrid key for this alone.
 type Enrolment struct {
 	Type        string     `json:"_type"` // comity/enrolment/v1
 	Nonce       Digest     `json:"nonce"`
@@ -30,6 +31,7 @@ type Enrolment struct {
 	Recipient   string     `json:"recipient,omitempty"`   // recipients: age1pq1…
 	Holder      PartyID    `json:"holder,omitempty"`      // recipients: the agent that holds the identity
 	Challenge   *Challenge `json:"challenge,omitempty"`   // recipients: proof that the holder can open
+	Cosigners   []Cosigner `json:"cosigners,omitempty"`   // witnesses: its Ed25519 and its ML-DSA-44 key, in that order
 }
 
 // Challenge is an age file encrypted to a recipient and what its holder found in
@@ -46,6 +48,8 @@ type Member struct {
 	SPKI      Digest       // agents and auditors: SHA-256 of the TLS key
 	Recipient string       // recipients: age1pq1…
 	Holder    PartyID      // recipients
+
+	Cosigners []*translog.CosignerKey // witnesses: Ed25519, ML-DSA-44
 }
 
 // active reports whether the member's entry is in force at a time.
@@ -107,10 +111,14 @@ func (e *Enrolment) check() error {
 		return fmt.Errorf("id %q is not below authority %q", e.ID, e.Authority)
 	case id.Role().Connects() != (len(e.Certificate) > 0):
 		return errors.New("agents and auditors, and only they, enrol with a TLS certificate")
+	case (id.Role() == RoleWitness) != (len(e.Cosigners) > 0):
+		return errors.New("witnesses, and only they, enrol with cosigner keys")
 	case id.Role() == RoleRecipient:
 		return e.checkRecipient()
 	case e.Recipient != "" || e.Holder != "" || e.Challenge != nil:
 		return errors.New("only recipients enrol with an age recipient, its holder and a challenge")
+	case id.Role() == RoleWitness:
+		_, err = e.cosigners()
 	case id.Role().Connects():
 		_, err = spki(e.Certificate)
 	}
@@ -164,6 +172,9 @@ func (l Listing) member() (*Member, error) {
 	m := &Member{Listing: l, Key: key, Recipient: e.Recipient, Holder: e.Holder}
 	if len(e.Certificate) > 0 {
 		m.SPKI, err = spki(e.Certificate)
+	}
+	if err == nil && len(e.Cosigners) > 0 {
+		m.Cosigners, err = e.cosigners()
 	}
 	return m, err
 }
@@ -258,6 +269,9 @@ func unique(seen map[string]PartyID, m *Member) error {
 	}
 	if !m.SPKI.IsZero() {
 		marks = append(marks, "tls "+m.SPKI.String())
+	}
+	for _, k := range m.Cosigners {
+		marks = append(marks, "cosigner "+string(k.Bytes()))
 	}
 	for _, k := range marks {
 		if other, dup := seen[k]; dup {

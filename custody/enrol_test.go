@@ -6,12 +6,14 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"math/big"
+	"slices"
 	"testing"
 
 	"filippo.io/age"
 
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/statement"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 )
 
@@ -23,13 +25,23 @@ func enrolment(id custody.PartyID) custody.Enrolment {
 	case custody.RoleRecipient:
 		e.Recipient = must(age.GenerateHybridIdentity()).Recipient().String()
 		e.Holder, e.Challenge = "nl/agent/lab-1", &custody.Challenge{FileSHA256: digest, Opened: digest}
+	case custody.RoleWitness:
+		e.Cosigners = cosigners(id)
 	}
 	return e
 }
 
+func cosigners(id custody.PartyID) (list []custody.Cosigner) {
+	for _, alg := range []translog.Algorithm{translog.Ed25519, translog.MLDSA44} {
+		secret, _ := must2(translog.GenerateCosigner(string(id), alg))
+		list = append(list, custody.ProveCosigner(id, must(translog.ParseCosigner(secret))))
+	}
+	return list
+}
+
 // TestEnrolments breaks each part of an enrolment.
 func TestEnrolments(t *testing.T) {
-	const agent, officer, recipient = "nl/agent/lab-1", "nl/officer/mla-1", "nl/recipient/lab"
+	const agent, officer, recipient, witness = "nl/agent/lab-1", "nl/officer/mla-1", "nl/recipient/lab", "nl/witness/1"
 	other := selfSigned()
 	for _, r := range []struct {
 		name string
@@ -42,7 +54,21 @@ func TestEnrolments(t *testing.T) {
 		{"registrar", "nl/registrar/1", func(e *custody.Enrolment) {}, true},
 		{"recipient", recipient, func(e *custody.Enrolment) {}, true},
 		{"foreign authority", agent, func(e *custody.Enrolment) { e.Authority = "fr" }, false},
-		{"unknown role", "nl/witness/1", func(e *custody.Enrolment) {}, false},
+		{"witness", witness, func(e *custody.Enrolment) {}, true},
+		{"witness without keys", witness, func(e *custody.Enrolment) { e.Cosigners = nil }, false},
+		{"witness with one key", witness, func(e *custody.Enrolment) { e.Cosigners = e.Cosigners[:1] }, false},
+		{"witness without Ed25519", witness, func(e *custody.Enrolment) { e.Cosigners[0] = e.Cosigners[1] }, false},
+		{"witness with its keys swapped", witness, func(e *custody.Enrolment) { slices.Reverse(e.Cosigners) }, false},
+		{"witness with three keys", witness, func(e *custody.Enrolment) { e.Cosigners = append(e.Cosigners, e.Cosigners[0]) }, false},
+		{"witness with another's keys", witness, func(e *custody.Enrolment) { e.Cosigners = cosigners("nl/witness/2") }, false},
+		{"witness without proof", witness, func(e *custody.Enrolment) { e.Cosigners[1].Proof = nil }, false},
+		{"witness with another proof", witness, func(e *custody.Enrolment) { e.Cosigners[0].Proof = cosigners(witness)[0].Proof }, false},
+		{"witness with an altered proof", witness, func(e *custody.Enrolment) { e.Cosigners[1].Proof[9] ^= 1 }, false},
+		{"witness with a certificate", witness, func(e *custody.Enrolment) { e.Certificate = other }, false},
+		{"witness with a line more", witness, func(e *custody.Enrolment) { e.Cosigners[0].Key += "\n" }, false},
+		{"officer with cosigner keys", officer, func(e *custody.Enrolment) { e.Cosigners = cosigners(officer) }, false},
+		{"recipient with cosigner keys", recipient, func(e *custody.Enrolment) { e.Cosigners = cosigners(recipient) }, false},
+		{"unknown role", "nl/notary/1", func(e *custody.Enrolment) {}, false},
 		{"malformed id", "nl/agent/LAB", func(e *custody.Enrolment) {}, false},
 		{"agent without certificate", agent, func(e *custody.Enrolment) { e.Certificate = nil }, false},
 		{"officer with certificate", officer, func(e *custody.Enrolment) { e.Certificate = other }, false},

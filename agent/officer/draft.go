@@ -110,7 +110,7 @@ func (r *Registry) Add(d *Draft, envelope []byte, opt AddOptions, now time.Time)
 	if err != nil {
 		return "", err
 	}
-	if err := checkOwn(r.home, e.ID, custody.RoleOfficer, custody.RoleAgent, custody.RoleAuditor, custody.RoleRecipient); err != nil {
+	if err := checkOwn(r.home, e.ID, custody.RoleOfficer, custody.RoleAgent, custody.RoleAuditor, custody.RoleRecipient, custody.RoleWitness); err != nil {
 		return "", err
 	}
 	l, err := listing(e, envelope, opt, now)

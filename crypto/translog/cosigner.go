@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,6 +123,9 @@ func (k *CosignerKey) KeyHash() uint32 { return k.id }
 
 // Algorithm returns the kind of cosignature that the key verifies.
 func (k *CosignerKey) Algorithm() Algorithm { return k.alg }
+
+// Bytes returns the public key itself: 32 bytes of Ed25519, 1,312 of ML-DSA-44.
+func (k *CosignerKey) Bytes() []byte { return slices.Clone(k.public) }
 
 // Equal reports whether two keys are the same in name, algorithm and bytes.
 func (k *CosignerKey) Equal(other *CosignerKey) bool { return k.String() == other.String() }
@@ -257,6 +261,32 @@ func (s *Cosigner) Cosign(c Checkpoint, at time.Time) ([]byte, error) {
 		return nil, fmt.Errorf("cosigning: %v", err)
 	}
 	return Cosignature{Key: s.key, Time: time.Unix(t, 0).UTC(), signature: sig}.Line(), nil
+}
+
+// possession begins what Prove signs. No cosignature begins so.
+const possession = "comity/cosigner/v1\x00"
+
+// Prove returns a signature over words that are no checkpoint, by which the
+// holder of the key shows that it has it.
+func (s *Cosigner) Prove(words []byte) []byte {
+	msg := append([]byte(possession), words...)
+	if s.ed != nil {
+		return ed25519.Sign(s.ed, msg)
+	}
+	sig := make([]byte, mldsa44.SignatureSize)
+	if err := mldsa44.SignTo(s.ml, msg, nil, true, sig); err != nil {
+		panic("translog: internal error: signing without context: " + err.Error())
+	}
+	return sig
+}
+
+// Proves reports whether sig is what Prove returns for these words.
+func (k *CosignerKey) Proves(words, sig []byte) bool {
+	msg := append([]byte(possession), words...)
+	if k.alg == Ed25519 {
+		return len(sig) == ed25519.SignatureSize && ed25519.Verify(k.public, msg, sig)
+	}
+	return len(sig) == mldsa44.SignatureSize && mldsa44.Verify(k.ml, msg, nil, sig)
 }
 
 // checkName accepts 1 to most printable ASCII characters without space and
