@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"comity.example/comity/gateway/internal/fsck"
+	"comity.example/comity/gateway/records/postgres"
 	"filippo.io/age"
 )
 
@@ -15,8 +16,11 @@ type CheckConfig struct {
 	Origin     string
 	Descriptor []byte
 
-	// Database is the path of the SQLite file. Required.
+	// Database is the path of the SQLite file. Required, unless Postgres is there.
 	Database string
+
+	// Postgres is the database if it is on a server.
+	Postgres *postgres.Reader
 
 	// Folder is the folder of a store of package dir. If empty, Store is read.
 	Folder string
@@ -74,6 +78,10 @@ func Check(ctx context.Context, cfg *CheckConfig) (*CheckReport, error) {
 		c.Store = cfg.Store
 	default:
 		return nil, errors.New("checking relay: no store")
+	}
+	if r := cfg.Postgres; r != nil {
+		c.DB, c.Integrity = r.DB, r.Integrity
+		return fsck.Check(ctx, c)
 	}
 	db, err := fsck.OpenSQLite(cfg.Database)
 	if err != nil {

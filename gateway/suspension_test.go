@@ -158,6 +158,6 @@ func TestSuspensionHeard(t *testing.T) {
 	}
 	w.stop()
 	w.clean()
-	w.database(func(tx *records.Tx) error { return tx.AddParty(custody.AuthorityRecord("nl"), "de") })
+	w.database(func(tx *records.Tx) error { tx.AddParty(custody.AuthorityRecord("nl"), "de"); return nil })
 	w.finds("a third authority that is told too", w.check(w.thorough), fsck.CodeParty)
 }

@@ -20,21 +20,32 @@ type Entry struct {
 
 const entryColumns = "idx, entry, envelope, salt, record, seq, kind, statement_sha256, leaf"
 
-// insertEntry adds an entry; Append calls it.
-func (t *Tx) insertEntry(e Entry) error {
+// row returns the values of entryColumns.
+func (e *Entry) row() []any {
 	statement, envelope := e.Statement[:], e.Envelope
 	if e.Kind.IsEvent() {
 		statement, envelope = nil, []byte{} // nil is NULL in SQL
 	}
-	_, err := t.exec("INSERT INTO entries ("+entryColumns+") VALUES (?,?,?,?,?,?,?,?,?)", e.Index, e.Entry, envelope, e.Salt[:],
-		string(e.Record), e.Seq, string(e.Kind), statement, e.Leaf.Bytes())
-	return err
+	return []any{e.Index, e.Entry, envelope, e.Salt[:], string(e.Record), e.Seq, string(e.Kind), statement, e.Leaf.Bytes()}
+}
+
+// entries reads rows of entries. Those that wait are sent first if the query could
+// concern one of them.
+func (t *Tx) entries(concerns func(*Entry) bool, where string, args ...any) ([]Entry, error) {
+	read := collectSent[Entry]
+	for i := range t.waiting.entries {
+		if concerns(&t.waiting.entries[i]) {
+			read = collect[Entry]
+			break
+		}
+	}
+	return read(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE "+where, args...)
 }
 
 // Lines returns the entries of a record from a seq on whose index is below a
 // size, in order.
 func (t *Tx) Lines(record custody.RecordID, seq, below int64) ([]Entry, error) {
-	list, err := collect(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE record = ? AND seq >= ? AND idx < ? ORDER BY seq",
+	list, err := t.entries(func(e *Entry) bool { return e.Record == record }, "record = ? AND seq >= ? AND idx < ? ORDER BY seq",
 		string(record), seq, below)
 	if err != nil {
 		return nil, fmt.Errorf("reading record %q: %w", record, err)
@@ -82,7 +93,7 @@ func (t *Tx) Weights(from, to int64) ([]int64, error) {
 // ByStatement returns the entry of the statement with that payload hash, or
 // ErrNotFound.
 func (t *Tx) ByStatement(sha custody.Digest) (Entry, error) {
-	list, err := collect(t, scanEntry, "SELECT "+entryColumns+" FROM entries WHERE statement_sha256 = ?", sha[:])
+	list, err := t.entries(func(e *Entry) bool { return e.Statement == sha }, "statement_sha256 = ?", sha[:])
 	if err == nil && len(list) == 0 {
 		err = ErrNotFound
 	}
@@ -140,13 +151,10 @@ func (t *Tx) Records() ([]custody.RecordID, error) {
 	return list, nil
 }
 
-// AddParty notes that a record concerns an authority; a second time is no error.
-func (t *Tx) AddParty(record custody.RecordID, authority string) error {
-	_, err := t.exec("INSERT INTO parties (authority, record) VALUES (?,?) ON CONFLICT (authority, record) DO NOTHING", authority, string(record))
-	if err != nil {
-		return fmt.Errorf("noting authority %q of record %q: %w", authority, record, err)
-	}
-	return nil
+// AddParty notes that a record concerns an authority; a second time is no error. It is
+// written with what is appended: see Append.
+func (t *Tx) AddParty(record custody.RecordID, authority string) {
+	t.waiting.parties = append(t.waiting.parties, party{authority, record})
 }
 
 // Change is one entry that concerns an authority.

@@ -60,21 +60,22 @@ func (t *Tx) SetHead(h Head) error {
 // Append adds the next entry of the log and its Merkle hashes. The entry's index
 // must be the number of entries so far. The head is the caller's to set, once
 // for all entries of a transaction.
+//
+// The rows are sent many at a time: at the latest before the transaction is
+// committed, or before anything is read that they could change. So a row that the
+// schema refuses fails the transaction, with an error that wraps ErrBroken, and not
+// this call.
 func (t *Tx) Append(e Entry) error {
 	hashes, err := tlog.StoredHashesForRecordHash(e.Index, e.Leaf.Hash(), t.Hashes())
-	if err == nil {
-		err = t.insertEntry(e)
-	}
-	at := tlog.StoredHashIndex(0, e.Index)
-	for i, h := range hashes {
-		if err == nil {
-			_, err = t.exec("INSERT INTO log_hash (idx, hash) VALUES (?,?)", at+int64(i), h[:])
-			t.hashes[at+int64(i)] = h
-		}
-	}
 	if err != nil {
 		return fmt.Errorf("appending entry %d: %w", e.Index, err)
 	}
+	at := tlog.StoredHashIndex(0, e.Index)
+	for i, h := range hashes {
+		t.waiting.hashes = append(t.waiting.hashes, storedHash{at + int64(i), h})
+		t.hashes[at+int64(i)] = h
+	}
+	t.waiting.entries = append(t.waiting.entries, e)
 	return nil
 }
 
@@ -98,10 +99,14 @@ func (t *Tx) readHashes(indexes []int64) ([]tlog.Hash, error) {
 	// SQLite takes 32766 variables, PostgreSQL 65535; a tile needs 256.
 	for len(missing) > 0 {
 		n := min(len(missing), 512)
-		if err := t.load("idx IN (?"+strings.Repeat(",?", n-1)+")", missing[:n]...); err != nil {
+		some := missing[:n:n]
+		missing = missing[n:]
+		for n&(n-1) != 0 { // few lengths, so that few statements are prepared
+			some, n = append(some, some[0]), n+1
+		}
+		if err := t.load("idx IN (?"+strings.Repeat(",?", n-1)+")", some...); err != nil {
 			return nil, err
 		}
-		missing = missing[n:]
 	}
 	list := make([]tlog.Hash, len(indexes))
 	for n, i := range indexes {

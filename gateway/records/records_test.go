@@ -11,8 +11,19 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
+	"comity.example/comity/gateway/records/postgres"
 	"comity.example/comity/gateway/records/sqlite"
+	pgtest "comity.example/comity/test/postgres"
 )
+
+// TestPostgres runs all of these tests once more, on PostgreSQL.
+func TestPostgres(t *testing.T) {
+	pgtest.Suite(t, map[string]func(*testing.T){
+		"TestUndo": TestUndo, "TestPackage": TestPackage, "TestRecalled": TestRecalled, "TestHolds": TestHolds, "TestFences": TestFences,
+		"TestParts": TestParts, "TestOpenUsage": TestOpenUsage, "TestAnnex": TestAnnex, "TestProposal": TestProposal,
+		"TestAppend": TestAppend, "TestAppendUndone": TestAppendUndone, "TestAppendRefused": TestAppendRefused,
+	}, nil)
+}
 
 func fatalIfErr(t testing.TB, err error) {
 	t.Helper()
@@ -23,7 +34,13 @@ func fatalIfErr(t testing.TB, err error) {
 
 func open(t *testing.T) *records.DB {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "relay.db"))
+	var db *records.DB
+	var err error
+	if pgtest.Chosen(t) {
+		db, err = postgres.Open(t.Context(), pgtest.Database(t))
+	} else {
+		db, err = sqlite.Open(filepath.Join(t.TempDir(), "relay.db"))
+	}
 	fatalIfErr(t, err)
 	t.Cleanup(func() { fatalIfErr(t, db.Close()) })
 	return db
@@ -68,11 +85,11 @@ func TestUndo(t *testing.T) {
 		if len(list) != 1 || list[0].ID != "c" {
 			t.Errorf("packages are %v, want c alone", list)
 		}
-		if err := tx.InsertPackage(pack("d", 1)); err == nil {
-			t.Error("View wrote")
-		}
 		return err
 	}))
+	if err := db.View(t.Context(), func(tx *records.Tx) error { return tx.InsertPackage(pack("d", 1)) }); err == nil {
+		t.Error("View wrote")
+	}
 }
 
 func TestPackage(t *testing.T) {
@@ -89,8 +106,9 @@ func TestPackage(t *testing.T) {
 		return err
 	}))
 	update(t, db, func(tx *records.Tx) error {
-		if err := tx.InsertPackage(pack("a", 1)); err == nil {
-			t.Error("two packages of one id")
+		// PostgreSQL does nothing more in a transaction after an error.
+		if err := tx.Savepoint(func() error { return tx.InsertPackage(pack("a", 1)) }); err == nil || errors.Is(err, records.ErrBroken) {
+			t.Errorf("two packages of one id: %v", err)
 		}
 		return nil
 	})

@@ -6,7 +6,7 @@ type Code string
 
 // The codes of findings. Append only.
 const (
-	CodeDatabase Code = "database" // SQLite's own check of its file fails
+	CodeDatabase Code = "database" // SQLite's own check of its file fails, or PostgreSQL lacks a guard
 	CodeRow      Code = "row"      // a row of a table that cannot be read
 
 	CodeEntryMissing   Code = "entry-missing"   // a row of the log is not there

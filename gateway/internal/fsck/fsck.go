@@ -35,8 +35,12 @@ import (
 // Config is what is checked, and by what. It is not modified.
 type Config struct {
 	// DB is the database of a relay that does not run, best opened by
-	// OpenSQLite. Required.
+	// OpenSQLite or postgres.OpenReader. Required.
 	DB *sql.DB
+
+	// Integrity returns what a database server says of the database as such, without
+	// values. If nil, the database is a file of SQLite, which checks it.
+	Integrity func(context.Context) (faults []string, err error)
 
 	// Store is the store of the same relay. Required.
 	Store Store

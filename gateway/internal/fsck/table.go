@@ -47,9 +47,16 @@ func OpenSQLite(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// checkDatabase lets SQLite check its own file. Its sentences name pages, tables
-// and indices, and no values.
+// checkDatabase lets the database check itself. The sentences of SQLite name pages,
+// tables and indices, and no values.
 func (c *checker) checkDatabase(ctx context.Context) error {
+	if c.cfg.Integrity != nil {
+		faults, err := c.cfg.Integrity(ctx)
+		for _, f := range faults {
+			c.found(CodeDatabase, "database", "%s", f)
+		}
+		return err
+	}
 	return c.each(ctx, "PRAGMA integrity_check", "database", func(scan func(...any) error) error {
 		var s string
 		err := scan(&s)

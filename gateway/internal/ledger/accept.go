@@ -114,9 +114,7 @@ func write(tx *records.Tx, row records.Entry, s *custody.Statement) error {
 		return err
 	}
 	for _, name := range concerned(row.Seq, s) {
-		if err := tx.AddParty(row.Record, name); err != nil {
-			return err
-		}
+		tx.AddParty(row.Record, name)
 	}
 	return nil
 }

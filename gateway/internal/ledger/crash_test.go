@@ -23,6 +23,7 @@ import (
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/ledger"
+	"comity.example/comity/gateway/records/postgres"
 )
 
 const childVariable = "COMITY_TEST_LEDGER_CHILD"
@@ -33,6 +34,7 @@ type script struct {
 	Point             ledger.Point
 	LogKey, Recipient string
 	Via               custody.PartyID
+	Server            *postgres.Config
 	Envelopes         [][]byte
 }
 
@@ -79,7 +81,7 @@ func TestCrash(t *testing.T) {
 // returns how many statements it acknowledged.
 func runChild(t *testing.T, w *world, point ledger.Point, list []*custody.Statement) int {
 	t.Helper()
-	s := script{Point: point, LogKey: w.keys.log, Recipient: w.keys.identity.Recipient().String(), Via: w.fr.carrier()}
+	s := script{Point: point, LogKey: w.keys.log, Recipient: w.keys.identity.Recipient().String(), Via: w.fr.carrier(), Server: w.server}
 	for _, st := range list {
 		s.Envelopes = append(s.Envelopes, st.Envelope)
 	}
@@ -108,7 +110,7 @@ func TestCrashChild(t *testing.T) {
 	fatalIfErr(t, err)
 	var s script
 	fatalIfErr(t, json.Unmarshal(b, &s))
-	w := &world{t: t, folder: folder, clock: &clock{now: start}}
+	w := &world{t: t, folder: folder, clock: &clock{now: start}, server: s.Server}
 	w.connect()
 	to, err := seal.ParseRecipient(s.Recipient)
 	fatalIfErr(t, err)

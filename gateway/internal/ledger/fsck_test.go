@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"comity.example/comity/gateway/internal/fsck"
+	"comity.example/comity/gateway/records/postgres"
 )
 
 // fsck stops the ledger, lets the independent checker look at database and store,
@@ -28,15 +29,23 @@ func (w *world) fsck() *fsck.Report {
 
 func (w *world) fsckStopped() *fsck.Report {
 	w.t.Helper()
-	db, err := fsck.OpenSQLite(w.dbPath())
-	fatalIfErr(w.t, err)
-	defer db.Close()
+	cfg := fsck.Config{Origin: origin, Descriptor: w.relay.Envelope, Now: w.clock.Now(), Recovery: w.keys.identity, Deep: true}
+	if w.server != nil {
+		r, err := postgres.OpenReader(w.t.Context(), w.server)
+		fatalIfErr(w.t, err)
+		defer r.Close()
+		cfg.DB, cfg.Integrity = r.DB, r.Integrity
+	} else {
+		db, err := fsck.OpenSQLite(w.dbPath())
+		fatalIfErr(w.t, err)
+		defer db.Close()
+		cfg.DB = db
+	}
 	store, err := fsck.OpenFolder(w.storePath())
 	fatalIfErr(w.t, err)
 	defer store.Close()
-	r, err := fsck.Check(w.t.Context(), fsck.Config{
-		DB: db, Store: store, Origin: origin, Descriptor: w.relay.Envelope, Now: w.clock.Now(), Recovery: w.keys.identity, Deep: true,
-	})
+	cfg.Store = store
+	r, err := fsck.Check(w.t.Context(), cfg)
 	fatalIfErr(w.t, err)
 	return r
 }

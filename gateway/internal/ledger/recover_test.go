@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/ledger"
 	"comity.example/comity/gateway/objects"
+	pgtest "comity.example/comity/test/postgres"
 )
 
 // faulty is a store whose Put fails as it is told: whether it is carried out
@@ -115,16 +117,33 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// backup and restore keep the database file of a world that is closed.
+// backup and restore keep the database of a world that is closed: the bytes of its
+// file, or the name of its copy on the server.
 func (w *world) backup() []byte {
 	w.t.Helper()
+	if w.server != nil {
+		w.copies++
+		name := fmt.Sprintf("%s_%d", w.server.Database, w.copies)
+		w.copyDatabase(w.server.Database, name)
+		return []byte(name)
+	}
 	b, err := os.ReadFile(w.dbPath())
 	fatalIfErr(w.t, err)
 	return b
 }
 
+func (w *world) copyDatabase(from, to string) {
+	w.t.Helper()
+	pgtest.Of(w.server).Exec(w.t, "postgres", "CREATE DATABASE "+to+" TEMPLATE "+from+" OWNER "+w.server.User)
+}
+
 func (w *world) restore(b []byte) {
 	w.t.Helper()
+	if w.server != nil {
+		pgtest.Of(w.server).Exec(w.t, "postgres", "DROP DATABASE "+w.server.Database)
+		w.copyDatabase(string(b), w.server.Database)
+		return
+	}
 	for _, s := range []string{"-wal", "-shm"} {
 		if err := os.Remove(w.dbPath() + s); err != nil && !errors.Is(err, os.ErrNotExist) {
 			w.t.Fatal(err)
@@ -201,11 +220,17 @@ func TestOtherKey(t *testing.T) {
 func TestDamagedDatabase(t *testing.T) {
 	w := newSetWorld(t)
 	w.close()
+	const zero = "UPDATE log_hash SET hash = %s WHERE idx = 0 OR idx IN (SELECT idx FROM log_hash ORDER BY idx DESC LIMIT 1)"
+	if w.server != nil {
+		pgtest.Of(w.server).Exec(t, w.server.Database, "DROP TRIGGER log_hash_no_change ON log_hash", fmt.Sprintf(zero, "'\\x"+strings.Repeat("00", 32)+"'"))
+		w.refuseStart(ledger.ErrFork)
+		return
+	}
 	db, err := sql.Open("sqlite", w.dbPath())
 	fatalIfErr(t, err)
-	_, err = db.Exec("DROP TRIGGER log_hash_no_update; UPDATE log_hash SET hash = zeroblob(32) WHERE idx = 0")
+	_, err = db.Exec("DROP TRIGGER log_hash_no_update")
 	fatalIfErr(t, err)
-	_, err = db.Exec("UPDATE log_hash SET hash = zeroblob(32) WHERE idx IN (SELECT idx FROM log_hash ORDER BY idx DESC LIMIT 1)")
+	_, err = db.Exec(fmt.Sprintf(zero, "zeroblob(32)"))
 	fatalIfErr(t, err)
 	fatalIfErr(t, db.Close())
 	w.refuseStart(ledger.ErrFork)

@@ -21,9 +21,11 @@ import (
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/dir"
 	"comity.example/comity/gateway/records"
+	"comity.example/comity/gateway/records/postgres"
 	"comity.example/comity/gateway/records/sqlite"
 	"comity.example/comity/internal/link"
 	"comity.example/comity/internal/wire"
+	pgtest "comity.example/comity/test/postgres"
 	"filippo.io/age"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -94,6 +96,7 @@ func (k *relayKeys) verifier(testing.TB) *translog.LogKey { return k.vlog }
 type world struct {
 	t      testing.TB
 	folder string
+	server *postgres.Config // nil: the database is in the folder
 	keys   *relayKeys
 	clock  *clock
 	db     *records.DB
@@ -102,6 +105,7 @@ type world struct {
 	l      *ledger.Ledger
 	nl, fr *state
 	relay  *custody.Statement
+	copies int // of the database, on a server
 }
 
 // newCast makes the relay and the States that all worlds share: keys and
@@ -123,9 +127,18 @@ func (*loud) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
 // newWorld returns a ledger that holds nothing, of a relay that pins two States.
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	if pgtest.Chosen(t) {
+		return newWorldOn(t, pgtest.Database(t))
+	}
+	return newWorldOn(t, nil)
+}
+
+// newWorldOn is newWorld on a database of a server; nil is a file.
+func newWorldOn(t testing.TB, server *postgres.Config) *world {
+	t.Helper()
 	cast := newCast()
 	k := *cast.keys
-	w := &world{t: t, folder: t.TempDir(), keys: &k, clock: &clock{now: start}, relay: cast.relay, nl: cast.nl, fr: cast.fr}
+	w := &world{t: t, folder: t.TempDir(), server: server, keys: &k, clock: &clock{now: start}, relay: cast.relay, nl: cast.nl, fr: cast.fr}
 	w.connect()
 	fatalIfErr(t, w.db.Update(t.Context(), func(tx *records.Tx) error {
 		return errors.Join(tx.Pin("nl", w.nl.fingerprint()), tx.Pin("fr", w.fr.fingerprint()))
@@ -156,7 +169,11 @@ func (w *world) storePath() string { return filepath.Join(w.folder, "store") }
 func (w *world) connect() {
 	w.t.Helper()
 	var err error
-	w.db, err = sqlite.Open(w.dbPath())
+	if w.server != nil {
+		w.db, err = postgres.Open(w.t.Context(), w.server)
+	} else {
+		w.db, err = sqlite.Open(w.dbPath())
+	}
 	fatalIfErr(w.t, err)
 	w.disk, err = dir.New(w.storePath())
 	fatalIfErr(w.t, err)
