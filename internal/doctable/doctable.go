@@ -38,3 +38,18 @@ func Check(t *testing.T, document, name, want string) {
 		t.Fatal(err)
 	}
 }
+
+// File fails the test unless a file is want, all of it; with -update it writes it.
+func File(t *testing.T, name, want string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err == nil && string(data) == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not what %s makes: run this test with -update (%v)", name, t.Name(), err)
+	}
+	if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

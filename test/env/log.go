@@ -47,6 +47,11 @@ func (l *Log) Prove(index int64) ([]tlog.Hash, error) {
 	return translog.ProveInclusion(l.size, index, tlog.HashReaderFunc(l.read))
 }
 
+// ProveConsistency proves that the tree of newSize continues that of oldSize.
+func (l *Log) ProveConsistency(oldSize, newSize int64) ([]tlog.Hash, error) {
+	return translog.ProveConsistency(oldSize, newSize, tlog.HashReaderFunc(l.read))
+}
+
 func (l *Log) read(at []int64) ([]tlog.Hash, error) {
 	hs := make([]tlog.Hash, len(at))
 	for i, n := range at {
