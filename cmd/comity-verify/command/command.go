@@ -16,10 +16,12 @@ import (
 
 	"comity.example/comity/custody/display"
 	"comity.example/comity/custody/dossier"
+	"comity.example/comity/custody/dossier/page"
 )
 
 const usage = `Usage: comity-verify FILE [--root NAME=FP]... [--relay ORIGIN=FP]...
                      [--pins PINS] [--exhibits DIR] [--sealed DIR] [--json]
+       comity-verify --page > check.html    (a second verifier, for any browser)
 
 Verifies the dossier FILE offline: signatures, records, rules, log, contents.
 
@@ -63,7 +65,7 @@ func Main() int {
 // options is the parsed command line.
 type options struct {
 	file, exhibits, sealed string
-	json                   bool
+	json, page             bool
 	pins                   dossier.Pins
 	pinsFile               string
 }
@@ -88,6 +90,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		return fail(stderr, err, exitUsage)
+	}
+	if o.page {
+		if _, err := stdout.Write(page.HTML()); err != nil {
+			return fail(stderr, fmt.Errorf("writing the page: %v", err), exitError)
+		}
+		return exitVerified
 	}
 	d, err := open(o)
 	if err != nil {
@@ -114,6 +122,7 @@ func parse(args []string) (*options, error) {
 	f.Usage = func() {}
 	f.Func("root", "", func(s string) error { return o.pin("root", s) })
 	f.Func("relay", "", func(s string) error { return o.pin("relay", s) })
+	f.BoolVar(&o.page, "page", false, "")
 	f.StringVar(&o.pinsFile, "pins", "", "")
 	f.StringVar(&o.exhibits, "exhibits", "", "")
 	f.StringVar(&o.sealed, "sealed", "", "")
@@ -131,6 +140,12 @@ func parse(args []string) (*options, error) {
 			return nil, fmt.Errorf("more than one file: %q and %q: %w", o.file, rest[0], errUsage)
 		}
 		o.file, rest = rest[0], rest[1:]
+	}
+	if o.page && len(args) == 1 {
+		return o, nil
+	}
+	if o.page {
+		return nil, fmt.Errorf("--page stands alone: %w", errUsage)
 	}
 	if o.file == "" {
 		return nil, fmt.Errorf("no file given: %w", errUsage)
