@@ -155,6 +155,7 @@ func TestSecondVerifierTells(t *testing.T) {
 		"recalled":                func(s *env.Story, p *env.Package) error { return errors.Join(s.Receipt(p), s.Recall(p)) },
 		"recalled by an officer":  func(s *env.Story, p *env.Package) error { return s.RecallByOfficer(p) },
 		"revoked":                 func(s *env.Story, p *env.Package) error { return errors.Join(s.Receipt(p), s.Revoke()) },
+		"attested":                func(s *env.Story, p *env.Package) error { return errors.Join(s.Receipt(p), s.Attest(s.To)) },
 	} {
 		s, d := tale(t, func(s *env.Story, dir string) error {
 			if err := s.Agree(); err != nil {

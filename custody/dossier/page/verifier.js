@@ -3887,12 +3887,12 @@ ${indent}}`;
   }
   var maxCheckpoint = 64 << 10;
   var lastSecond = 253402300799;
-  function openCheckpoint(raw, keys, cosigners = []) {
+  function openCheckpoint(raw, keys, cosigners2 = []) {
     if (raw.length > maxCheckpoint) refuse("it is too large");
     const lines2 = textOf(raw).split("\n");
     if (lines2.length < 7 || lines2[3] !== "" || lines2.at(-1) !== "") refuse("it is not three lines, an empty one and two signatures of the log");
     const c = parseText(lines2, keys[0].name);
-    const signed = lines2.slice(4, -1).map((l, i) => i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners));
+    const signed = lines2.slice(4, -1).map((l, i) => i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners2));
     const order2 = signed.slice(2).map((s) => `${s.key.name} ${hex(s.key.id)}`);
     if (order2.some((name, i) => i > 0 && order2[i - 1] >= name)) refuse("its cosignatures are repeated or not in their order");
     return { ...c, signed };
@@ -4350,9 +4350,10 @@ ${c.text}`), sig);
       if (!["active", "retired", "revoked"].includes(l.status)) refuse(`the entry ${l.id} has an unknown standing`);
       if (!before(l.not_before, l.not_after)) refuse(`the entry ${l.id} ends before it begins`);
       const m = { ...l, ...p, ...enrolled(formats, l, p) };
-      const mark = p.role === "recipient" ? m.recipient : m.key.id;
-      if (seen.has(mark)) refuse(`two entries share the key of ${l.id}`);
-      seen.add(mark);
+      for (const mark of [p.role === "recipient" ? m.recipient : m.key.id, ...m.cosigners.map((k) => hex(k.key))]) {
+        if (seen.has(mark)) refuse(`two entries share a key of ${l.id}`);
+        seen.add(mark);
+      }
       out.set(l.id, m);
     }
     for (const m of out.values()) {
@@ -4374,7 +4375,18 @@ ${c.text}`), sig);
     const held = p.role === "recipient";
     const holder = held ? party(e.holder ?? "") : null;
     if (held !== Boolean(e.recipient && e.challenge && holder?.role === "agent")) refuse(`the enrolment of ${listing.id} is not that of its role`);
-    return { key, recipient: e.recipient, holder: e.holder };
+    return { key, recipient: e.recipient, holder: e.holder, cosigners: cosigners(e, p) };
+  }
+  function cosigners(e, p) {
+    const list2 = e.cosigners ?? [];
+    if (list2.length !== (p.role === "witness" ? 2 : 0)) refuse(`the enrolment of ${e.id} is not that of its role`);
+    return list2.map((c, i) => {
+      const k = noteKey(c.key);
+      if (k.alg !== [4, 6][i] || k.name !== e.id) refuse(`a log key of ${e.id} is not its own`);
+      const message = bytesOf(`comity/cosigner/v1\0${e.id}`);
+      if (!(k.alg === 4 ? verifyEd25519 : verifyML44)(k.key, message, c.proof)) refuse(`${e.id} has not proved that it has its log keys`);
+      return k;
+    });
   }
   var active = (m, now) => m.status === "active" && !before(now, m.not_before) && before(now, m.not_after);
   var Authority = class {
@@ -4483,7 +4495,7 @@ ${c.text}`), sig);
   function sentence(formats, a, body) {
     if (a.event) return `the relay notes: ${a.kind}${noted(a.event[a.kind])}`;
     const words2 = formats.signers[a.kind].says ?? `{by}: ${a.kind}`;
-    return words2.replace(/\{([a-z_]+)\}/g, (_, name) => word(body[name]));
+    return words2.replace(/\{([a-z_.0-9]+)\}/g, (_, path) => word(path.split(".").reduce((v, name) => v?.[name], body)));
   }
   function word(v) {
     if (Array.isArray(v)) return v.join(", ");

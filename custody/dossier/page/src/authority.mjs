@@ -1,9 +1,10 @@
 // Roots, directories, relays, and who may sign (docs/formats.md, "Directories").
 
-import { Refused, refuse, textOf, zeros } from './bytes.mjs';
+import { Refused, bytesOf, hex, refuse, textOf, zeros } from './bytes.mjs';
 import { parseEnvelope, verifyAll } from './envelope.mjs';
 import { clock, read } from './json.mjs';
-import { fingerprint, publicKey } from './keys.mjs';
+import { fingerprint, publicKey, verifyEd25519, verifyML44 } from './keys.mjs';
+import { noteKey } from './log.mjs';
 import { party } from './names.mjs';
 
 const enrolmentType = 'application/vnd.comity.enrolment.v1+json';
@@ -38,9 +39,10 @@ function members(formats, authority, listings, registrars) {
     if (!['active', 'retired', 'revoked'].includes(l.status)) refuse(`the entry ${l.id} has an unknown standing`);
     if (!before(l.not_before, l.not_after)) refuse(`the entry ${l.id} ends before it begins`);
     const m = { ...l, ...p, ...enrolled(formats, l, p) };
-    const mark = p.role === 'recipient' ? m.recipient : m.key.id;
-    if (seen.has(mark)) refuse(`two entries share the key of ${l.id}`);
-    seen.add(mark);
+    for (const mark of [p.role === 'recipient' ? m.recipient : m.key.id, ...m.cosigners.map((k) => hex(k.key))]) {
+      if (seen.has(mark)) refuse(`two entries share a key of ${l.id}`);
+      seen.add(mark);
+    }
     out.set(l.id, m);
   }
   for (const m of out.values()) {
@@ -64,7 +66,21 @@ function enrolled(formats, listing, p) {
   const held = p.role === 'recipient';
   const holder = held ? party(e.holder ?? '') : null;
   if (held !== Boolean(e.recipient && e.challenge && holder?.role === 'agent')) refuse(`the enrolment of ${listing.id} is not that of its role`);
-  return { key, recipient: e.recipient, holder: e.holder };
+  return { key, recipient: e.recipient, holder: e.holder, cosigners: cosigners(e, p) };
+}
+
+// cosigners reads the log keys of a witness, which are named like it, and the proofs
+// that it has them.
+function cosigners(e, p) {
+  const list = e.cosigners ?? [];
+  if (list.length !== (p.role === 'witness' ? 2 : 0)) refuse(`the enrolment of ${e.id} is not that of its role`);
+  return list.map((c, i) => {
+    const k = noteKey(c.key);
+    if (k.alg !== [4, 6][i] || k.name !== e.id) refuse(`a log key of ${e.id} is not its own`);
+    const message = bytesOf(`comity/cosigner/v1\0${e.id}`);
+    if (!(k.alg === 4 ? verifyEd25519 : verifyML44)(k.key, message, c.proof)) refuse(`${e.id} has not proved that it has its log keys`);
+    return k;
+  });
 }
 
 // active tells whether a member's entry is in force at a time.

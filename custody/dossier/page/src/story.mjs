@@ -14,11 +14,11 @@ function act(v, a) {
   return { record: a.record, seq: a.seq, index: a.index, kind: a.kind, time: a.time, by: a.by, via: a.via, signers: a.signers, sha256: a.sha256, event: Boolean(a.event), says: sentence(v.formats, a, b) };
 }
 
-// sentence fills the words that signers.json has for a kind.
+// sentence fills the words that signers.json has for a kind with fields of the statement.
 function sentence(formats, a, body) {
   if (a.event) return `the relay notes: ${a.kind}${noted(a.event[a.kind])}`;
   const words = formats.signers[a.kind].says ?? `{by}: ${a.kind}`;
-  return words.replace(/\{([a-z_]+)\}/g, (_, name) => word(body[name]));
+  return words.replace(/\{([a-z_.0-9]+)\}/g, (_, path) => word(path.split('.').reduce((v, name) => v?.[name], body)));
 }
 
 function word(v) {
