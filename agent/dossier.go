@@ -17,7 +17,7 @@ import (
 // Dossier writes all that proves a request's path as one file that comity-verify
 // checks offline. With contents it carries the inner statements and manifests of
 // the packages that this home sent or opened: with them a court can recognise an
-// exhibit, and read its name. First the session's agent attests the record, if something
+// exhibit, and read its name. It always carries the rendered documents. First the session's agent attests the record, if something
 // came to it since it last did, so that the file says how far it is complete by this
 // State's word; where it cannot, because the relay does not take it, it says less.
 func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Writer, withContents bool) error {
@@ -44,6 +44,7 @@ func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Wr
 	if !v.Verified() {
 		return fmt.Errorf("checking the dossier before writing it: %s: %w", v.Result, ErrVerify)
 	}
+	d.Documents = v.Render()
 	return dossier.Write(w, d)
 }
 

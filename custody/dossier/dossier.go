@@ -5,8 +5,10 @@
 // if a party made it who opened a package, that package's inner statement and
 // manifests.
 //
+//	VERIFY.txt                                 rendered: how to check it with common tools
+//	case.jsonld                                rendered: as CASE/UCO
 //	checkpoint                                 signed note of the relay's log, one signature
-//	dossier.json                               {"_type", "relay", "request"}
+//	dossier.json                               {"_type", "relay", "request", "documents"}
 //	packages/ID/inner.json                     DSSE envelope of the inner statement
 //	packages/ID/manifest-sha256.txt            of the bag
 //	packages/ID/tagmanifest-sha256.txt
@@ -17,7 +19,11 @@
 //	records/authority-NAME/SEQ/statement.json  the payload of the envelope, to be read
 //	records/relay/SEQ/…                        likewise
 //	records/request/SEQ/…                      likewise
+//	timeline.html, timeline.pdf                rendered: for a judge
+//	transfer.json, transfer.pdf                rendered: for the official system
 //
+// The six rendered files are there all or not at all, and dossier.json names their form;
+// they are derived from the others (package documents), and Verify derives them again.
 // SEQ is six digits, from 000000 without a gap. Each file but the manifests and
 // the payloads ends in one line feed. The files stand in bytewise order of their
 // names in a zip archive (APPNOTE 6.3) of stored members without extra fields,
@@ -56,6 +62,7 @@ type Dossier struct {
 	Checkpoint []byte // signed note
 	Records    map[custody.RecordID][]Line
 	Packages   map[string]Contents // by package id; empty if the maker opened none
+	Documents  *Documents          // rendered; nil: none
 }
 
 // Line is one entry of a record with its place in the log, and the RFC 6962 audit

@@ -15,6 +15,7 @@ import (
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/custody/dossier/documents"
 )
 
 const (
@@ -40,6 +41,9 @@ const (
 // maxSizeOf returns the largest size in bytes of a file of that name; 0 for a
 // name that no dossier has.
 func maxSizeOf(name string) int64 {
+	if slices.Contains(documents.Names(), name) {
+		return documents.MaxSize
+	}
 	switch path.Base(name) {
 	case checkpointName:
 		return translog.MaxCheckpointBytes
@@ -59,9 +63,10 @@ func maxSizeOf(name string) int64 {
 
 // index is dossier.json. It holds nothing that the rest does not prove.
 type index struct {
-	Type    string `json:"_type"`
-	Relay   string `json:"relay"`
-	Request string `json:"request"`
+	Type      string `json:"_type"`
+	Relay     string `json:"relay"`
+	Request   string `json:"request"`
+	Documents string `json:"documents,omitempty"` // the form of the rendered ones
 }
 
 // files returns the files of a dossier in bytewise order of their names.
@@ -69,10 +74,8 @@ func (d *Dossier) files() ([]file, error) {
 	if err := errors.Join(custody.CheckOrigin(d.Relay), custody.CheckID(d.Request)); err != nil {
 		return nil, err
 	}
-	list := []file{
-		{checkpointName, d.Checkpoint},
-		{dossierName, statement.Encode(index{dossierType, d.Relay, d.Request})},
-	}
+	form, list := d.Documents.files()
+	list = append(list, file{checkpointName, d.Checkpoint}, file{dossierName, statement.Encode(index{dossierType, d.Relay, d.Request, form})})
 	for id, lines := range d.Records {
 		folder, err := d.folder(id)
 		if err != nil {
@@ -103,6 +106,17 @@ func (d *Dossier) files() ([]file, error) {
 	}
 	slices.SortFunc(list, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return list, nil
+}
+
+// files returns the form of the documents and their files; nothing of none.
+func (x *Documents) files() (form string, list []file) {
+	if x == nil {
+		return "", nil
+	}
+	for _, name := range documents.Names() {
+		list = append(list, file{name, x.Files[name]})
+	}
+	return x.Form, list
 }
 
 // folder returns the folder of a record, one path segment.
@@ -156,6 +170,9 @@ func parse(files []file) (*Dossier, error) {
 			return nil, fmt.Errorf("%q: unknown _type %q", dossierName, x.Type)
 		}
 		d.Relay, d.Request = x.Relay, x.Request
+		if x.Documents != "" {
+			d.Documents = &Documents{x.Documents, map[string][]byte{}}
+		}
 	}
 	if d.Relay == "" {
 		return nil, fmt.Errorf("there is no %q", dossierName)
@@ -177,6 +194,8 @@ func (d *Dossier) put(f file) error {
 	case f.name == checkpointName:
 		d.Checkpoint = f.data
 	case f.name == dossierName:
+	case d.Documents != nil && slices.Contains(documents.Names(), f.name):
+		d.Documents.Files[f.name] = f.data
 	case len(p) == 3 && p[0] == "packages":
 		return d.putContents(p[1], p[2], f.data)
 	case len(p) == 4 && p[0] == "records":

@@ -28,7 +28,7 @@ type mutant struct {
 	made func() *dossier.Dossier
 }
 
-// passes reports whether a mutant is taken for verified.
+// passes reports whether a mutant is taken for verified, and all of it as checked.
 func (m mutant) passes(good *dossier.Dossier, raw []byte, pins dossier.Pins) bool {
 	var d *dossier.Dossier
 	if m.made != nil {
@@ -45,8 +45,8 @@ func (m mutant) passes(good *dossier.Dossier, raw []byte, pins dossier.Pins) boo
 			return false
 		}
 	}
-	_, err := dossier.Verify(d, pins)
-	return err == nil
+	v, err := dossier.Verify(d, pins)
+	return err == nil && v.Documents != dossier.DocumentsNotChecked
 }
 
 // TestMutants alters a good dossier in every way this file knows, and demands

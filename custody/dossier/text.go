@@ -66,18 +66,36 @@ func (v *Verdict) result(b *strings.Builder) {
 		fmt.Fprintf(b, "CONSISTENT, ORIGIN NOT CHECKED: request %s\n", v.Request)
 		fmt.Fprintf(b, "  anybody can make a consistent file: compare the fingerprints marked \"not checked\" with those on paper\n")
 	}
-	for _, p := range v.Packages {
-		if p.Recalled != nil {
-			fmt.Fprintf(b, "  note: package %s was recalled by the side that sent it, see below\n", p.ID)
-		}
+	switch v.Documents {
+	case DocumentsNotChecked:
+		fmt.Fprintf(b, "  RENDERED DOCUMENTS NOT CHECKED: they are of the form %q, which this version cannot render; do not rely on them\n", v.form)
+	case DocumentsSame:
+		fmt.Fprintf(b, "  the rendered documents in it (timeline, transfer, case, VERIFY.txt) are as rendered again from what is told below\n")
 	}
-	for _, s := range v.Suspensions {
-		fmt.Fprintf(b, "  note: %s\n", s.says())
+	for _, s := range v.notes() {
+		fmt.Fprintf(b, "  note: %s\n", s)
 	}
 	for _, o := range v.Authorities {
 		fmt.Fprintf(b, "  authority %s, root %s, %s\n", o.Name, o.Fingerprint, o.checked())
 	}
 	fmt.Fprintf(b, "  relay %s, root %s, %s\n", v.Relay.Name, v.Relay.Fingerprint, v.Relay.checked())
+}
+
+// notes are what a reader has to know before all else.
+func (v *Verdict) notes() []string {
+	var list []string
+	for _, p := range v.Packages {
+		if p.Recalled != nil {
+			list = append(list, "package "+p.ID+" was recalled by the side that sent it, see below")
+		}
+	}
+	for _, s := range v.Suspensions {
+		list = append(list, s.says())
+	}
+	for _, s := range v.Doubts {
+		list = append(list, "doubtful: "+s)
+	}
+	return list
 }
 
 // says tells in one sentence of a suspension. That it ended is proved, that it goes on

@@ -8,6 +8,7 @@ import (
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/custody/dossier/documents"
 )
 
 // Result is the verdict in one word.
@@ -45,9 +46,12 @@ type Verdict struct {
 	Attested     []Attested            `json:"attested"`         // by each State: how far its agents saw the record
 	Doubts       []string              `json:"doubts,omitempty"` // attestations that cannot be so
 	NotProved    []string              `json:"not_proved"`
-	Checks       []string              `json:"checks"` // that passed, in their order
+	Documents    DocumentsState        `json:"documents"` // rendered, in the dossier
+	Checks       []string              `json:"checks"`    // that passed, in their order
 	opened       map[string]*Opened    // by package
 	doubts       map[string][]string   // by package
+	form         string                // of documents that were not checked
+	facts        func() *documents.Facts
 }
 
 // Failure names the check that failed and why.
@@ -174,7 +178,7 @@ type Exhibit struct {
 
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
-		Type: verdictType, Result: ResultFailed, Request: d.Request,
+		Type: verdictType, Result: ResultFailed, Request: d.Request, Documents: DocumentsNone,
 		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
 		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
@@ -189,7 +193,7 @@ func (v *Verdict) fail(err error) *Verdict {
 		f = &Failure{c.Check, c.Err.Error()}
 	}
 	return &Verdict{
-		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request,
+		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request, Documents: DocumentsNone,
 		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
 	}
 }

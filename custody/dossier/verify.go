@@ -41,6 +41,9 @@ func Verify(d *Dossier, pins Pins) (*Verdict, error) {
 		}
 	}
 	c.verdict.tell(c.book.Record(custody.RecordID(d.Request)).Case())
+	if err := c.documents(); err != nil {
+		return c.verdict.fail(err), err
+	}
 	return c.verdict, nil
 }
 

@@ -38,8 +38,9 @@ Without the fingerprints of both authorities and the relay nothing shows who
 made the file: take them from the authorities, not from who gave you the file.
 
 Exit status: 0 verified; 1 something could not be read; 2 usage; 4 verification
-failed, no dossier, origin not checked, or a file was not found to be what it
-should be: also a disputed exhibit, or one that the sender alone lists.
+failed, no dossier, origin or rendered documents not checked, or a file was not
+found to be what it should be: also a disputed exhibit, or one that the sender
+alone lists.
 
 Example:
   $ comity-verify case.dossier --pins agreement.pins --exhibits ./exhibits
@@ -288,6 +289,10 @@ func (r *report) explain(stderr io.Writer) int {
 		if x.Status != statusSealed {
 			status = fail(stderr, fmt.Errorf("%q %s", x.File, x.Status), exitFailed)
 		}
+	}
+	if v.Documents == dossier.DocumentsNotChecked {
+		status = fail(stderr, errors.New("the rendered documents in the dossier were not checked: this version does not know their form"), exitFailed)
+		fmt.Fprintln(stderr, "comity-verify: hint: do not rely on them, or check them with the version of comity-verify that knows their form")
 	}
 	if !v.Verified() {
 		status = fail(stderr, errors.New("the origin of the dossier is not checked"), exitFailed)
