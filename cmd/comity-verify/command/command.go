@@ -19,8 +19,7 @@ import (
 	"comity.example/comity/custody/dossier/page"
 )
 
-const usage = `Usage: comity-verify FILE [--root NAME=FP]... [--relay ORIGIN=FP]...
-                     [--pins PINS] [--exhibits DIR] [--sealed DIR] [--json]
+const usage = `Usage: comity-verify FILE [OPTION]...
        comity-verify --page > check.html    (a second verifier, for any browser)
 
 Verifies the dossier FILE offline: signatures, records, rules, log, contents.
