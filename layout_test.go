@@ -29,7 +29,8 @@ var mayImport = map[string][]string{
 	"cmd/comity":         {"cmd/comity", "agent", "config", "internal", "custody", "crypto"},
 	"cmd/comity-gateway": {"cmd/comity-gateway", "gateway", "config", "internal", "custody", "crypto"},
 	"cmd/comity-verify":  {"cmd/comity-verify", "custody", "crypto"},
-	"test":               {"test", "cmd/comity", "cmd/comity-gateway", "cmd/comity-verify", "agent", "gateway", "config", "custody", "crypto", "internal"},
+	"cmd/comity-witness": {"cmd/comity-witness", "config", "internal", "custody", "crypto"},
+	"test":               {"test", "cmd/comity", "cmd/comity-gateway", "cmd/comity-verify", "cmd/comity-witness", "agent", "gateway", "config", "custody", "crypto", "internal"},
 }
 
 // pure lists what folders that compute may not import, and why.

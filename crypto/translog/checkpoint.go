@@ -116,3 +116,22 @@ func parseText(text, origin string) (Checkpoint, error) {
 	}
 	return c, nil
 }
+
+// OpenForeign returns the checkpoint of a log that is not a Comity relay's: it
+// signs with one key, v, named like its origin. Of such a log too a checkpoint
+// has three lines and one spelling. A witness reads it; nothing of a case may
+// rest on it, because a forger needs to break one scheme only.
+func OpenForeign(msg []byte, v note.Verifier) (Checkpoint, error) {
+	if len(msg) > MaxCheckpointBytes {
+		return Checkpoint{}, fmt.Errorf("opening checkpoint of %q: more than %d bytes", v.Name(), MaxCheckpointBytes)
+	}
+	n, err := note.Open(msg, note.VerifierList(v))
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("opening checkpoint of %q: %v", v.Name(), err)
+	}
+	c, err := parseText(n.Text, v.Name())
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("opening checkpoint of %q: %v", v.Name(), err)
+	}
+	return c, nil
+}

@@ -86,3 +86,6 @@ func canonicalKey(vkey string) string {
 	}
 	return again
 }
+
+// KeyName returns the name in a key string, unchecked: whose key it says it is.
+func KeyName(vkey string) string { name, _, _ := strings.Cut(vkey, "+"); return name }

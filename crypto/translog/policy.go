@@ -114,8 +114,7 @@ func (r *policyReader) log(f []string) error {
 	if len(r.p.logs) == maxPolicyLines {
 		return fmt.Errorf("more than %d logs", maxPolicyLines)
 	}
-	l := PolicyLog{Key: f[0]}
-	l.Origin, _, _ = strings.Cut(f[0], "+")
+	l := PolicyLog{Key: f[0], Origin: KeyName(f[0])}
 	if _, err := ParseVerifier(f[0], l.Origin); err != nil {
 		k, merr := ParseCosignerKey(f[0])
 		if merr != nil || k.alg != MLDSA44 {
