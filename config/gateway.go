@@ -68,6 +68,11 @@ type Gateway struct {
 	// it again at SIGHUP. If empty, the relay carries all that the rules allow.
 	Policy string `yaml:"policy"`
 
+	// WitnessPolicy is a C2SP tlog-policy file that names the witnesses which are asked
+	// to cosign the log, each with its URL, and how many of them are enough; a relative
+	// path starts at the folder of this file. If empty, the log is unwitnessed.
+	WitnessPolicy string `yaml:"witness_policy"`
+
 	// S3 is the bucket that payloads, heads, the log and the copies of records
 	// are kept in. If missing, the folder "store" in Data.
 	S3 *S3 `yaml:"s3"`
@@ -134,6 +139,9 @@ func (c *Gateway) defaults(folder string) {
 	}
 	if c.Policy != "" && !filepath.IsAbs(c.Policy) {
 		c.Policy = filepath.Join(folder, c.Policy)
+	}
+	if c.WitnessPolicy != "" && !filepath.IsAbs(c.WitnessPolicy) {
+		c.WitnessPolicy = filepath.Join(folder, c.WitnessPolicy)
 	}
 	if c.S3 != nil {
 		c.S3.defaults(folder)
@@ -233,5 +241,11 @@ min_free_mib: 1024
 # relay does not carry although the rules allow it. Empty: it carries all that they
 # allow. Try it first: comity-gateway policy test. SIGHUP reads it again.
 policy: ""
+
+# The witnesses that are asked to cosign the log: a tlog-policy file (C2SP) with the
+# lines that "comity-witness show" prints, the witness's address behind each key, and a
+# quorum. Only these addresses are ever called. Empty: nobody is asked, and every
+# verdict says that the log is unwitnessed.
+witness_policy: ""
 `, origin, listen, recovery)
 }

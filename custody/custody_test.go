@@ -28,7 +28,7 @@ func TestParsePartyID(t *testing.T) {
 	for in, ok := range map[string]bool{
 		"nl/agent/lab-1": true, "de-bund/officer/mla-2": true, "nl/registrar/1": true, "nl/recipient/backup": true,
 		"": false, "nl": false, "nl/agent": false, "nl/agent/": false, "/agent/x": false, "nl//x": false, "nl/agent/x/y": false,
-		"nl/Agent/x": false, "NL/agent/x": false, "nl/witness/1": false, "nl/root/1": false, "nl/agent/lab_1": false, "nl/agent/-x": false,
+		"nl/Agent/x": false, "NL/agent/x": false, "nl/witness/1": true, "nl/notary/1": false, "nl/root/1": false, "nl/agent/lab_1": false, "nl/agent/-x": false,
 		"nl/agent/lab-1\n": false, "nl/agent/..": false, "n/agent/x": false, "nl/agent/é": false, " nl/agent/x": false,
 	} {
 		id, err := custody.ParsePartyID(in)

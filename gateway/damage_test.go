@@ -184,6 +184,15 @@ var treeDamage = []damage{
 	{"checkpoint of another root", func(d *damaged) {
 		d.exec("UPDATE checkpoints SET note = ? WHERE size = 12", d.own(12))
 	}, one("checkpoint"), "checkpoint 12"},
+	{"cosigned by another key", func(d *damaged) {
+		d.exec("INSERT INTO cosigned VALUES (12, ?, ?)", d.foreign(12), d.foreign(12))
+	}, one("cosigned"), "cosigned checkpoint 12"},
+	{"cosigned, then another root", func(d *damaged) {
+		d.exec("INSERT INTO cosigned VALUES (12, (SELECT note FROM checkpoints WHERE size = 12), ?)", d.own(12))
+	}, one("cosigned"), "cosigned checkpoint 12"},
+	{"cosigned beyond", func(d *damaged) {
+		d.exec("INSERT INTO cosigned VALUES (99, ?, ?)", d.own(99), d.own(99))
+	}, one("cosigned"), "cosigned checkpoint 99"},
 	{"checkpoint beyond", func(d *damaged) {
 		d.exec("INSERT INTO checkpoints VALUES (99, ?)", d.own(99))
 	}, one("checkpoint"), "checkpoint 99"},
@@ -234,6 +243,9 @@ var publishedDamage = []damage{
 	{"forked checkpoint", func(d *damaged) { d.put("log/checkpoint", d.own(20)) }, one("stored-checkpoint"), "log/checkpoint"},
 	{"checkpoint ahead", func(d *damaged) { d.put("log/checkpoint", d.own(21)) }, one("ahead"), "log/checkpoint"},
 	{"checkpoint missing", func(d *damaged) { d.remove("log/checkpoint") }, one("stored-checkpoint"), "log/checkpoint"},
+	{"cosigned checkpoint that no row knows", func(d *damaged) { d.put("log/cosigned/12", d.own(12)) }, one("cosigned"), "log/cosigned/12"},
+	{"cosigned checkpoint by another key", func(d *damaged) { d.put("log/cosigned/newest", d.foreign(12)) }, one("cosigned"), "log/cosigned/newest"},
+	{"cosigned checkpoint ahead", func(d *damaged) { d.put("log/cosigned/newest", d.own(21)) }, one("ahead"), "log/cosigned/newest"},
 	{"copy missing", func(d *damaged) { d.remove("records/0000000000/0000000000000010.1") }, one("copy-missing"), "entry 10"},
 	{"last copy missing", func(d *damaged) { d.remove("records/0000000000/0000000000000019.1") }, one("copy-missing"), "entry 19"},
 	{"copy of another index", func(d *damaged) {

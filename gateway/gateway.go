@@ -36,6 +36,7 @@ import (
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway/internal/admit"
+	"comity.example/comity/gateway/internal/cosign"
 	"comity.example/comity/gateway/internal/deliver"
 	"comity.example/comity/gateway/internal/ingest"
 	"comity.example/comity/gateway/internal/ledger"
@@ -43,6 +44,7 @@ import (
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"comity.example/comity/internal/link"
+	"comity.example/comity/internal/witness"
 	"filippo.io/age"
 )
 
@@ -68,6 +70,10 @@ type Config struct {
 
 	// LogKey signs checkpoints, with both halves. Required.
 	LogKey *translog.LogSigner
+
+	// Witnesses names who is asked to cosign checkpoints, each with its URL, and how
+	// many of them are enough. If nil, nobody is, and the log is unwitnessed.
+	Witnesses *translog.Policy
 
 	// Certificate is the relay's TLS certificate. Required.
 	Certificate tls.Certificate
@@ -160,6 +166,11 @@ func New(ctx context.Context, cfg *Config) (*Gateway, error) {
 	d, err := g.descriptor()
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Witnesses != nil {
+		if err := cosign.Check(cfg.Witnesses, cfg.LogKey.Key()); err != nil {
+			return nil, fmt.Errorf("opening relay: %w", err)
+		}
 	}
 	g.ledger, err = ledger.Open(ctx, ledger.Config{
 		DB: cfg.DB, Store: cfg.Store, Origin: cfg.Origin, LogKey: cfg.LogKey, Recovery: cfg.Recovery, Now: g.cfg.Now, Logger: g.cfg.Logger,
@@ -262,6 +273,12 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	g.tending.Go(func() { g.count(tend) })
 	g.tending.Go(func() { g.expire(tend) })
 	g.tending.Go(func() { g.lapse(tend) })
+	if g.cfg.Witnesses != nil {
+		asker := cosign.New(cosign.Config{
+			Ledger: g.ledger, Key: g.cfg.LogKey.Key(), Policy: g.cfg.Witnesses, Client: witness.NewClient(), Now: g.cfg.Now, Logger: g.cfg.Logger,
+		})
+		g.tending.Go(func() { asker.Run(tend) })
+	}
 	return nil
 }
 

@@ -58,6 +58,8 @@ var matrix = map[string]answers{
 	"GET /v1/directory/{authority}":           everybody,
 	"GET /v1/directory/{authority}/{version}": everybody,
 	"GET /log/checkpoint":                     everybody,
+	"GET /log/cosigned":                       {{"*", "*", wire.CodeNotFound}}, // no witnesses here
+	"GET /v1/cosigned":                        everybody,
 	"GET /log/tile/{path...}":                 everybody,
 
 	"GET /v1/records/relay":                 of(principals, cell{"*", "*", ""}),

@@ -252,7 +252,7 @@ func spareOne(c *matrixCase) *bundle  { return c.spare }
 var asked = []ask{
 	{route: "POST /v1/hello", body: hello},
 	{route: "GET /v1/relay"}, {route: "GET /v1/directory/{authority}"}, {route: "GET /v1/directory/{authority}/{version}"},
-	{route: "GET /log/checkpoint"}, {route: "GET /log/tile/{path...}"},
+	{route: "GET /log/checkpoint"}, {route: "GET /log/cosigned"}, {route: "GET /v1/cosigned"}, {route: "GET /log/tile/{path...}"},
 	{route: "GET /v1/records/{request}"}, {route: "GET /v1/records/authority/{authority}"}, {route: "GET /v1/records/relay"},
 	{route: "GET /v1/annexes/{sha256}"}, {route: "GET /v1/changes"},
 	{route: "GET /v1/proposals"}, {route: "GET /v1/proposals/{sha256}"},

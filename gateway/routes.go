@@ -57,7 +57,9 @@ func (g *Gateway) routes() []admit.Route {
 		{Method: http.MethodGet, Path: "/v1/directory/{authority}", Held: directoryHeld, Open: g.getDirectory},
 		{Method: http.MethodGet, Path: "/v1/directory/{authority}/{version}", Held: directoryHeld, Open: g.getDirectory},
 		{Method: http.MethodGet, Path: "/log/checkpoint", Open: g.getCheckpoint},
+		{Method: http.MethodGet, Path: "/log/cosigned", Open: g.getCosigned},
 		{Method: http.MethodGet, Path: "/log/tile/{path...}", Open: g.getTile},
+		{Method: http.MethodGet, Path: "/v1/cosigned", Query: []string{"index", "size"}, Open: g.getCosignedAround},
 
 		{Method: http.MethodPost, Path: "/v1/packages", Body: smallBody, Handle: g.postPackage},
 		{Method: http.MethodPost, Path: "/v1/packages/{id}/epoch", Body: smallBody, Handle: g.postEpoch},

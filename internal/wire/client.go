@@ -145,6 +145,23 @@ func (c *Client) Checkpoint(ctx context.Context) ([]byte, error) {
 	return c.get(ctx, "/log/checkpoint", 64<<10)
 }
 
+// Cosigned returns the newest checkpoint that the relay's witnesses have cosigned.
+// Public. wire.CodeNotFound: none has been.
+func (c *Client) Cosigned(ctx context.Context) ([]byte, error) {
+	return c.get(ctx, "/log/cosigned", 64<<10)
+}
+
+// CosignedAround returns what witnesses say of when the entry of a log index came
+// into the log, with proofs in the signed tree of size; 0 is the newest. Public.
+func (c *Client) CosignedAround(ctx context.Context, index, size int64) (*Cosigned, error) {
+	var out Cosigned
+	path := fmt.Sprintf("/v1/cosigned?index=%d", index)
+	if size != 0 {
+		path += fmt.Sprintf("&size=%d", size)
+	}
+	return &out, c.getJSON(ctx, path, &out)
+}
+
 // Tile returns a file below /log/ (C2SP tlog-tiles). Public.
 func (c *Client) Tile(ctx context.Context, path string) ([]byte, error) {
 	return c.get(ctx, "/log/"+path, 64<<10)

@@ -101,7 +101,7 @@ func changed(t *testing.T, envelope []byte, a, b string, k *keys.Private) []byte
 
 // TestClaimedClient checks that a claim has the form of an id.
 func TestClaimedClient(t *testing.T) {
-	for _, id := range []custody.PartyID{"", "nl", "nl/agent", "nl/witness/1", "../x/y", "nl/agent/lab-1\n"} {
+	for _, id := range []custody.PartyID{"", "nl", "nl/agent", "nl/notary/1", "../x/y", "nl/agent/lab-1\n"} {
 		s := session()
 		s.Client = id
 		if got, err := wire.ClaimedClient(s.SignClient(keys.Generate())); err == nil {

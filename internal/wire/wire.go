@@ -65,6 +65,20 @@ type RecordProof struct {
 	Lines      []Line           `json:"lines"`
 }
 
+// Cosigned is what witnesses say of when an entry came into the log.
+type Cosigned struct {
+	Checkpoint string        `json:"checkpoint"`       // the signed one that the proofs lead to
+	Before     *CosignedNote `json:"before,omitempty"` // the largest tree without the entry, as it was last cosigned
+	After      *CosignedNote `json:"after,omitempty"`  // the smallest tree with it, as it was first cosigned
+}
+
+// CosignedNote is a cosigned checkpoint and the proof that a later tree continues
+// its tree.
+type CosignedNote struct {
+	Note  string           `json:"note"`
+	Proof []custody.Digest `json:"proof"`
+}
+
 // HelloRequest carries the client's half of the hello.
 type HelloRequest struct {
 	Client []byte `json:"client"` // DSSE envelope, see Hello

@@ -82,7 +82,7 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := translog.OpenExact(g.Checkpoint(), r.cfg.Origin, v)
+	c, err := translog.Open(g.Checkpoint(), r.cfg.Origin, v)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"comity.example/comity/config"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/gateway"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/s3"
@@ -112,14 +113,35 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	if policy != nil {
 		r.sayPolicy(policy)
 	}
+	witnesses, err := loadWitnesses(r.cfg.WitnessPolicy)
+	if err != nil {
+		return nil, err
+	}
 	if err := r.openStore(ctx, logger); err != nil {
 		return nil, err
 	}
 	return gateway.New(ctx, &gateway.Config{
 		Origin: r.cfg.Origin, Descriptor: descriptor, Key: k.hybrid, LogKey: k.log, Certificate: k.cert, Recovery: recovery,
 		DB: r.db, Store: r.store, Destroyer: r.destroyer, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MaxRetention: r.cfg.MaxRetention(), MinFree: r.cfg.MinFree(),
-		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger, Policy: policy,
+		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger, Policy: policy, Witnesses: witnesses,
 	})
+}
+
+// loadWitnesses reads the policy file that names the witnesses; without one nobody
+// is asked.
+func loadWitnesses(name string) (*translog.Policy, error) {
+	if name == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the witness policy: %w", err)
+	}
+	p, err := translog.ParsePolicy(b)
+	if err != nil {
+		return nil, fmt.Errorf("reading the witness policy %q: %v", name, err)
+	}
+	return p, nil
 }
 
 // logger returns the relay's log: one JSON object a line.

@@ -55,6 +55,7 @@ const (
 	CodeHeadDestroyed  Code = "head-destroyed"  // head or inner file here, and an entry says that they are gone
 	CodeRecalled       Code = "recalled"        // the list of heads to destroy is not what follows from the log
 	CodeHold           Code = "hold"            // the list of requests on hold is not what follows from the log
+	CodeCosigned       Code = "cosigned"        // a note that witnesses cosigned is not by the log key, or of another tree
 	CodePayloadVersion Code = "payload-version" // a newer version lies over the one that the entry names, or a delete marker
 )
 

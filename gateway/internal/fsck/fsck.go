@@ -131,6 +131,7 @@ type checker struct {
 	mended    map[int64]tlog.Hash      // hashes that differ from their row
 	stored    *publishedCheckpoint     // nil: the store has none that counts
 	kept      *publishedCheckpoint     // the newest in the database
+	witnessed map[int64]tlog.Hash      // trees that witnesses cosigned, by size, and their roots
 }
 
 // Check checks a relay. The error says that the check could not be made, as when
@@ -139,7 +140,7 @@ func Check(ctx context.Context, cfg Config) (*Report, error) {
 	c := &checker{
 		cfg: cfg, report: &Report{}, chains: map[custody.RecordID]*chain{}, tags: map[translog.Tag]custody.RecordID{},
 		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, holds: map[custody.RecordID]bool{}, annexes: map[annexID]*annex{}, retention: map[custody.Digest]*int64{}, waiting: map[custody.Digest]bool{},
-		owners: map[string]owner{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{},
+		owners: map[string]owner{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{}, witnessed: map[int64]tlog.Hash{},
 	}
 	if err := c.check(ctx); err != nil {
 		return nil, fmt.Errorf("checking relay %q: %w", cfg.Origin, err)

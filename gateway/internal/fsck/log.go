@@ -76,6 +76,8 @@ type tables struct {
 	lines  *cursor[line]
 	hashes *cursor[hashRow]
 	notes  *cursor[noteRow]
+
+	cosigned *cursor[cosignedRow]
 }
 
 func (t *tables) close() {
@@ -88,6 +90,9 @@ func (t *tables) close() {
 	if t.notes != nil {
 		t.notes.close()
 	}
+	if t.cosigned != nil {
+		t.cosigned.close()
+	}
 }
 
 func (c *checker) openTables(ctx context.Context) (t *tables, err error) {
@@ -98,6 +103,9 @@ func (c *checker) openTables(ctx context.Context) (t *tables, err error) {
 	}
 	if err == nil {
 		t.notes, err = walk(ctx, c, "SELECT size, note FROM checkpoints ORDER BY size", "checkpoints", readNote)
+	}
+	if err == nil {
+		t.cosigned, err = walk(ctx, c, "SELECT size, first_note, last_note FROM cosigned ORDER BY size", "cosigned", readCosigned)
 	}
 	if err != nil {
 		t.close()
@@ -247,6 +255,12 @@ func (c *checker) atSize(t *tables) error {
 	if c.stored != nil && c.stored.Size == c.log.size {
 		c.log.storedRoot = c.root()
 	}
+	for t.cosigned.more && t.cosigned.row.size <= c.log.size {
+		c.checkCosignedRow(t.cosigned.row)
+		if err := t.cosigned.next(); err != nil {
+			return fmt.Errorf("reading cosigned checkpoints: %v", err)
+		}
+	}
 	for t.notes.more && t.notes.row.size <= c.log.size {
 		c.checkNote(t.notes.row)
 		if err := t.notes.next(); err != nil {
@@ -282,6 +296,12 @@ func (c *checker) beyond(t *tables) error {
 	}
 	if _, err := c.takeHash(t, math.MaxInt64); err != nil {
 		return fmt.Errorf("reading hashes: %v", err)
+	}
+	for t.cosigned.more {
+		c.found(CodeCosigned, cosignedAt(t.cosigned.row.size), "the log has %d entries", c.log.size)
+		if err := t.cosigned.next(); err != nil {
+			return fmt.Errorf("reading cosigned checkpoints: %v", err)
+		}
 	}
 	for t.notes.more {
 		c.report.Counts.Checkpoints++

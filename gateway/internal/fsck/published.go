@@ -229,6 +229,9 @@ func (c *checker) checkLogObject(ctx context.Context, key, path string) error {
 	if path == "checkpoint" {
 		return nil
 	}
+	if name, ok := strings.CutPrefix(path, "cosigned/"); ok {
+		return c.checkCosignedObject(ctx, key, name)
+	}
 	t, err := translog.ParseTilePath(path)
 	if err != nil {
 		c.found(CodeOrphan, objectAt(key), "the log has no such file")

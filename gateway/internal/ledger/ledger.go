@@ -135,7 +135,8 @@ type Ledger struct {
 	stop  context.CancelFunc
 	done  chan struct{} // closed when the sequencer has ended
 
-	shown atomic.Pointer[snapshot] // what is published
+	shown    atomic.Pointer[snapshot] // what is published
+	cosigned atomic.Pointer[cosigned] // newest of those; nil: none
 
 	mu      sync.Mutex // guards the fields below
 	changed chan struct{}

@@ -17,9 +17,6 @@ const maxChanges = 500
 // does not change.
 func (l *Ledger) View() *custody.View { return l.shown.Load().view }
 
-// Checkpoint returns the newest signed checkpoint, a C2SP signed note.
-func (l *Ledger) Checkpoint() []byte { return l.shown.Load().note }
-
 // Size returns the number of published entries.
 func (l *Ledger) Size() int64 { return l.shown.Load().size }
 

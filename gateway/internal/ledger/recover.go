@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"comity.example/comity/crypto/translog"
-	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -28,6 +26,9 @@ func (l *Ledger) recover(ctx context.Context) error {
 		if err := l.notEmptied(ctx); err != nil {
 			return err
 		}
+	}
+	if err := l.checkCosigned(ctx); err != nil {
+		return err
 	}
 	l.compareClock(ctx)
 	from, head := sizeOf(stored), l.next.head.Size
@@ -96,22 +97,7 @@ func sizeOf(c *signed) int64 {
 
 // storedCheckpoint returns the checkpoint that the store shows, or nil.
 func (l *Ledger) storedCheckpoint(ctx context.Context) (*signed, error) {
-	r, info, err := l.cfg.Store.Get(ctx, checkpointKey, "", 0, -1)
-	if errors.Is(err, objects.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the store's checkpoint: %w", err)
-	}
-	defer r.Close()
-	if info.Size > translog.MaxCheckpointBytes {
-		return nil, fmt.Errorf("reading the store's checkpoint: %d bytes: %w", info.Size, ErrLogKey)
-	}
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("reading the store's checkpoint: %w", err)
-	}
-	return l.open(b)
+	return l.storedNote(ctx, checkpointKey)
 }
 
 // open verifies a checkpoint of this log.

@@ -1,0 +1,9 @@
+-- +goose Up
+
+-- What witnesses have cosigned of a tree: the note of the first time that a quorum
+-- did, which stays, and of the last.
+CREATE TABLE cosigned (
+    size       INTEGER PRIMARY KEY,
+    first_note BLOB NOT NULL,
+    last_note  BLOB NOT NULL
+);
