@@ -29,6 +29,7 @@ type Authority struct {
 	Officers   []*keys.Private // NAME/officer/a, NAME/officer/b
 	Lab, Desk  *keys.Private   // NAME/agent/lab-1, NAME/agent/desk-1
 	Identities map[custody.PartyID]*age.HybridIdentity
+	Witness    *Witness // NAME/witness/1; nil: none
 
 	root custody.Digest // payload hash of the root statement
 }
@@ -89,6 +90,13 @@ func (a *Authority) directory1(relay custody.RelayPin, now custody.Time) (*custo
 	}
 	for id, k := range a.Identities {
 		l, err := a.enrol(strings.TrimPrefix(string(id), a.Name+"/"), a.Lab, now, k)
+		if err != nil {
+			return nil, err
+		}
+		d.Entries = append(d.Entries, l)
+	}
+	if a.Witness != nil {
+		l, err := a.Witness.listing(now)
 		if err != nil {
 			return nil, err
 		}

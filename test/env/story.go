@@ -39,6 +39,10 @@ type Story struct {
 // describe itself and both authorities publish root and directory. The clock
 // starts at start, cut to seconds.
 func NewStory(origin, from, to string, start time.Time) (*Story, error) {
+	return newStory(origin, from, to, start, false)
+}
+
+func newStory(origin, from, to string, start time.Time, witnessed bool) (*Story, error) {
 	s := &Story{
 		Origin: origin, RelayRoot: keys.Generate(), Lines: map[custody.RecordID][]custody.Line{},
 		now: start.UTC().Truncate(time.Second), records: map[custody.RecordID]*custody.Record{},
@@ -59,6 +63,11 @@ func NewStory(origin, from, to string, start time.Time) (*Story, error) {
 		return nil, err
 	}
 	for _, a := range []*Authority{s.From, s.To} {
+		if witnessed {
+			if a.Witness, err = NewWitness(a.ID("witness/1")); err != nil {
+				return nil, err
+			}
+		}
 		if err := s.publish(a); err != nil {
 			return nil, err
 		}
