@@ -100,7 +100,7 @@
     $('verdict-title').focus();
   }
 
-  const words = { passed: 'Core checks passed', unpinned: 'Origin not checked', failed: 'Failed' };
+  const words = { passed: 'Core checks passed', 'in-part': 'Passed in part', unpinned: 'Origin not checked', failed: 'Failed' };
 
   function verdict(v) {
     $('verdict-word').textContent = words[v.result];
@@ -114,9 +114,13 @@
         el('p', null, 'Anybody can make such a file, with keys of their own and any names. It says something only once the fingerprints below are the ones that you have on paper: compare them, or put yours in above.'),
         el('p', null, `Missing: ${[...v.authorities, v.relay].filter((o) => !o.pinned).map((o) => o.name).join(', ')}.`),
       );
+    } else if (v.result === 'in-part') {
+      title.textContent = `What is shown holds; ${plural(v.gaps.length, 'entry is', 'entries are')} withheld`;
+      text.replaceChildren(el('p', null, 'All that is shown leads to the three fingerprints that you gave. But what is withheld is in the log, and may change what the rest means: it may revoke a grant, recall or reject a package, or say anything else.'));
     } else {
       failure(v.failed, title, text);
     }
+    if (v.documents) text.append(el('p', null, 'The file also holds documents for reading, such as a timeline. This page does not compare them with the rest: read this page instead.'));
   }
 
   function failure(f, title, text) {
@@ -135,6 +139,8 @@
     ['inclusion', (n) => `${plural(n, 'entry stands', 'entries stand')} in the log at the place shown`],
     ['directories', (n) => `${plural(n, 'list', 'lists')} of keys, each signed by enough of its registrars or root keys`],
     ['signatures', (n) => `${plural(n, 'signature', 'signatures')}, each in both halves (Ed25519 and ML-DSA-65)`],
+    ['early', (n) => `The log continues ${plural(n, 'earlier checkpoint', 'earlier checkpoints')}`],
+    ['gaps', (n) => 'In the place of what is withheld the log holds an entry of this record'],
     ['packages', (n) => 'The contents of the opened packages are what the sender signed'],
   ];
 
@@ -158,10 +164,13 @@
 
   function acts(v) {
     $('acts-note').textContent = `Request ${v.request}. The order is proved by the log; the hours are the relay\u2019s word.`;
-    $('acts').replaceChildren(...v.acts.map((a) => {
+    const gaps = v.gaps.map((g) => ({ index: g.index, item: el('li', { class: 'gap' }, el('span', null, 'not shown'), el('div', null, el('p', null, el('span', { class: 'tag warn' }, 'withheld'), ` entry ${g.seq} of the record is not in this file`),
+      el('p', { class: 'by' }, show(g.reason === 'erased' ? `erased, as relay ${g.by} says in the record` : `left out; \u201c${g.by}\u201d is named as who did that, and nobody signed it`)))) }));
+    const shown = v.acts.map((a) => {
       const by = a.event ? 'the word of the relay alone: nobody signed it' : `signed by ${a.signers.join(', ')}${a.via && !a.signers.includes(a.via) ? `; brought by ${a.via}, as the relay says` : ''}`;
       return el('li', null, when(a.time), el('div', null, el('p', null, show(a.says)), el('p', { class: 'by' }, show(by))));
-    }));
+    });
+    $('acts').replaceChildren(...[...gaps, ...shown.map((item, i) => ({ index: v.acts[i].index, item }))].sort((a, b) => a.index - b.index).map((x) => x.item));
   }
 
   const standings = {
@@ -180,7 +189,7 @@
     const open = v.packages.filter((p) => p.opened).length;
     $('exhibits-note').textContent = open === 0
       ? 'This dossier was made without the lists of files, so no file can be found in it.'
-      : `Give the files that you were shown. The page computes their SHA-256 and looks for it in the ${open === 1 ? 'list of the opened package' : `lists of the ${open} opened packages`}. The name of a file does not matter.${v.result === 'unpinned' ? ' Remember: the origin of this dossier is not checked.' : ''}`;
+      : `Give the files that you were shown. The page computes their SHA-256 and looks for it in the ${open === 1 ? 'list of the opened package' : `lists of the ${open} opened packages`}. The name of a file does not matter.${v.result === 'unpinned' ? ' Remember: the origin of this dossier is not checked.' : ''}${v.gaps.length > 0 ? ' Entries of the record are withheld, which may say otherwise.' : ''}`;
     $('exhibits-drop').hidden = open === 0;
   }
 

@@ -3931,12 +3931,17 @@ ${c.text}`), sig);
   }
   function parseProof(raw) {
     const text = textOf(raw);
+    const end = text.indexOf("\n");
+    const m = /^index (0|-?[1-9][0-9]{0,15})$/.exec(text.slice(0, Math.max(end, 0)));
+    if (!m || !Number.isSafeInteger(Number(m[1]))) refuse("malformed proof");
+    return { index: Number(m[1]), path: hashLines(text.slice(end + 1)) };
+  }
+  function hashLines(text) {
     const lines2 = text.split("\n");
-    const m = /^index (0|-?[1-9][0-9]{0,15})$/.exec(lines2[0]);
-    if (!m || !Number.isSafeInteger(Number(m[1])) || lines2.pop() !== "") refuse("malformed proof");
-    const path = lines2.slice(1).map(unbase64);
+    if (lines2.pop() !== "") refuse("a proof ends without a line feed");
+    const path = lines2.map(unbase64);
     if (path.some((h) => h?.length !== 32)) refuse("malformed hash in a proof");
-    return { index: Number(m[1]), path };
+    return path;
   }
 
   // src/names.mjs
@@ -4029,34 +4034,50 @@ ${c.text}`), sig);
     "salt": 8 << 10,
     "inner.json": 256 << 10,
     "manifest-sha256.txt": 256 << 20,
-    "tagmanifest-sha256.txt": 8 << 10
+    "tagmanifest-sha256.txt": 8 << 10,
+    "gap.json": 8 << 10
   };
-  var ofLine = ["entry.json", "envelope.json", "proof", "salt", "statement.json"];
+  var documents = ["VERIFY.txt", "case.jsonld", "timeline.html", "timeline.pdf", "transfer.json", "transfer.pdf"];
+  var ofLine = ["entry.json", "envelope.json", "gap.json", "proof", "salt", "statement.json"];
   var ofPackage = ["inner.json", "manifest-sha256.txt", "tagmanifest-sha256.txt"];
   function place(name) {
     const p = name.split("/");
     const last = p.at(-1);
-    if (name === "checkpoint" || name === "dossier.json") return { top: name };
-    if (p.length === 3 && p[0] === "packages" && ofPackage.includes(last)) return { package: p[1], file: last };
-    if (p.length === 4 && p[0] === "records" && ofLine.includes(last)) return { record: p[1], seq: p[2], file: last };
+    if (name === "checkpoint" || name === "dossier.json") return { top: name, most: sizes[name] };
+    if (documents.includes(name)) return { document: name, most: 48 << 20 };
+    if (p.length === 3 && p[0] === "packages" && ofPackage.includes(last)) return { package: p[1], file: last, most: sizes[last] };
+    if (p.length === 4 && p[0] === "records" && ofLine.includes(last)) return { record: p[1], seq: p[2], file: last, most: sizes[last] };
+    const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(\.proof)?$/.exec(name);
+    if (early) return { early: Number(early[1]), file: early[2] ? "proof" : "note", most: early[2] ? 8 << 10 : 64 << 10 };
+    const token = /^tokens\/(0|[1-9][0-9]{0,15})-([0-9])\.tsr$/.exec(name);
+    if (token) return { early: Number(token[1]), file: "tokens", n: Number(token[2]), most: 64 << 10 };
     return null;
   }
   var index = {
     index: [
       { name: "_type", type: "string" },
       { name: "relay", type: "string" },
-      { name: "request", type: "string" }
+      { name: "request", type: "string" },
+      { name: "documents", type: "string", optional: true }
+    ],
+    gap: [
+      { name: "_type", type: "string" },
+      { name: "salted", type: "digest" },
+      { name: "reason", type: "string" },
+      { name: "by", type: "string" }
     ]
   };
   function readDossier(bytes) {
-    const files = readZip(bytes, (name) => place(name) ? sizes[name.split("/").at(-1)] : 0);
-    const d = { relay: "", request: "", checkpoint: null, records: /* @__PURE__ */ new Map(), packages: /* @__PURE__ */ new Map() };
+    const files = readZip(bytes, (name) => place(name)?.most ?? 0);
+    const d = { relay: "", request: "", checkpoint: null, records: /* @__PURE__ */ new Map(), packages: /* @__PURE__ */ new Map(), documents: 0, early: /* @__PURE__ */ new Map() };
     const own = files.find((f) => f.name === "dossier.json");
     if (!own) refuse("there is no dossier.json");
     readIndex(d, own.data);
     for (const f of files) put(d, f, place(f.name));
     if (!d.checkpoint) refuse("there is no checkpoint");
     for (const [id2, lines2] of d.records) lines2.forEach((l, seq) => finishLine(l, id2, seq));
+    if (d.documents !== (d.form ? documents.length : 0)) refuse("its documents are not all there, or nobody says of which form they are");
+    for (const [size, e] of d.early) finishEarly(e, size);
     for (const [id2, x] of d.packages) if (ofPackage.some((n) => !x[n])) refuse(`a file of package ${id2} is missing`);
     return d;
   }
@@ -4067,11 +4088,19 @@ ${c.text}`), sig);
     if (write(index, "index", x) !== text) refuse("dossier.json is not in canonical form");
     if (!originPattern.test(x.relay)) refuse("dossier.json: malformed origin of a relay");
     if (!isID(x.request)) refuse("dossier.json: malformed id of a request");
-    [d.relay, d.request] = [x.relay, x.request];
+    [d.relay, d.request, d.form] = [x.relay, x.request, x.documents ?? ""];
   }
   function put(d, f, at) {
     if (at.top) {
       if (at.top === "checkpoint") d.checkpoint = f.data;
+      return;
+    }
+    if (at.document) {
+      d.documents++;
+      return;
+    }
+    if (at.early !== void 0) {
+      putEarly(d, f, at);
       return;
     }
     if (at.package !== void 0) {
@@ -4089,6 +4118,19 @@ ${c.text}`), sig);
     if (next !== lines2.length - 1) refuse("entries must be numbered from 000000 without a gap");
     lines2[next][at.file] = f.data;
   }
+  function putEarly(d, f, at) {
+    if (!Number.isSafeInteger(at.early)) refuse("malformed size of an earlier checkpoint");
+    if (!d.early.has(at.early)) d.early.set(at.early, { tokens: 0 });
+    const e = d.early.get(at.early);
+    if (at.file !== "tokens") e[at.file] = f.data;
+    else if (at.n !== e.tokens++) refuse("time stamps of a checkpoint must be numbered from 0 without a gap");
+  }
+  var maxProof = 64;
+  function finishEarly(e, size) {
+    if (!e.note || !e.proof) refuse(`a file of the earlier checkpoint of size ${size} is missing`);
+    e.path = hashLines(textOf(e.proof));
+    if (e.path.length > maxProof) refuse(`the proof of the earlier checkpoint of size ${size} is too long`);
+  }
   function recordOf(folder) {
     if (folder === "relay" || folder === "request") return folder;
     const name = folder.startsWith("authority-") ? folder.slice(10) : "";
@@ -4096,6 +4138,11 @@ ${c.text}`), sig);
   }
   function finishLine(l, id2, seq) {
     const where = `entry ${seq} of record ${id2}`;
+    if (l["gap.json"]) {
+      if (!l.proof || ofLine.some((n) => n !== "gap.json" && n !== "proof" && l[n])) refuse(`${where}: a gap has its proof beside it, and nothing else`);
+      Object.assign(l, parseProof(l.proof), { gap: parseGap(l["gap.json"]) });
+      return;
+    }
     if (!l["entry.json"] || !l.proof || !l.salt) refuse(`a file of ${where} is missing`);
     Object.assign(l, parseProof(l.proof));
     const salt = textOf(l.salt);
@@ -4105,6 +4152,16 @@ ${c.text}`), sig);
     if (!l["envelope.json"]) return;
     l.envelope = parseEnvelope(l["envelope.json"]);
     if (!equal(l.envelope.payload, l["statement.json"])) refuse(`statement.json of ${where} is not what was signed`);
+  }
+  function parseGap(data) {
+    const text = textOf(data);
+    const g = read(index, "gap", text);
+    if (g._type !== "comity/gap/v1") throw new Refused(`unknown _type ${JSON.stringify(g._type.slice(0, 80))} of a gap`, true);
+    if (write(index, "gap", g) !== text) refuse("a gap is not in canonical form");
+    if (g.salted === zeros || !["redacted", "erased"].includes(g.reason)) refuse("a gap without a hash, or with an unknown reason");
+    const n = bytesOf(g.by).length;
+    if (n < 1 || n > 100 || !/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(g.by)) refuse("a gap that nobody declares in plain text");
+    return g;
   }
 
   // src/manifest.mjs
@@ -4237,6 +4294,7 @@ ${c.text}`), sig);
       const text = l.endsWith("\r") ? l.slice(0, -1) : l;
       if (text === "" || text[0] === "#") return;
       const f = text.split(" ");
+      if (f[0] === "tsa" && f.length === 2 && unbase64(f[1])) return;
       if (f.length !== 3) refuse(`line ${i + 1} is neither "root NAME HEX" nor "relay ORIGIN HEX"`);
       pin(pins, i + 1, ...f);
     });
@@ -4573,7 +4631,9 @@ ${c.text}`), sig);
     { id: "fields", text: "Whether each code and number in a statement is one that the rules know." },
     { id: "events", text: "Whether the relay was entitled to what it notes of itself without anybody\u2019s signature." },
     { id: "carriers", text: "Whether the office that carried an act to the relay was listed for it." },
-    { id: "certificates", text: "The network certificates and encryption keys inside the directories; who listed them is checked." }
+    { id: "certificates", text: "The network certificates and encryption keys inside the directories; who listed them is checked." },
+    { id: "documents", text: "Documents for reading inside the file (timeline, transfer record, CASE/UCO, VERIFY.txt): whether they say what the rest says. Do not read those of a file that only this page has checked; read this page." },
+    { id: "stamps", text: "Time stamps of time stamping authorities, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked." }
   ];
   function* run(bytes, pins, formats) {
     const v = new Verifier(pins, formats);
@@ -4597,6 +4657,7 @@ ${c.text}`), sig);
       this.relay = null;
       this.records = /* @__PURE__ */ new Map();
       this.acts = [];
+      this.gaps = [];
       this.signatures = 0;
     }
     // check names what is being checked, and notes it once it is done.
@@ -4612,11 +4673,13 @@ ${c.text}`), sig);
       this.check("records", "set of records", () => this.parties());
       this.origins();
       this.log();
+      this.early();
       const lines2 = this.inOrder();
       for (const [i, l] of lines2.entries()) {
         this.line(l);
         if (i % 8 === 7) yield (i + 1) / lines2.length;
       }
+      this.declared();
       this.contents = /* @__PURE__ */ new Map();
       for (const [id2, x] of [...this.d.packages].sort()) {
         this.contents.set(id2, opened(this, id2, x));
@@ -4663,8 +4726,20 @@ ${c.text}`), sig);
       this.check("checkpoint", "signature of the checkpoint", () => {
         const last = this.d.records.get("relay").findLast((l) => l.envelope);
         const b = this.statement(last).body;
-        this.checkpoint = openCheckpoint(this.d.checkpoint, logKeys(b.log_key ?? "", b.log_mldsa_key ?? "", this.d.relay));
+        this.keys = logKeys(b.log_key ?? "", b.log_mldsa_key ?? "", this.d.relay);
+        this.checkpoint = openCheckpoint(this.d.checkpoint, this.keys);
       });
+    }
+    // early: the log continues the earlier checkpoints that are in the file.
+    early() {
+      for (const [size, e] of this.d.early) {
+        this.check("early", `earlier checkpoint of size ${size}`, () => {
+          const c = openCheckpoint(e.note, this.keys);
+          if (c.size !== size) refuse(`it is of size ${c.size}`);
+          checkConsistency(c, this.checkpoint, e.path);
+          if (e.tokens === 0) refuse("nobody vouches for it");
+        });
+      }
     }
     // inOrder lists all entries in the order of the log.
     inOrder() {
@@ -4675,6 +4750,10 @@ ${c.text}`), sig);
     line({ record, seq, line: line2 }) {
       const where = `entry ${seq} of record ${record}`;
       const r = this.records.get(record) ?? { length: 0 };
+      if (line2.gap) {
+        this.gap(record, seq, line2, r);
+        return;
+      }
       const { e, s } = this.check("entries", where, () => this.entry(record, seq, line2, r));
       this.check("inclusion", `log inclusion of ${where}`, () => {
         const first = s && r.length === 0 ? s.sha256 : r.first;
@@ -4682,6 +4761,30 @@ ${c.text}`), sig);
         checkInclusion(this.checkpoint.size, this.checkpoint.root, line2.index, leaf(first, seq, commitment), line2.path);
         this.records.set(record, { length: r.length + 1, tip: commitment, first });
       });
+    }
+    // gap: the log holds an entry of the request's record in the place of one that is not
+    // shown, and the next one names it. What it says nobody can tell.
+    gap(record, seq, line2, r) {
+      this.check("gaps", `gap in place of entry ${seq} of record ${record}`, () => {
+        if (record !== "request" || r.length === 0) refuse("only entries of the request may be withheld, and not the first");
+        if (line2.gap.reason === "erased" && line2.gap.by !== this.d.relay) refuse("only the relay can say that it was erased");
+        this.follows(line2.index);
+        checkInclusion(this.checkpoint.size, this.checkpoint.root, line2.index, leaf(r.first, seq, line2.gap.salted), line2.path);
+      });
+      this.records.set(record, { length: r.length + 1, tip: line2.gap.salted, first: r.first });
+      this.gaps.push({ seq, index: line2.index, reason: line2.gap.reason, by: line2.gap.by });
+    }
+    // declared: what is said to be erased the relay says in the record itself.
+    declared() {
+      for (const g of this.gaps.filter((g2) => g2.reason === "erased")) {
+        this.check("gaps", `gap in place of entry ${g.seq}, erased`, () => {
+          if (!this.acts.some((a) => a.event?.erased && a.event.erased.entry === g.seq)) refuse("it is said to be erased, and no event of the relay\u2019s says so");
+        });
+      }
+    }
+    follows(index2) {
+      if (index2 <= (this.lastIndex ?? -1)) refuse("two entries stand at one place in the log");
+      this.lastIndex = index2;
     }
     // entry checks one entry at its place, and makes what it says part of what is in force.
     entry(record, seq, line2, r) {
@@ -4691,9 +4794,9 @@ ${c.text}`), sig);
       const name = record === "request" ? this.d.request : record;
       if (e.record !== name || e.seq !== seq || s && recordOf2(this.formats, s, this.d.request) !== record) refuse(`it belongs elsewhere: ${e.record} ${e.seq}`);
       if (e.relay !== this.d.relay) refuse(`it is of the relay ${JSON.stringify(e.relay.slice(0, 80))}`);
-      if (line2.index <= (this.lastIndex ?? -1)) refuse("two entries stand at one place in the log");
+      this.follows(line2.index);
       if (this.lastTime && before(e.time, this.lastTime)) refuse("it is dated before the entry that precedes it in the log");
-      [this.lastIndex, this.lastTime] = [line2.index, e.time];
+      this.lastTime = e.time;
       if (s && record === "request" && !opens(s) && s.body.request_sha256 !== this.first) refuse("it is about another request");
       fits(e, line2, r, s);
       if (e.decision.code !== "allowed") refuse(`the relay itself says that it was refused: ${e.decision.code}`);
@@ -4782,7 +4885,9 @@ ${c.text}`), sig);
     passed() {
       const origins = [...this.roots, this.relayRoot];
       return {
-        result: origins.every((o) => o.pinned) ? "passed" : "unpinned",
+        result: !origins.every((o) => o.pinned) ? "unpinned" : this.gaps.length > 0 ? "in-part" : "passed",
+        gaps: this.gaps,
+        documents: this.d.documents > 0,
         request: this.d.request,
         authorities: this.roots,
         relay: this.relayRoot,

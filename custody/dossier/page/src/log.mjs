@@ -136,10 +136,17 @@ function cosigned(c, key, seconds, sig) {
 // parseProof reads the file proof of an entry: its index, and the audit path.
 export function parseProof(raw) {
   const text = textOf(raw);
+  const end = text.indexOf('\n');
+  const m = /^index (0|-?[1-9][0-9]{0,15})$/.exec(text.slice(0, Math.max(end, 0)));
+  if (!m || !Number.isSafeInteger(Number(m[1]))) refuse('malformed proof');
+  return { index: Number(m[1]), path: hashLines(text.slice(end + 1)) };
+}
+
+// hashLines reads hashes, each in base64 on a line of its own.
+export function hashLines(text) {
   const lines = text.split('\n');
-  const m = /^index (0|-?[1-9][0-9]{0,15})$/.exec(lines[0]);
-  if (!m || !Number.isSafeInteger(Number(m[1])) || lines.pop() !== '') refuse('malformed proof');
-  const path = lines.slice(1).map(unbase64);
+  if (lines.pop() !== '') refuse('a proof ends without a line feed');
+  const path = lines.map(unbase64);
   if (path.some((h) => h?.length !== 32)) refuse('malformed hash in a proof');
-  return { index: Number(m[1]), path };
+  return path;
 }

@@ -1,6 +1,6 @@
 // Pins: the fingerprints that a reader has on paper (docs/formats.md, "Pins").
 
-import { bytesOf, isDigest, refuse, zeros } from './bytes.mjs';
+import { bytesOf, isDigest, refuse, unbase64, zeros } from './bytes.mjs';
 import { authorityPattern, originPattern } from './names.mjs';
 
 const maxPins = 1 << 20;
@@ -15,6 +15,7 @@ export function parsePins(raw) {
     const text = l.endsWith('\r') ? l.slice(0, -1) : l;
     if (text === '' || text[0] === '#') return;
     const f = text.split(' ');
+    if (f[0] === 'tsa' && f.length === 2 && unbase64(f[1])) return; // of a time stamping authority: not for this verifier
     if (f.length !== 3) refuse(`line ${i + 1} is neither "root NAME HEX" nor "relay ORIGIN HEX"`);
     pin(pins, i + 1, ...f);
   });

@@ -6,7 +6,7 @@ import { Authority, before, follows, officersFor, rootOf } from './authority.mjs
 import { verifyAll } from './envelope.mjs';
 import { readDossier } from './form.mjs';
 import { sum } from './keys.mjs';
-import { checkInclusion, leaf, logKeys, openCheckpoint, salted } from './log.mjs';
+import { checkConsistency, checkInclusion, leaf, logKeys, openCheckpoint, salted } from './log.mjs';
 import { party } from './names.mjs';
 import { opened } from './package.mjs';
 import { tell } from './story.mjs';
@@ -20,6 +20,8 @@ export const notChecked = [
   { id: 'events', text: 'Whether the relay was entitled to what it notes of itself without anybody\u2019s signature.' },
   { id: 'carriers', text: 'Whether the office that carried an act to the relay was listed for it.' },
   { id: 'certificates', text: 'The network certificates and encryption keys inside the directories; who listed them is checked.' },
+  { id: 'documents', text: 'Documents for reading inside the file (timeline, transfer record, CASE/UCO, VERIFY.txt): whether they say what the rest says. Do not read those of a file that only this page has checked; read this page.' },
+  { id: 'stamps', text: 'Time stamps of time stamping authorities, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked.' },
 ];
 
 // run verifies a dossier. It is a generator that yields how far it is, from 0 to 1, and
@@ -49,6 +51,7 @@ class Verifier {
     this.relay = null;
     this.records = new Map(); // name to {length, tip, first, last}
     this.acts = [];
+    this.gaps = [];
     this.signatures = 0;
   }
 
@@ -66,11 +69,13 @@ class Verifier {
     this.check('records', 'set of records', () => this.parties());
     this.origins();
     this.log();
+    this.early();
     const lines = this.inOrder();
     for (const [i, l] of lines.entries()) {
       this.line(l);
       if (i % 8 === 7) yield (i + 1) / lines.length;
     }
+    this.declared();
     this.contents = new Map();
     for (const [id, x] of [...this.d.packages].sort()) {
       this.contents.set(id, opened(this, id, x));
@@ -121,8 +126,21 @@ class Verifier {
     this.check('checkpoint', 'signature of the checkpoint', () => {
       const last = this.d.records.get('relay').findLast((l) => l.envelope);
       const b = this.statement(last).body;
-      this.checkpoint = openCheckpoint(this.d.checkpoint, logKeys(b.log_key ?? '', b.log_mldsa_key ?? '', this.d.relay));
+      this.keys = logKeys(b.log_key ?? '', b.log_mldsa_key ?? '', this.d.relay);
+      this.checkpoint = openCheckpoint(this.d.checkpoint, this.keys);
     });
+  }
+
+  // early: the log continues the earlier checkpoints that are in the file.
+  early() {
+    for (const [size, e] of this.d.early) {
+      this.check('early', `earlier checkpoint of size ${size}`, () => {
+        const c = openCheckpoint(e.note, this.keys);
+        if (c.size !== size) refuse(`it is of size ${c.size}`);
+        checkConsistency(c, this.checkpoint, e.path);
+        if (e.tokens === 0) refuse('nobody vouches for it');
+      });
+    }
   }
 
   // inOrder lists all entries in the order of the log.
@@ -135,6 +153,10 @@ class Verifier {
   line({ record, seq, line }) {
     const where = `entry ${seq} of record ${record}`;
     const r = this.records.get(record) ?? { length: 0 };
+    if (line.gap) {
+      this.gap(record, seq, line, r);
+      return;
+    }
     const { e, s } = this.check('entries', where, () => this.entry(record, seq, line, r));
     this.check('inclusion', `log inclusion of ${where}`, () => {
       const first = s && r.length === 0 ? s.sha256 : r.first;
@@ -142,6 +164,33 @@ class Verifier {
       checkInclusion(this.checkpoint.size, this.checkpoint.root, line.index, leaf(first, seq, commitment), line.path);
       this.records.set(record, { length: r.length + 1, tip: commitment, first });
     });
+  }
+
+  // gap: the log holds an entry of the request's record in the place of one that is not
+  // shown, and the next one names it. What it says nobody can tell.
+  gap(record, seq, line, r) {
+    this.check('gaps', `gap in place of entry ${seq} of record ${record}`, () => {
+      if (record !== 'request' || r.length === 0) refuse('only entries of the request may be withheld, and not the first');
+      if (line.gap.reason === 'erased' && line.gap.by !== this.d.relay) refuse('only the relay can say that it was erased');
+      this.follows(line.index);
+      checkInclusion(this.checkpoint.size, this.checkpoint.root, line.index, leaf(r.first, seq, line.gap.salted), line.path);
+    });
+    this.records.set(record, { length: r.length + 1, tip: line.gap.salted, first: r.first });
+    this.gaps.push({ seq, index: line.index, reason: line.gap.reason, by: line.gap.by });
+  }
+
+  // declared: what is said to be erased the relay says in the record itself.
+  declared() {
+    for (const g of this.gaps.filter((g) => g.reason === 'erased')) {
+      this.check('gaps', `gap in place of entry ${g.seq}, erased`, () => {
+        if (!this.acts.some((a) => a.event?.erased && a.event.erased.entry === g.seq)) refuse('it is said to be erased, and no event of the relay\u2019s says so');
+      });
+    }
+  }
+
+  follows(index) {
+    if (index <= (this.lastIndex ?? -1)) refuse('two entries stand at one place in the log');
+    this.lastIndex = index;
   }
 
   // entry checks one entry at its place, and makes what it says part of what is in force.
@@ -152,9 +201,9 @@ class Verifier {
     const name = record === 'request' ? this.d.request : record;
     if (e.record !== name || e.seq !== seq || (s && recordOf(this.formats, s, this.d.request) !== record)) refuse(`it belongs elsewhere: ${e.record} ${e.seq}`);
     if (e.relay !== this.d.relay) refuse(`it is of the relay ${JSON.stringify(e.relay.slice(0, 80))}`);
-    if (line.index <= (this.lastIndex ?? -1)) refuse('two entries stand at one place in the log');
+    this.follows(line.index);
     if (this.lastTime && before(e.time, this.lastTime)) refuse('it is dated before the entry that precedes it in the log');
-    [this.lastIndex, this.lastTime] = [line.index, e.time];
+    this.lastTime = e.time;
     if (s && record === 'request' && !opens(s) && s.body.request_sha256 !== this.first) refuse('it is about another request');
     fits(e, line, r, s);
     if (e.decision.code !== 'allowed') refuse(`the relay itself says that it was refused: ${e.decision.code}`);
@@ -252,7 +301,9 @@ class Verifier {
   passed() {
     const origins = [...this.roots, this.relayRoot];
     return {
-      result: origins.every((o) => o.pinned) ? 'passed' : 'unpinned',
+      result: !origins.every((o) => o.pinned) ? 'unpinned' : this.gaps.length > 0 ? 'in-part' : 'passed',
+      gaps: this.gaps,
+      documents: this.d.documents > 0,
       request: this.d.request,
       authorities: this.roots,
       relay: this.relayRoot,
