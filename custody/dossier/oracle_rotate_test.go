@@ -136,6 +136,7 @@ func (r *rotation) entered(body custody.Body, signers ...*keys.Private) *dossier
 // TestSecondVerifierRotations: roots, directories and descriptors that follow others, as
 // they may and as they may not, where the relay enters them all: both verifiers agree.
 func TestSecondVerifierRotations(t *testing.T) {
+	t.Parallel()
 	s, err := env.NewStory("relay.example", "de", "nl", time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))
 	fatalIfErr(t, err)
 	fatalIfErr(t, s.Agree())
