@@ -3831,9 +3831,9 @@ ${indent}}`;
   }
   var node = (a, b) => sha256(concat(Uint8Array.of(1), a, b));
   var leafHash = (bytes) => sha256(concat(Uint8Array.of(0), bytes));
-  function checkInclusion(size, root, index2, bytes, proof) {
-    if (index2 < 0 || index2 >= size) refuse(`no leaf ${index2} in a tree of ${size}`);
-    let [fn, sn, r] = [index2, size - 1, leafHash(bytes)];
+  function checkInclusion(size, root, index3, bytes, proof) {
+    if (index3 < 0 || index3 >= size) refuse(`no leaf ${index3} in a tree of ${size}`);
+    let [fn, sn, r] = [index3, size - 1, leafHash(bytes)];
     for (const p of proof) {
       if (sn === 0) refuse("the proof is too long");
       if (fn % 2 === 1 || fn === sn) {
@@ -4035,6 +4035,7 @@ ${c.text}`), sig);
     "inner.json": 256 << 10,
     "manifest-sha256.txt": 256 << 20,
     "tagmanifest-sha256.txt": 8 << 10,
+    "index.txt": 8 << 20,
     "gap.json": 8 << 10
   };
   var documents = ["VERIFY.txt", "case.jsonld", "timeline.html", "timeline.pdf", "transfer.json", "transfer.pdf"];
@@ -4045,7 +4046,7 @@ ${c.text}`), sig);
     const last = p.at(-1);
     if (name === "checkpoint" || name === "dossier.json") return { top: name, most: sizes[name] };
     if (documents.includes(name)) return { document: name, most: 48 << 20 };
-    if (p.length === 3 && p[0] === "packages" && ofPackage.includes(last)) return { package: p[1], file: last, most: sizes[last] };
+    if (p.length === 3 && p[0] === "packages" && [...ofPackage, "index.txt"].includes(last)) return { package: p[1], file: last, most: sizes[last] };
     if (p.length === 4 && p[0] === "records" && ofLine.includes(last)) return { record: p[1], seq: p[2], file: last, most: sizes[last] };
     const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(\.proof)?$/.exec(name);
     if (early) return { early: Number(early[1]), file: early[2] ? "proof" : "note", most: early[2] ? 8 << 10 : 64 << 10 };
@@ -4244,6 +4245,7 @@ ${c.text}`), sig);
     const { body, envelope } = v.check("packages", `inner statement of package ${id2}`, () => inner(v.formats, x["inner.json"], seal));
     v.signatures += envelope.signatures.length;
     v.check("packages", `tag manifest of package ${id2}`, () => tagManifest(x, body));
+    if (x["index.txt"]) v.check("packages", `index of package ${id2}`, () => index2(x, body));
     const n = v.check("packages", `manifest of package ${id2}`, () => manifest(x["manifest-sha256.txt"], body.files));
     return { inner: body, sha256: envelope.sha256, manifest: x["manifest-sha256.txt"], files: n };
   }
@@ -4272,6 +4274,16 @@ ${c.text}`), sig);
     const want = ["bag-info.txt", "bagit.txt", "manifest-sha256.txt"];
     if (list2.length !== 3 || list2.some((l, i) => l.path !== want[i])) refuse("it lists other files than a package has");
     if (list2[2].sum !== sum(x["manifest-sha256.txt"])) refuse("it has another hash for manifest-sha256.txt");
+  }
+  var indexHead = "comity/index/v1 kind sha256 offset size mtime path";
+  function index2(x, body) {
+    const raw = x["index.txt"];
+    if (raw.length !== body.index_size || sum(raw) !== body.index_sha256) refuse("the inner statement has another hash for it");
+    const list2 = textOf(raw).split("\n");
+    if (list2.shift() !== indexHead || list2.pop() !== "") refuse("it is no index");
+    const files = list2.filter((l) => !l.startsWith("d ")).map((l) => /^f ([0-9a-f]{64}) [0-9]+ [0-9]+ [^ ]+ (.+)$/.exec(l));
+    const same2 = textOf(x["manifest-sha256.txt"]).split("\n").slice(0, -1);
+    if (files.length !== same2.length || files.some((m, i) => !m || `${m[1]}  ${m[2]}` !== same2[i])) refuse("it lists other files than the manifest");
   }
   function manifest(raw, files) {
     let n = 0;
@@ -4782,9 +4794,9 @@ ${c.text}`), sig);
         });
       }
     }
-    follows(index2) {
-      if (index2 <= (this.lastIndex ?? -1)) refuse("two entries stand at one place in the log");
-      this.lastIndex = index2;
+    follows(index3) {
+      if (index3 <= (this.lastIndex ?? -1)) refuse("two entries stand at one place in the log");
+      this.lastIndex = index3;
     }
     // entry checks one entry at its place, and makes what it says part of what is in force.
     entry(record, seq, line2, r) {

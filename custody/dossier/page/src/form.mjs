@@ -18,6 +18,7 @@ const sizes = {
   'inner.json': 256 << 10,
   'manifest-sha256.txt': 256 << 20,
   'tagmanifest-sha256.txt': 8 << 10,
+  'index.txt': 8 << 20,
   'gap.json': 8 << 10,
 };
 const documents = ['VERIFY.txt', 'case.jsonld', 'timeline.html', 'timeline.pdf', 'transfer.json', 'transfer.pdf'];
@@ -31,7 +32,7 @@ function place(name) {
   const last = p.at(-1);
   if (name === 'checkpoint' || name === 'dossier.json') return { top: name, most: sizes[name] };
   if (documents.includes(name)) return { document: name, most: 48 << 20 };
-  if (p.length === 3 && p[0] === 'packages' && ofPackage.includes(last)) return { package: p[1], file: last, most: sizes[last] };
+  if (p.length === 3 && p[0] === 'packages' && [...ofPackage, 'index.txt'].includes(last)) return { package: p[1], file: last, most: sizes[last] };
   if (p.length === 4 && p[0] === 'records' && ofLine.includes(last)) return { record: p[1], seq: p[2], file: last, most: sizes[last] };
   const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(\.proof)?$/.exec(name);
   if (early) return { early: Number(early[1]), file: early[2] ? 'proof' : 'note', most: early[2] ? 8 << 10 : 64 << 10 };

@@ -56,6 +56,7 @@ export function opened(v, id, x) {
   const { body, envelope } = v.check('packages', `inner statement of package ${id}`, () => inner(v.formats, x['inner.json'], seal));
   v.signatures += envelope.signatures.length;
   v.check('packages', `tag manifest of package ${id}`, () => tagManifest(x, body));
+  if (x['index.txt']) v.check('packages', `index of package ${id}`, () => index(x, body));
   const n = v.check('packages', `manifest of package ${id}`, () => manifest(x['manifest-sha256.txt'], body.files));
   return { inner: body, sha256: envelope.sha256, manifest: x['manifest-sha256.txt'], files: n };
 }
@@ -84,6 +85,19 @@ function tagManifest(x, body) {
   const want = ['bag-info.txt', 'bagit.txt', 'manifest-sha256.txt'];
   if (list.length !== 3 || list.some((l, i) => l.path !== want[i])) refuse('it lists other files than a package has');
   if (list[2].sum !== sum(x['manifest-sha256.txt'])) refuse('it has another hash for manifest-sha256.txt');
+}
+
+const indexHead = 'comity/index/v1 kind sha256 offset size mtime path';
+
+// index: the one that the sender signed, and of the files in the manifest.
+function index(x, body) {
+  const raw = x['index.txt'];
+  if (raw.length !== body.index_size || sum(raw) !== body.index_sha256) refuse('the inner statement has another hash for it');
+  const list = textOf(raw).split('\n');
+  if (list.shift() !== indexHead || list.pop() !== '') refuse('it is no index');
+  const files = list.filter((l) => !l.startsWith('d ')).map((l) => /^f ([0-9a-f]{64}) [0-9]+ [0-9]+ [^ ]+ (.+)$/.exec(l));
+  const same = textOf(x['manifest-sha256.txt']).split('\n').slice(0, -1);
+  if (files.length !== same.length || files.some((m, i) => !m || `${m[1]}  ${m[2]}` !== same[i])) refuse('it lists other files than the manifest');
 }
 
 function manifest(raw, files) {
