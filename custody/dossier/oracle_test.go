@@ -497,6 +497,9 @@ func TestSecondVerifierKnows(t *testing.T) {
 			t.Errorf("the second verifier does not know a %s", k)
 		}
 	}
+	if ids := slices.Sorted(slices.Values(a[0].NotChecked)); len(slices.Compact(slices.Clone(ids))) != len(ids) || len(ids) < 6 {
+		t.Errorf("what the second verifier does not check: %q", ids)
+	}
 	for i, name := range []string{"a member", "a kind"} {
 		if x := a[i+1]; x.Result != "failed" || !x.Later {
 			t.Errorf("%s of a later version: %+v", name, x)
