@@ -120,6 +120,7 @@
     } else {
       failure(v.failed, title, text);
     }
+    if (v.result === 'unpinned' && v.gaps.length > 0) text.append(el('p', null, `${plural(v.gaps.length, 'entry of the record is', 'entries of the record are')} withheld, and may change what the rest means.`));
     if (v.documents) text.append(el('p', null, 'The file also holds documents for reading, such as a timeline. This page does not compare them with the rest: read this page instead.'));
   }
 
