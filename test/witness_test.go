@@ -196,6 +196,15 @@ func TestWitnessedRelay(t *testing.T) {
 	}
 	w.background("comity-witness", "serve", "--data", "witness-de")
 	c = w.cosigned(p, c.Size+4)
+	// The newest checkpoint is shown with its cosignatures, and agents read it so.
+	_, shown, err := w.public("/log/checkpoint")
+	if err != nil || !bytes.Equal(shown, c.Note()) {
+		t.Errorf("the newest checkpoint is shown without cosignatures: %v", err)
+	}
+	w.comity(0, "", "nl", "request", "list")
+	if listed := w.comity(0, "", "nl", "directory", "show"); !strings.Contains(listed, "nl/witness/1") {
+		t.Errorf("the directory does not list the witness:\n%s", listed)
+	}
 	status, b, err := w.public(fmt.Sprintf("/v1/cosigned?index=%d", c.Size-1))
 	var around wire.Cosigned
 	if err == nil {

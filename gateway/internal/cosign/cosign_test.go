@@ -2,6 +2,7 @@ package cosign_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"comity.example/comity/crypto/keys"
@@ -58,6 +60,17 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, folder: t.TempDir(), root: keys.Generate(), now: time.Now()}
+	w.begin()
+	w.connect()
+	check(t, w.open())
+	t.Cleanup(w.close)
+	return w
+}
+
+// begin makes what the relay keeps outside its folder.
+func (w *world) begin() {
+	t := w.t
+	t.Helper()
 	secret, _, err := translog.GenerateLog(origin)
 	check(t, err)
 	w.log, err = translog.ParseLog(secret, origin)
@@ -67,10 +80,6 @@ func newWorld(t *testing.T) *world {
 	recovery, err := seal.ParseRecipient(recipient)
 	check(t, err)
 	w.cfg = ledger.Config{Origin: origin, LogKey: w.log, Recovery: recovery, Now: func() time.Time { return w.now }, Logger: slog.New(slog.DiscardHandler)}
-	w.connect()
-	check(t, w.open())
-	t.Cleanup(w.close)
-	return w
 }
 
 func (w *world) connect() {
@@ -132,6 +141,17 @@ type place struct {
 
 func (w *world) witness(name string) *place {
 	w.t.Helper()
+	p := w.keysOf(name)
+	p.honest()
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(rw, r) }))
+	w.t.Cleanup(srv.Close)
+	p.url = srv.URL
+	return p
+}
+
+// keysOf makes the keys and the state of a witness.
+func (w *world) keysOf(name string) *place {
+	w.t.Helper()
 	p := &place{t: w.t, name: name, state: filepath.Join(w.t.TempDir(), "state"), log: w.log.Key(), now: &w.now}
 	for _, alg := range []translog.Algorithm{translog.Ed25519, translog.MLDSA44} {
 		secret, _, err := translog.GenerateCosigner(name, alg)
@@ -141,10 +161,6 @@ func (w *world) witness(name string) *place {
 		p.own = append(p.own, k)
 	}
 	check(w.t, witness.Init(p.state))
-	p.honest()
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(rw, r) }))
-	w.t.Cleanup(srv.Close)
-	p.url = srv.URL
 	return p
 }
 
@@ -157,6 +173,11 @@ func (p *place) honest() {
 
 func (w *world) asker(rule string, places ...*place) *cosign.Asker {
 	w.t.Helper()
+	return w.askerOf(rule, witness.NewClient(), func() time.Time { return w.now }, places...)
+}
+
+func (w *world) askerOf(rule string, client *http.Client, now func() time.Time, places ...*place) *cosign.Asker {
+	w.t.Helper()
 	var text strings.Builder
 	for _, p := range places {
 		fmt.Fprintf(&text, "witness %[1]s/a %[2]s %[4]s\nwitness %[1]s/b %[3]s %[4]s\ngroup %[1]s all %[1]s/a %[1]s/b\n", p.name, p.own[0].Key(), p.own[1].Key(), p.url)
@@ -166,7 +187,7 @@ func (w *world) asker(rule string, places ...*place) *cosign.Asker {
 	check(w.t, err)
 	check(w.t, cosign.Check(w.policy, w.log.Key()))
 	logger := slog.New(slog.NewTextHandler(&w.said, nil))
-	return cosign.New(cosign.Config{Ledger: w.l, Key: w.log.Key(), Policy: w.policy, Client: witness.NewClient(), Now: func() time.Time { return w.now }, Logger: logger})
+	return cosign.New(cosign.Config{Ledger: w.l, Key: w.log.Key(), Policy: w.policy, Client: client, Now: now, Logger: logger})
 }
 
 // newest opens the newest cosigned note, which must satisfy the policy.
@@ -457,4 +478,56 @@ func TestCheck(t *testing.T) {
 			t.Errorf("Check of %.30q = %v", text, err)
 		}
 	}
+}
+
+// answers is a transport that asks a handler, without a network.
+type answers struct{ http.Handler }
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	a.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// TestRun: a publication is cosigned within a second, and while nothing happens the
+// newest checkpoint gets a fresh time every five minutes.
+func TestRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, folder: t.TempDir(), root: keys.Generate()}
+		w.begin()
+		w.cfg.Now = time.Now
+		w.connect()
+		check(t, w.open())
+		defer w.close()
+		p := w.keysOf("nl/witness/1")
+		p.url = "http://w.example"
+		h, err := witness.New(&witness.Config{State: p.state, Logs: []witness.Log{{Key: p.log}}, Cosigners: p.own, Now: time.Now})
+		check(t, err)
+		requests := 0
+		client := &http.Client{Transport: answers{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { requests++; h.ServeHTTP(rw, r) })}}
+		a := w.askerOf("quorum nl/witness/1\n", client, time.Now, p)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { a.Run(ctx); close(done) }()
+		defer func() { stop(); <-done }()
+		w.now = time.Now()
+		w.grow(3)
+		time.Sleep(2 * time.Second)
+		first := w.newest()
+		if first.Size != 3 {
+			t.Fatalf("after two seconds %d entries are cosigned, want 3: %s", first.Size, &w.said)
+		}
+		w.grow(1)
+		time.Sleep(1100 * time.Millisecond)
+		if c := w.newest(); c.Size != 4 {
+			t.Errorf("after one second more %d entries are cosigned, want 4", c.Size)
+		}
+		requests = 0
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		c := w.newest()
+		if age := time.Since(c.Cosignatures[0].Time); age > 6*time.Minute || requests > 13 {
+			t.Errorf("after an hour of rest the cosignature is %v old, and the witness was asked %d times", age, requests)
+		}
+	})
 }
