@@ -7,19 +7,7 @@ import (
 	"testing"
 
 	"comity.example/comity/crypto/translog"
-	"golang.org/x/mod/sumdb/note"
 )
-
-func newKey(t testing.TB, name string) (note.Signer, note.Verifier) {
-	t.Helper()
-	skey, vkey, err := translog.GenerateKey(name)
-	fatalIfErr(t, err)
-	s, err := translog.ParseSigner(skey, name)
-	fatalIfErr(t, err)
-	v, err := translog.ParseVerifier(vkey, name)
-	fatalIfErr(t, err)
-	return s, v
-}
 
 func newLogKey(t testing.TB, origin string) *translog.LogSigner {
 	t.Helper()

@@ -159,7 +159,7 @@ func (r *policyReader) witness(f []string) error {
 
 func (r *policyReader) group(f []string) error {
 	if len(f) < 3 {
-		return fmt.Errorf("want: group NAME K|any|all MEMBER...")
+		return fmt.Errorf("want: group NAME K|any|all MEMBER …")
 	}
 	if len(r.p.nodes)-len(r.p.witnesses) == maxPolicyLines {
 		return fmt.Errorf("more than %d groups", maxPolicyLines)

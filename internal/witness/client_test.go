@@ -46,7 +46,7 @@ func TestClientHostile(t *testing.T) {
 		return func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte(text)) }
 	}
 	for name, h := range map[string]http.HandlerFunc{
-		"redirect":       func(rw http.ResponseWriter, q *http.Request) { http.Redirect(rw, q, elsewhere.URL, 307) },
+		"redirect":       func(rw http.ResponseWriter, q *http.Request) { http.Redirect(rw, q, elsewhere.URL, http.StatusTemporaryRedirect) },
 		"no size":        size("many\n"),
 		"negative":       size("-1\n"),
 		"huge":           size("99999999999999999999\n"),
@@ -55,8 +55,8 @@ func TestClientHostile(t *testing.T) {
 		"nothing":        say(""),
 		"a page":         say("<html>"),
 		"a note":         say("— x AAAA\n\n— x AAAA\n"),
-		"an error":       func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "— no", 503) },
-		"conflict alone": func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "7", 409) },
+		"an error":       func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "— no", http.StatusServiceUnavailable) },
+		"conflict alone": func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "7", http.StatusConflict) },
 	} {
 		srv := httptest.NewServer(h)
 		_, err := witness.Add(t.Context(), witness.NewClient(), srv.URL, r)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -503,8 +504,8 @@ func TestRun(t *testing.T) {
 		p.url = "http://w.example"
 		h, err := witness.New(&witness.Config{State: p.state, Logs: []witness.Log{{Key: p.log}}, Cosigners: p.own, Now: time.Now})
 		check(t, err)
-		requests := 0
-		client := &http.Client{Transport: answers{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { requests++; h.ServeHTTP(rw, r) })}}
+		var requests atomic.Int64
+		client := &http.Client{Transport: answers{http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { requests.Add(1); h.ServeHTTP(rw, r) })}}
 		a := w.askerOf("quorum nl/witness/1\n", client, time.Now, p)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -522,12 +523,12 @@ func TestRun(t *testing.T) {
 		if c := w.newest(); c.Size != 4 {
 			t.Errorf("after one second more %d entries are cosigned, want 4", c.Size)
 		}
-		requests = 0
+		requests.Store(0)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		c := w.newest()
-		if age := time.Since(c.Cosignatures[0].Time); age > 6*time.Minute || requests > 13 {
-			t.Errorf("after an hour of rest the cosignature is %v old, and the witness was asked %d times", age, requests)
+		if age := time.Since(c.Cosignatures[0].Time); age > 6*time.Minute || requests.Load() > 13 {
+			t.Errorf("after an hour of rest the cosignature is %v old, and the witness was asked %d times", age, requests.Load())
 		}
 	})
 }
