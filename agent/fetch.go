@@ -243,6 +243,9 @@ func (x *fetching) recipient() (custody.PartyID, error) {
 
 // release signs the taking of the package, unless it is in the record already.
 func (x *fetching) release(ctx context.Context) error {
+	if err := x.a.home.unforked(x.s.Origin); err != nil {
+		return err
+	}
 	id, err := x.recipient()
 	if err != nil {
 		return err

@@ -15,9 +15,12 @@ const maxProofAge = 24 * time.Hour
 // It cannot tell a relay that lies about the time: see docs/threats.md.
 var ErrStale = fmt.Errorf("the proof is too old: %w", ErrTryLater)
 
-// fresh refuses a snapshot that proves nothing of the last 24 hours. Every entry in it
-// counts, of whatever record: all are proven at the same checkpoint.
+// fresh refuses a snapshot that proves nothing of the last 24 hours, and any of a log that
+// has forked. Every entry in it counts, of whatever record: all are proven at the same checkpoint.
 func (a *Agent) fresh(snap *Snapshot) error {
+	if err := a.home.unforked(snap.Checkpoint.Origin); err != nil {
+		return err
+	}
 	last := snap.Book.Last().Time()
 	if age := a.now().Sub(last); age > maxProofAge {
 		return fmt.Errorf("the newest entry that the relay's log shows is of %s, %d hours ago, and more than %d are not enough to send by: %w",

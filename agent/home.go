@@ -30,6 +30,7 @@ import (
 //	cases/REQUEST/captures/ID/     input that waits to be sent, see package capture
 //	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far
 //	relays/ORIGIN/told/            how far whom was told of changes of directories, see News
+//	alarms/                        evidence against relays, and who acknowledged it
 //	queue/                         what the daemon has taken on
 //	agent.lock, agent.sock         of the daemon that runs
 //

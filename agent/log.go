@@ -7,6 +7,7 @@ import (
 
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/alarm"
 	"comity.example/comity/internal/durable"
 	"comity.example/comity/internal/wire"
 )
@@ -36,6 +37,11 @@ func (s *Session) checkpoint(ctx context.Context) (seen, error) {
 	}
 	for _, o := range before {
 		if o.Size > c.Size {
+			s.raise(alarm.Alarm{Kind: alarm.KindRolledBack, Seen: string(o.note), Shown: string(opened.Note()),
+				Words: fmt.Sprintf("the relay shows a log of %d entries, and had shown %d: it was rolled back", c.Size, o.Size)})
+			if fork, _ := s.contradiction(ctx, append(before, seen{c, opened.Note()})); fork != nil { // not only an old tree: another one
+				s.raise(*fork)
+			}
 			return seen{}, fmt.Errorf("the log has %d entries and had %d: it was rolled back: %w", c.Size, o.Size, ErrVerify)
 		}
 	}
@@ -47,9 +53,9 @@ func (s *Session) checkpoint(ctx context.Context) (seen, error) {
 // showed: a revocation that it left out would stand here.
 func (s *Session) scan(ctx context.Context, snap *Snapshot, watches map[custody.RecordID]*translog.Watch) error {
 	visit := func(index int64, leaf translog.Leaf) error {
-		for _, w := range watches {
+		for id, w := range watches {
 			if err := w.Visit(index, leaf); err != nil {
-				return err
+				return &recordError{id, place{index, leaf}, err}
 			}
 		}
 		return nil
@@ -59,6 +65,8 @@ func (s *Session) scan(ctx context.Context, snap *Snapshot, watches map[custody.
 	}
 	for id, w := range watches {
 		if err := complete(snap.Records[id], w.Found(), snap.Book.Record(id)); err != nil {
+			s.raise(alarm.Alarm{Kind: alarm.KindRecordDiffers, Record: id, Shown: string(snap.Note),
+				Words: fmt.Sprintf("record %q, as the relay shows it, is not the one in its log: %v", id, err)})
 			return fmt.Errorf("checking record %q: %w: %w", id, err, ErrVerify)
 		}
 	}

@@ -134,6 +134,6 @@ func (s *Session) reconnect(ctx context.Context, failed *wire.Client) error {
 		return err
 	}
 	s.conn.Close()
-	s.conn, s.Client, s.relay, s.log = n.conn, n.Client, n.relay, n.log
+	s.conn, s.Client, s.relay, s.log, s.descriptor = n.conn, n.Client, n.relay, n.log, n.descriptor
 	return nil
 }

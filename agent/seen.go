@@ -111,6 +111,7 @@ func (s *Session) prove(ctx context.Context, c seen, visit func(int64, translog.
 	for err == nil {
 		all := append(list, c)
 		if err := s.compare(ctx, all, c.Size, visit); err != nil {
+			s.accuse(ctx, all, c, err)
 			return err
 		}
 		if err := s.settle(all); err != nil {
@@ -124,6 +125,18 @@ func (s *Session) prove(ctx context.Context, c seen, visit func(int64, translog.
 		visit = func(int64, translog.Leaf) error { return nil } // it has had its leaves
 	}
 	return err
+}
+
+// accuse raises an alarm where a comparison failed by the relay's doing.
+func (s *Session) accuse(ctx context.Context, all []seen, c seen, err error) {
+	var misplaced *recordError
+	switch {
+	case !errors.Is(err, ErrVerify): // the connection, or this machine's disk
+	case errors.As(err, &misplaced):
+		s.misplaced(ctx, c, misplaced)
+	default:
+		s.suspect(ctx, all, err)
+	}
 }
 
 func among(list []seen, c seen) bool {

@@ -27,6 +27,8 @@ type Session struct {
 	log   *translog.LogKey
 	key   *keys.Private
 
+	descriptor []byte // envelope, by which the log's key is the relay's
+
 	mu   sync.Mutex // guards the connection: Client and conn
 	conn *link.Conn
 }
@@ -137,7 +139,7 @@ func (s *Session) identify(ctx context.Context) error {
 	if !slices.Contains(d.TLS, custody.Digest(s.conn.ServerSPKI())) {
 		return fmt.Errorf("the relay answered with a TLS key that its descriptor does not name: %w", ErrVerify)
 	}
-	s.relay = d
+	s.relay, s.descriptor = d, env
 	if s.log, err = translog.ParseLogKey(d.LogKey, d.LogMLDSAKey, s.Origin); err != nil {
 		return fmt.Errorf("reading relay descriptor: %w: %w", err, ErrVerify)
 	}

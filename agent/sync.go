@@ -11,6 +11,7 @@ import (
 	"comity.example/comity/crypto/keys"
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/alarm"
 	"comity.example/comity/internal/wire"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -56,6 +57,34 @@ func (s *Session) Sync(ctx context.Context, request string, authorities ...strin
 		return nil, err
 	}
 	snap.Note, snap.Checkpoint = c.note, c.Checkpoint
+	watches, err := s.read(ctx, snap, request, authorities)
+	if err != nil {
+		return nil, s.look(ctx, c, err)
+	}
+	return snap, s.scan(ctx, snap, watches)
+}
+
+// look compares a checkpoint with what this home remembers, after the relay has signed it
+// and then did not show what goes with it: a fork is not to be hidden by an error.
+// It returns the error, with what it found.
+func (s *Session) look(ctx context.Context, c seen, cause error) error {
+	if ctx.Err() != nil || wire.CodeOf(cause) == custody.CodeNoSuchRequest {
+		return cause
+	}
+	err := s.prove(ctx, c, func(int64, translog.Leaf) error { return nil })
+	var e *recordError
+	if err == nil && errors.As(cause, &e) { // the log is one: it is the record that is not
+		s.raise(alarm.Alarm{Kind: alarm.KindRecordDiffers, Record: e.record, Shown: string(c.note),
+			Words: bounded4k("a record, as the relay shows it, is not the one in its log: " + e.Error())})
+	}
+	if errors.Is(err, ErrVerify) {
+		return errors.Join(cause, err)
+	}
+	return cause
+}
+
+// read fetches and replays the records of a snapshot. It returns a watch for the tag of each.
+func (s *Session) read(ctx context.Context, snap *Snapshot, request string, authorities []string) (map[custody.RecordID]*translog.Watch, error) {
 	if request != "" {
 		if err := custody.CheckID(request); err != nil { // it becomes a folder
 			return nil, err
@@ -84,7 +113,7 @@ func (s *Session) Sync(ctx context.Context, request string, authorities ...strin
 	if err != nil {
 		return nil, fmt.Errorf("checking the relay's records: %w: %w", err, ErrVerify)
 	}
-	return snap, s.scan(ctx, snap, watches)
+	return watches, nil
 }
 
 // record fetches one record with proofs to the snapshot's checkpoint.
@@ -136,7 +165,7 @@ func (s *Session) replay(snap *Snapshot) (map[custody.RecordID]*translog.Watch, 
 			return nil, err
 		}
 		if err := translog.CheckInclusion(snap.Checkpoint, l.Index, leaf, hashes(l.Proof)); err != nil {
-			return nil, fmt.Errorf("entry %d of record %q: %w", e.Seq, e.Record, err)
+			return nil, &recordError{e.Record, place{l.Index, leaf}, fmt.Errorf("entry %d is not in the log at %d: %w", e.Seq, l.Index, err)}
 		}
 		if watches[e.Record] == nil {
 			watches[e.Record] = translog.NewWatch(leaf.Tag)

@@ -20,9 +20,11 @@ import (
 )
 
 const usage = `Usage: comity-verify FILE [OPTION]...
+       comity-verify --alarm FILE [--relay ORIGIN=FP | --pins PINS] [--json]
        comity-verify --page > check.html    (a second verifier, for any browser)
 
-Verifies the dossier FILE offline: signatures, records, rules, log, contents.
+Verifies the dossier FILE offline: signatures, records, rules, log, contents. Or
+an alarm: whether the relay's own signatures in it contradict each other.
 
   --root NAME=FP      fingerprint of an authority's root keys, as on paper
   --relay ORIGIN=FP   fingerprint of a relay's root keys
@@ -36,10 +38,10 @@ Verifies the dossier FILE offline: signatures, records, rules, log, contents.
 Without the fingerprints of both authorities and the relay nothing shows who
 made the file: take them from the authorities, not from who gave you the file.
 
-Exit status: 0 verified; 1 something could not be read; 2 usage; 4 verification
-failed, no dossier, origin or rendered documents not checked, or a file was not
-found to be what it should be: also a disputed exhibit, or one that the sender
-alone lists.
+Exit status: 0 verified, or the alarm is proved; 1 something could not be read;
+2 usage; 4 verification failed, no dossier, origin or rendered documents not
+checked, or a file was not found to be what it should be: also a disputed
+exhibit, or one that the sender alone lists.
 
 Example:
   $ comity-verify case.dossier --pins agreement.pins --exhibits ./exhibits
@@ -65,6 +67,7 @@ func Main() int {
 // options is the parsed command line.
 type options struct {
 	file, exhibits, sealed string
+	alarm                  string
 	json, page             bool
 	pins                   dossier.Pins
 	pinsFile               string
@@ -97,6 +100,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return exitVerified
 	}
+	if err := o.readPins(); err != nil {
+		return fail(stderr, err, exitError)
+	}
+	if o.alarm != "" {
+		return o.verifyAlarm(stdout, stderr)
+	}
 	d, err := open(o)
 	if err != nil {
 		return fail(stderr, err, openStatus(err))
@@ -126,6 +135,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.pinsFile, "pins", "", "")
 	f.StringVar(&o.exhibits, "exhibits", "", "")
 	f.StringVar(&o.sealed, "sealed", "", "")
+	f.StringVar(&o.alarm, "alarm", "", "")
 	f.BoolVar(&o.json, "json", false, "")
 	for rest := args; ; {
 		if err := f.Parse(rest); errors.Is(err, flag.ErrHelp) {
@@ -144,10 +154,12 @@ func parse(args []string) (*options, error) {
 	if o.page && len(args) == 1 {
 		return o, nil
 	}
-	if o.page {
+	switch {
+	case o.page:
 		return nil, fmt.Errorf("--page stands alone: %w", errUsage)
-	}
-	if o.file == "" {
+	case o.alarm != "" && (o.file != "" || o.exhibits != "" || o.sealed != ""):
+		return nil, fmt.Errorf("--alarm goes with pins and --json alone: %w", errUsage)
+	case o.file == "" && o.alarm == "":
 		return nil, fmt.Errorf("no file given: %w", errUsage)
 	}
 	return o, nil
@@ -161,16 +173,16 @@ func (o *options) pin(what, s string) error {
 	return o.pins.Add(what, name, fp)
 }
 
-// open reads the pins file and the dossier.
-func open(o *options) (*dossier.Dossier, error) {
+// readPins adds the pins of the file to those of the command line.
+func (o *options) readPins() error {
 	if o.pinsFile != "" {
 		text, err := readLimited(o.pinsFile, dossier.MaxPins)
 		if err != nil {
-			return nil, fmt.Errorf("reading pins: %w", err)
+			return fmt.Errorf("reading pins: %w", err)
 		}
 		p, err := dossier.ParsePins(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", o.pinsFile, err)
+			return fmt.Errorf("%q: %w", o.pinsFile, err)
 		}
 		for name, fp := range p.Authorities {
 			err = errors.Join(err, o.pins.Add("root", name, fp.String()))
@@ -179,9 +191,14 @@ func open(o *options) (*dossier.Dossier, error) {
 			err = errors.Join(err, o.pins.Add("relay", name, fp.String()))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%q and the command line: %w", o.pinsFile, err)
+			return fmt.Errorf("%q and the command line: %w", o.pinsFile, err)
 		}
 	}
+	return nil
+}
+
+// open reads the dossier.
+func open(o *options) (*dossier.Dossier, error) {
 	f, err := os.Open(o.file)
 	if err != nil {
 		return nil, fmt.Errorf("reading dossier: %w", err)

@@ -38,9 +38,8 @@ one request, under a signed grant, with a record that nobody can rewrite unseen.
   de  comity send 0412 exhibits/ --final
   nl  comity list 0412; comity fetch 0412 --into evidence/; comity dossier 0412 -o case.comity
 
-A request is named by its id, four or more letters of it, or its reference.
-Exit codes: 0 done, 1 error, 2 usage, 3 refused by the rules, 4 verification
-failed, 5 try again later, 130 interrupted.`
+A request is named by its id, four letters of it, or its reference.
+Exit codes: 0 done, 1 error, 2 usage, 3 refused, 4 verification failed, 5 try again later, 130 interrupted.`
 
 // command builds the tree of commands.
 func (a *app) command() *cobra.Command {
@@ -57,7 +56,7 @@ func (a *app) command() *cobra.Command {
 	root.AddCommand(a.authorityCommand(), a.registrarCommand(), a.officerCommand(), a.agentCommand(), a.recipientCommand(),
 		a.directoryCommand(), a.trustCommand(), a.requestCommand(), a.grantCommand(), a.refuseCommand(), a.acceptCommand(),
 		a.revokeCommand(), a.recallCommand(), a.reportCommand(), a.signCommand(), a.sendCommand(), a.listCommand(), a.fetchCommand(), a.statusCommand(), a.dossierCommand(),
-		a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.versionCommand())
+		a.alarmCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.versionCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(misused)

@@ -106,6 +106,8 @@ func hintFor(err error) string {
 		return "give more letters of the id"
 	case errors.Is(err, agent.ErrNoHome):
 		return "make one: comity authority init NAME for a new authority, comity agent init NAME/agent/LAB for a machine of one; or name it with --home"
+	case errors.Is(err, agent.ErrForked):
+		return "comity alarm show ALARM has the evidence; docs/operating.md, When an alarm is raised, says what to do, then comity alarm acknowledge"
 	case errors.Is(err, agent.ErrStale):
 		return "compare this machine's clock with another; if it is right, ask the relay's operator whether it runs on an old copy, and send nothing until its log goes on"
 	case errors.Is(err, agent.ErrPinned):

@@ -13,8 +13,8 @@ import (
 )
 
 const statusHelp = `Show a request as the log proves it: what happened, when, by whom, the packages, and
-what comes next. --full adds the hashes and the places in the log. Without a
-request, list all that concern this authority. --watch shows instead what the daemon
+what comes next. --full adds the hashes and the places in the log. Alarms that nobody has
+acknowledged are said first. Without a request, list all that concern this authority. --watch shows instead what the daemon
 of this machine does, until it is interrupted; with --json, once.
 
   comity status
@@ -27,6 +27,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use: "status [REQUEST] | --watch", Short: "show what happened and what comes next", Long: statusHelp, Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
+			if err := a.tellAlarms(); err != nil {
+				return err
+			}
 			switch {
 			case watch && len(args) > 0:
 				return usagef("--watch shows all requests")
