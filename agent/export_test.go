@@ -46,6 +46,11 @@ func (h *Home) Head(request, pkg string) ([]byte, error) {
 	return h.packageData(request, pkg, fileHead)
 }
 
+// Inner returns the inner file of a package that a home still has.
+func (h *Home) Inner(request, pkg string) ([]byte, error) {
+	return h.packageData(request, pkg, fileInnerAge)
+}
+
 // PlantOpen leaves a home as a process does that dies while it sends.
 func (h *Home) PlantOpen(request, pkg string, agent custody.PartyID, epoch int64) error {
 	return h.savePackage(packageFile{Package: pkg, Request: request, Side: sideSender, State: stateOpen, Agent: agent, Epoch: epoch}, nil)
@@ -122,3 +127,14 @@ func Alarm(news wire.Change) string {
 
 // Waits reports whether a daemon waits, without giving up, after an answer of a relay.
 func Waits(code custody.Code) bool { return judge(wire.NewProblem(code, "")) == later }
+
+// Monitor follows a log by its leaves.
+type Monitor = monitor
+
+// Know notes that a record was read.
+func (m *Monitor) Know(snap *Snapshot, request string) { m.know(snap, request) }
+
+// Monitor goes on reading.
+func (s *Session) Monitor(ctx context.Context, m *Monitor) ([]string, error) {
+	return s.monitor(ctx, m)
+}

@@ -89,6 +89,9 @@ func (d *daemon) poll(ctx context.Context, s *Session, cursor string) (string, e
 		if slices.ContainsFunc(ch.Changes, func(c wire.Change) bool { return c.Record == own }) {
 			d.reported, unknown = time.Time{}, true
 		}
+		if err := d.patrol(ctx, s); err != nil {
+			return cursor, err
+		}
 		if !sleep(ctx, pollPause) {
 			return cursor, ctx.Err()
 		}
@@ -193,6 +196,7 @@ func (d *daemon) visit(ctx context.Context, v *visit) error {
 	if err != nil {
 		return err
 	}
+	d.monitor.know(snap, v.request)
 	c := snap.Case(v.request)
 	s.AttestNews(ctx, snap, v.request)
 	keys, err := a.keysHere(v.request)

@@ -52,7 +52,12 @@ func (s *Session) checkpoint(ctx context.Context) (seen, error) {
 // compares the leaves that carry a record's tag with the lines that the relay
 // showed: a revocation that it left out would stand here.
 func (s *Session) scan(ctx context.Context, snap *Snapshot, watches map[custody.RecordID]*translog.Watch) error {
+	others, err := namedIn(snap)
+	if err != nil {
+		return err
+	}
 	visit := func(index int64, leaf translog.Leaf) error {
+		others.visit(leaf)
 		for id, w := range watches {
 			if err := w.Visit(index, leaf); err != nil {
 				return &recordError{id, place{index, leaf}, err}
@@ -69,6 +74,10 @@ func (s *Session) scan(ctx context.Context, snap *Snapshot, watches map[custody.
 				Words: fmt.Sprintf("record %q, as the relay shows it, is not the one in its log: %v", id, err)})
 			return fmt.Errorf("checking record %q: %w: %w", id, err, ErrVerify)
 		}
+	}
+	for _, x := range others.other {
+		x.Shown = string(snap.Note)
+		s.raise(x)
 	}
 	return nil
 }

@@ -81,6 +81,7 @@ type daemon struct {
 	wake  chan struct{}
 
 	reported time.Time // owned by listen: when report last ran
+	monitor  monitor
 	jobs     sync.WaitGroup
 	step     func(string) error // tests stop a process here
 

@@ -110,7 +110,8 @@ func (s *Session) prove(ctx context.Context, c seen, visit func(int64, translog.
 	list, err := s.seen()
 	for err == nil {
 		all := append(list, c)
-		if err := s.compare(ctx, all, c.Size, visit); err != nil {
+		var f translog.Frontier
+		if err := s.compare(ctx, &f, all, c.Size, visit); err != nil {
 			s.accuse(ctx, all, c, err)
 			return err
 		}
@@ -143,13 +144,12 @@ func among(list []seen, c seen) bool {
 	return slices.ContainsFunc(list, func(o seen) bool { return o.Size == c.Size && o.Root == c.Root })
 }
 
-// compare sorts checkpoints by size and reads the log once, through all of them;
+// compare sorts checkpoints by size and reads the log once, from f on through all of them;
 // visit gets the leaves up to a size.
-func (s *Session) compare(ctx context.Context, all []seen, size int64, visit func(int64, translog.Leaf) error) error {
+func (s *Session) compare(ctx context.Context, f *translog.Frontier, all []seen, size int64, visit func(int64, translog.Leaf) error) error {
 	slices.SortStableFunc(all, func(a, b seen) int { return cmp.Compare(a.Size, b.Size) })
-	var f translog.Frontier
 	for _, o := range all {
-		if err := s.readTo(ctx, &f, o, func(index int64, leaf translog.Leaf) error {
+		if err := s.readTo(ctx, f, o, func(index int64, leaf translog.Leaf) error {
 			if index >= size {
 				return nil
 			}

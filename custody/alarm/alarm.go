@@ -166,6 +166,8 @@ func (a *Alarm) subject() string {
 		return string(a.Leaves[0].Leaf) + string(a.Leaves[1].Leaf)
 	case KindRecordGap, KindRecordDiffers:
 		return a.Words
+	case KindOtherLog, KindNotEntered:
+		return "" // the statement says it
 	}
 	return text(a.Shown)
 }
