@@ -54,6 +54,7 @@ type Agent struct {
 	progress func(Progress)
 	now      func() time.Time
 	out      io.Writer
+	within   time.Duration // proofWithin, but in tests
 }
 
 // New returns an agent for a home.
@@ -61,7 +62,7 @@ func New(cfg *Config) (*Agent, error) {
 	if cfg.Home == nil {
 		return nil, errors.New("starting agent: no home")
 	}
-	a := &Agent{home: cfg.Home, log: cfg.Logger, progress: cfg.Progress, now: cfg.Now, out: cfg.Out}
+	a := &Agent{home: cfg.Home, log: cfg.Logger, progress: cfg.Progress, now: cfg.Now, out: cfg.Out, within: proofWithin}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

@@ -36,7 +36,7 @@ func (a *Agent) answer(ctx context.Context, s *Session, snap *Snapshot, p packag
 		if !r.Closed.IsZero() || slices.Contains(p.Answered, r.SHA256) {
 			continue
 		}
-		if err := a.fresh(snap); err != nil {
+		if err := a.clear(snap, p.Request, p.Package); err != nil {
 			return err
 		}
 		err := a.handOver(ctx, s, snap, p, ps, r)

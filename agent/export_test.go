@@ -96,9 +96,9 @@ func (h *Home) Receives(rule config.Inbox, request string, c *custody.Case) bool
 // Backoff is the pause after so many tries.
 var Backoff = backoff
 
-// Notice lists what a daemon that puts everything off looks at and sends after news from
+// Noticed lists what a daemon that puts everything off looks at and sends after news from
 // a relay: it knows these requests, and each has a package to send.
-func Notice(requests []string, news ...wire.Change) (due []string) {
+func Noticed(requests []string, news ...wire.Change) (due []string) {
 	d := &daemon{a: &Agent{log: slog.New(slog.DiscardHandler)}, wake: make(chan struct{}, 1), visits: map[string]*visit{}, sends: map[string]*send{}}
 	for _, id := range requests {
 		d.visits[id] = &visit{request: id, task: task{due: time.Now().Add(time.Hour)}}
@@ -138,3 +138,7 @@ func (m *Monitor) Know(snap *Snapshot, request string) { m.know(snap, request) }
 func (s *Session) Monitor(ctx context.Context, m *Monitor) ([]string, error) {
 	return s.monitor(ctx, m)
 }
+
+// ProofWithin changes how long the relay has to prove that what stops something is in its
+// log.
+func (s *Session) ProofWithin(d time.Duration) { s.agent.within = d }

@@ -246,6 +246,9 @@ func (x *fetching) release(ctx context.Context) error {
 	if err := x.a.home.unforked(x.s.Origin); err != nil {
 		return err
 	}
+	if err := x.a.unnoticed(x.snap, x.request, x.pkg.Package); err != nil {
+		return err
+	}
 	id, err := x.recipient()
 	if err != nil {
 		return err

@@ -29,8 +29,10 @@ import (
 //	cases/REQUEST/                 what this machine knows of a request
 //	cases/REQUEST/captures/ID/     input that waits to be sent, see package capture
 //	relays/ORIGIN/                 the relay's checkpoints to compare with, its log so far
+//	relays/ORIGIN/proven/          records as they were last proven, for when the relay is away
 //	relays/ORIGIN/told/            how far whom was told of changes of directories, see News
 //	alarms/                        evidence against relays, and who acknowledged it
+//	notices/                       what stops something and came, or goes, by another way
 //	queue/                         what the daemon has taken on
 //	agent.lock, agent.sock         of the daemon that runs
 //

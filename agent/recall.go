@@ -51,7 +51,7 @@ func (a *Agent) Recall(ctx context.Context, s *Session, request, pkg string, spe
 			return nil, err
 		}
 	}
-	e, err := s.File(ctx, requestOf(st), st, spec.File)
+	e, err := s.FileStop(ctx, snap, requestOf(st), st, spec.File)
 	if err != nil {
 		return nil, fmt.Errorf("recalling package %q: %w", pkg, err)
 	}
@@ -154,7 +154,7 @@ func (x *fetching) still(ctx context.Context) error {
 	if !d.Allowed() {
 		return wire.Refusal(d)
 	}
-	return nil
+	return x.a.unnoticed(snap, x.request, x.pkg.Package)
 }
 
 // replaces finds the package that the new one is to replace, before anything of it is

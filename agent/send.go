@@ -288,7 +288,7 @@ func (x *sending) permitted(ctx context.Context) (err error) {
 	if x.snap, err = x.s.Sync(ctx, x.request); err != nil {
 		return err
 	}
-	if err := x.a.fresh(x.snap); err != nil {
+	if err := x.a.clear(x.snap, x.request, ""); err != nil {
 		return err
 	}
 	if x.grant = x.snap.Case(x.request).Live(); x.grant == nil {

@@ -167,7 +167,7 @@ func TestNoticeSuspension(t *testing.T) {
 		{wire.Change{Record: custody.AuthorityRecord("nl"), Seq: 3, Kind: custody.KindDirectory}, nil},
 		{wire.Change{Record: custody.RecordID(two), Seq: 3, Kind: custody.KindAcceptance}, []string{"look at " + two, "send for " + two}},
 	} {
-		if got := agent.Notice([]string{one, two}, c.news); !slices.Equal(got, c.want) {
+		if got := agent.Noticed([]string{one, two}, c.news); !slices.Equal(got, c.want) {
 			t.Errorf("after a %s in %q: %q, want %q", c.news.Kind, c.news.Record, got, c.want)
 		}
 	}

@@ -61,7 +61,11 @@ func (s *Session) Sync(ctx context.Context, request string, authorities ...strin
 	if err != nil {
 		return nil, s.look(ctx, c, err)
 	}
-	return snap, s.scan(ctx, snap, watches)
+	if err := s.scan(ctx, snap, watches); err != nil {
+		return snap, err
+	}
+	s.keepProven(snap)
+	return snap, nil
 }
 
 // look compares a checkpoint with what this home remembers, after the relay has signed it

@@ -105,7 +105,7 @@ func (a *Agent) unlock(ctx context.Context, s *Session, p packageFile) error {
 	if ps.PerRelease() {
 		return a.answer(ctx, s, snap, p, ps)
 	}
-	if err := a.fresh(snap); err != nil {
+	if err := a.clear(snap, p.Request, p.Package); err != nil {
 		return err
 	}
 	if err := a.handOver(ctx, s, snap, p, ps, nil); err != nil {

@@ -156,7 +156,7 @@ func going(c *Case, s *Statement) Decision {
 var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport, KindHold, KindOrder, KindDestruction, KindRestriction}
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
-// a desk agent of their authority.
+// a desk agent of their authority, and what only stops something by one of either party.
 func decideCarrier(s *Statement, m *Member) Decision {
 	if s.byAgent() {
 		if string(m.ID) != s.Header.By {
@@ -164,7 +164,7 @@ func decideCarrier(s *Statement, m *Member) Decision {
 		}
 		return allow("own-words")
 	}
-	if m.ID.Authority() != s.Header.By || !m.has(DutyDesk) {
+	if m.ID.Authority() != s.Header.By && !carriedByEither(s) || !m.has(DutyDesk) {
 		return deny("desk-carries", CodeNotCarrier)
 	}
 	return allow("desk-carries")

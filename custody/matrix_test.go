@@ -120,7 +120,7 @@ var may = map[custody.Kind]struct{ who, when string }{
 		" sealed-recalled unlocked-recalled released-recalled received-recalled" + amended},
 	custody.KindConsent: {"nl officers", "granted+sealed sealed unlocked released received rejected sealed-withdrawn released-withdrawn" +
 		" unlocked-closed released-closed received-closed sealed-amended released-amended"},
-	custody.KindRevocation: {"nl officers", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
+	custody.KindRevocation: {"nl officers|nl officers through fr", "granted granted+sealed accepted sealed unlocked released received rejected regranted" +
 		" sealed-recalled unlocked-recalled released-recalled received-recalled" +
 		" granted-withdrawn sealed-withdrawn released-withdrawn accepted-closed unlocked-closed released-closed received-closed" + amended},
 	custody.KindDanger:     {"fr officers", "requested reviewed " + granting},
@@ -138,7 +138,7 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindUnlock:      {"sender", "sealed sealed-amended"},
 	custody.KindRelease:     {"recipient", "unlocked"},
 	custody.KindReceipt:     {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
-	custody.KindRecall: {"nl officers|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
+	custody.KindRecall: {"nl officers|nl officers through fr|sender", "granted+sealed sealed sealed-revoked unlocked unlocked-revoked released" +
 		" released-revoked received rejected revoked-withdrawn sealed-withdrawn released-withdrawn unlocked-closed released-closed received-closed sealed-amended released-amended"},
 	custody.KindRejection: {"recipient", "released released-revoked released-recalled recalled-revoked released-withdrawn released-closed released-amended"},
 }

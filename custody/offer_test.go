@@ -43,7 +43,7 @@ var mayOffered = map[custody.Kind]struct{ who, when string }{
 	custody.KindRefusal:     {"fr officers", "offered"},
 	custody.KindAcceptance:  {"fr officers", "offered"},
 	custody.KindConsent:     {"nl officers", "sealed unlocked released received rejected received-closed"},
-	custody.KindRevocation:  {"nl officers", "offered refused offered-closed accepted sealed unlocked released released-recalled received rejected received-closed"},
+	custody.KindRevocation:  {"nl officers|nl officers through fr", "offered refused offered-closed accepted sealed unlocked released released-recalled received rejected received-closed"},
 	custody.KindClosure:     {"fr officers", "offered offered-revoked accepted accepted-revoked sealed unlocked released released-recalled received rejected"},
 	custody.KindUseReport:   {"fr officers", "received received-closed"},
 	custody.KindHold:        {"nl officers", "*"},
@@ -53,7 +53,7 @@ var mayOffered = map[custody.Kind]struct{ who, when string }{
 	custody.KindRelease:     {"recipient", "unlocked"},
 	custody.KindReceipt:     {"recipient", "released released-recalled"},
 	custody.KindRejection:   {"recipient", "released released-recalled"},
-	custody.KindRecall:      {"nl officers|sender", "sealed unlocked released received rejected received-closed"},
+	custody.KindRecall:      {"nl officers|nl officers through fr|sender", "sealed unlocked released received rejected received-closed"},
 }
 
 // TestMatrixOffer tries every kind by every actor, and every call, in every state of an

@@ -208,10 +208,21 @@ func (g *Gateway) fromDesk(who admit.Principal, s *custody.Statement) error {
 // carries refuses statements that speak for another authority or agent.
 func carries(who admit.Principal, s *custody.Statement) error {
 	by := s.Header.By
-	if by == string(who.ID()) || by == who.Authority() {
+	if by == string(who.ID()) || by == who.Authority() || stopsFor(who, s) {
 		return nil
 	}
 	return notCarrier(s)
+}
+
+// stopsFor reports whether a statement of another authority only stops something, so that
+// the rules let either party carry it. Whether the caller is a party, the record tells; of
+// a suspension, the statement.
+func stopsFor(who admit.Principal, s *custody.Statement) bool {
+	if b, ok := s.Body.(*custody.Suspension); ok && b.With != who.Authority() {
+		return false
+	}
+	_, err := custody.ParsePartyID(s.Header.By)
+	return custody.Stopping(s) && err != nil
 }
 
 func notCarrier(s *custody.Statement) error {

@@ -67,13 +67,39 @@ func (d *Desk) File(ctx context.Context, snap *agent.Snapshot, p *Paper) (*Filed
 	return f, d.file(ctx, snap, f, st, p.Annex)
 }
 
+// Alone signs a drafted statement that stops something, where no relay answers, and has
+// it handed over by another way: the error is an *agent.NotEnteredError. The snapshot is
+// what was last proven here. Nobody can be asked for more signatures than this home has.
+func (d *Desk) Alone(snap *agent.Snapshot, p *Paper, why error) error {
+	env, err := custody.Draft(p.Body)
+	if err != nil {
+		return err
+	}
+	f, st, err := d.sign(snap, env)
+	if err != nil {
+		return err
+	}
+	if c := d.Session.Decide(snap, st); !c.Allowed() {
+		return wire.Refusal(c)
+	}
+	if len(f.Signed) < f.Need {
+		return fmt.Errorf("the %s needs %d officers, and the keys of %d are here: without the relay nobody else can be asked", st.Kind, f.Need, len(f.Signed))
+	}
+	return d.Session.HandOver(snap, st, p.Annex, why)
+}
+
 // file files a statement that has signatures enough.
 func (d *Desk) file(ctx context.Context, snap *agent.Snapshot, f *Filed, st *custody.Statement, annex []byte) (err error) {
 	first := st.SHA256
 	if r := snap.Book.Record(st.Record()); r != nil {
 		first = r.First()
 	}
-	if f.Entry, err = d.Session.File(ctx, first, st, annex); err != nil {
+	if custody.Stopping(st) {
+		f.Entry, err = d.Session.FileStop(ctx, snap, first, st, annex)
+	} else {
+		f.Entry, err = d.Session.File(ctx, first, st, annex)
+	}
+	if err != nil {
 		return fmt.Errorf("filing the %s: %w", st.Kind, err)
 	}
 	f.Waits = nil

@@ -65,16 +65,16 @@ type Alarm struct {
 	Kind       Kind             `json:"kind"`
 	Relay      string           `json:"relay"` // origin
 	By         custody.PartyID  `json:"by,omitempty"`
-	Found      custody.Time     `json:"found"`               // by the clock of who found it
-	Words      string           `json:"words"`               // what was expected and what was found
-	Record     custody.RecordID `json:"record,omitempty"`    // that it is about, if it is about one
-	Descriptor []byte           `json:"descriptor"`          // the relay's description of itself: an envelope
-	Seen       string           `json:"seen,omitempty"`      // the signed note that was remembered
-	Shown      string           `json:"shown,omitempty"`     // the signed note that does not go with it
-	Root       custody.Digest   `json:"root,omitzero"`       // that the log of Shown has at the size of Seen, or of the statement's checkpoint
-	Proof      []custody.Digest `json:"proof,omitempty"`     // RFC 6962: the tree of Shown begins with the one of Root
-	Leaves     []Leaf           `json:"leaves,omitempty"`    // two, of one tag and seq
-	Statement  []byte           `json:"statement,omitempty"` // an envelope
+	Found      custody.Time     `json:"found"`                // by the clock of who found it
+	Words      string           `json:"words"`                // what was expected and what was found
+	Record     custody.RecordID `json:"record,omitempty"`     // that it is about, if it is about one
+	Descriptor []byte           `json:"descriptor,omitempty"` // the relay's description of itself, an envelope; absent where no relay answered
+	Seen       string           `json:"seen,omitempty"`       // the signed note that was remembered
+	Shown      string           `json:"shown,omitempty"`      // the signed note that does not go with it
+	Root       custody.Digest   `json:"root,omitzero"`        // that the log of Shown has at the size of Seen, or of the statement's checkpoint
+	Proof      []custody.Digest `json:"proof,omitempty"`      // RFC 6962: the tree of Shown begins with the one of Root
+	Leaves     []Leaf           `json:"leaves,omitempty"`     // two, of one tag and seq
+	Statement  []byte           `json:"statement,omitempty"`  // an envelope
 }
 
 // Leaf is a leaf of the log and the audit path from it to the root of Shown.
@@ -126,7 +126,7 @@ func (a *Alarm) check() error {
 		return fmt.Errorf("kind %q is unknown", a.Kind)
 	case custody.CheckOrigin(a.Relay) != nil:
 		return fmt.Errorf("relay %q is malformed", a.Relay)
-	case a.Found.IsZero() || a.Words == "" || len(a.Words) > maxWords || len(a.Descriptor) == 0:
+	case a.Found.IsZero() || a.Words == "" || len(a.Words) > maxWords || len(a.Descriptor) == 0 && a.Kind != KindNotEntered:
 		return fmt.Errorf("found, words or descriptor is missing or too long")
 	case (a.Seen != "") != has.seen && !has.maySeen, (a.Shown != "") != has.shown, a.Root.IsZero() == has.root, (len(a.Statement) > 0) != has.statement,
 		!has.root && len(a.Proof) > 0, has.leaves != (len(a.Leaves) == 2), !has.leaves && a.Leaves != nil:
@@ -194,6 +194,10 @@ type Finding struct {
 // root than the pinned one.
 func (a *Alarm) Verify(pins map[string]custody.Digest) (*Finding, error) {
 	f := &Finding{}
+	if len(a.Descriptor) == 0 { // check: there is no checkpoint, either
+		f.Proved, f.Says = a.contradicts(f)
+		return f, nil
+	}
 	key, err := a.logKey(pins, f)
 	if err != nil {
 		return nil, fmt.Errorf("verifying alarm: %w", err)
