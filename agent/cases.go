@@ -54,6 +54,16 @@ func (s *Session) Resolve(ctx context.Context, name string) (string, error) {
 	return "", fmt.Errorf("no request here is called %q", name)
 }
 
+// Request returns the id of a request that this home knows by a name, without asking the
+// relay.
+func (h *Home) Request(name string) (string, error) {
+	id, err := h.resolve(name)
+	if err == nil && id == "" {
+		err = fmt.Errorf("no request here is called %q", name)
+	}
+	return id, err
+}
+
 func (h *Home) resolve(name string) (string, error) {
 	list, err := h.cases()
 	if err != nil {

@@ -120,7 +120,7 @@ func (s *Session) HandOver(snap *Snapshot, st *custody.Statement, annex []byte, 
 		return fmt.Errorf("%w; and it cannot be handed over: %w", why, err)
 	}
 	s.raise(alarm.Alarm{Kind: alarm.KindNotEntered, Record: st.Record(), Statement: st.Envelope,
-		Words: bounded4k(fmt.Sprintf("the relay has not proved within %v that its log holds a %s by %s: %v", s.agent.within, st.Kind, st.Header.By, why))})
+		Words: bounded4k(fmt.Sprintf("the relay has not proved that its log holds a %s by %s: %v", st.Kind, st.Header.By, why))})
 	return &NotEnteredError{Kind: st.Kind, To: others(snap, st, by), Path: path, Err: why}
 }
 

@@ -301,7 +301,7 @@ func (a *app) revokeCommand() *cobra.Command {
 			if err := codeArg(officer.Reasons, "--reason", reason); err != nil {
 				return err
 			}
-			return a.decide(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
+			return a.stop(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
 				return x.office.Revocation(x.header(), x.kase, reason)
 			})
 		},

@@ -27,7 +27,7 @@ func (a *app) requestWithdraw() *cobra.Command {
 			if err := codeArg(officer.WithdrawalReasons, "--reason", reason); err != nil {
 				return err
 			}
-			return a.decide(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
+			return a.stop(c.Context(), args[0], func(x *act) (*officer.Paper, error) {
 				a.warnUnfinished(x)
 				return x.office.Withdrawal(x.header(), x.kase, reason, words)
 			})

@@ -101,11 +101,16 @@ func hintFor(err error) string {
 		return h.hint
 	}
 	var ambiguous *agent.AmbiguousError
+	var made *agent.NotEnteredError
 	switch {
+	case errors.As(err, &made):
+		return handOver(made)
 	case errors.As(err, &ambiguous):
 		return "give more letters of the id"
 	case errors.Is(err, agent.ErrNoHome):
 		return "make one: comity authority init NAME for a new authority, comity agent init NAME/agent/LAB for a machine of one; or name it with --home"
+	case errors.Is(err, agent.ErrNoticed):
+		return "comity request notice lists it; when the relay's record holds it, the rules say the rest"
 	case errors.Is(err, agent.ErrForked):
 		return "comity alarm show ALARM has the evidence; docs/operating.md, When an alarm is raised, says what to do, then comity alarm acknowledge"
 	case errors.Is(err, agent.ErrStale):

@@ -42,7 +42,7 @@ func (a *app) requestCommand() *cobra.Command {
 		a.requestDanger(), a.requestOrder(),
 		a.requestExecuted("destroyed", "say that a package was destroyed here", true),
 		a.requestExecuted("restricted", "say that a package is used no more here", false),
-		a.requestAttest(), a.requestSuspend(), a.requestResume())
+		a.requestAttest(), a.requestNotice(), a.requestSuspend(), a.requestResume())
 }
 
 // newRequest are the flags of request new.

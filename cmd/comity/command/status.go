@@ -99,6 +99,9 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	if err := a.notices(ctx, s, snap); err != nil {
 		return err
 	}
+	if err := a.tellNotices(h, snap, id); err != nil {
+		return err
+	}
 	c := snap.Case(id)
 	clocks, err := officer.Clocks(snap.Book.View(), c, a.now())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
 	"comity.example/comity/custody"
 	"comity.example/comity/internal/wire"
@@ -66,7 +67,7 @@ func (a *app) turnPair(ctx context.Context, with, state, reason string) error {
 	if err := custody.CheckAuthority(with); err != nil {
 		return usageError{err}
 	}
-	return a.desk(ctx, func(d *officer.Desk) error {
+	err := a.desk(ctx, func(d *officer.Desk) error {
 		snap, err := d.Session.Sync(ctx, "", d.Home.Authority(), with)
 		if wire.CodeOf(err) == wire.CodeNotFound {
 			return hintf(fmt.Errorf("the relay knows no authority %q: %w", with, err), "comity request list names those of your requests")
@@ -84,4 +85,18 @@ func (a *app) turnPair(ctx context.Context, with, state, reason string) error {
 		}
 		return a.tell(f, with)
 	})
+	if state != custody.StateSuspended || !a.unanswered(ctx, err) {
+		return err
+	}
+	h, homeErr := a.home()
+	if homeErr != nil {
+		return homeErr
+	}
+	return a.alone(ctx, "", err, func(d *officer.Desk, snap *agent.Snapshot) error {
+		p, draftErr := d.Office(snap).Suspension(d.Session.Header(snap, ""), with, state, reason)
+		if draftErr != nil {
+			return draftErr
+		}
+		return d.Alone(snap, p, err)
+	}, h.Authority(), with)
 }
