@@ -55,6 +55,7 @@ type Agent struct {
 	now      func() time.Time
 	out      io.Writer
 	within   time.Duration // proofWithin, but in tests
+	cosign   time.Duration // cosignedWait, likewise
 }
 
 // New returns an agent for a home.
@@ -62,7 +63,7 @@ func New(cfg *Config) (*Agent, error) {
 	if cfg.Home == nil {
 		return nil, errors.New("starting agent: no home")
 	}
-	a := &Agent{home: cfg.Home, log: cfg.Logger, progress: cfg.Progress, now: cfg.Now, out: cfg.Out, within: proofWithin}
+	a := &Agent{home: cfg.Home, log: cfg.Logger, progress: cfg.Progress, now: cfg.Now, out: cfg.Out, within: proofWithin, cosign: cosignedWait}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

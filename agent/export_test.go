@@ -142,3 +142,6 @@ func (s *Session) Monitor(ctx context.Context, m *Monitor) ([]string, error) {
 // ProofWithin changes how long the relay has to prove that what stops something is in its
 // log.
 func (s *Session) ProofWithin(d time.Duration) { s.agent.within = d }
+
+// CosignWait changes how long an agent waits for the witnesses.
+func (s *Session) CosignWait(d time.Duration) { s.agent.cosign = d }

@@ -256,20 +256,49 @@ func (x *fetching) release(ctx context.Context) error {
 	if x.pkg.Released(x.s.ID) != nil {
 		return nil
 	}
-	st, err := custody.Sign(&custody.Release{
-		Header:  x.s.header(x.snap, x.request, string(x.s.ID)),
-		Request: x.snap.Case(x.request).RequestSHA256, Package: x.pkg.Package, Seal: x.pkg.SHA256,
-		Acceptance: x.pkg.Grant.Acceptance, Recipient: id,
-	}, x.s.key)
+	if _, err := x.signRelease(x.snap, id); err != nil { // no wait for what will not be
+		return err
+	}
+	w, err := x.s.cosigned(ctx, x.snap, x.request, func(w *Snapshot) error {
+		_, err := x.signRelease(w, id)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if d := decide(x.snap, x.s, st); !d.Allowed() {
-		return wire.Refusal(d)
+	st, err := x.signRelease(w, id)
+	if err == nil {
+		err = x.s.stillAllowed(ctx, x.snap, w, x.request, x.pkg.Package, st)
+	}
+	if err != nil {
+		return err
 	}
 	return x.s.act(ctx, st.Envelope, func(c *wire.Client) (*wire.Proof, error) {
 		return c.Release(ctx, x.pkg.Package, st.Envelope)
 	})
+}
+
+// signRelease signs the taking of the package, if the rules allow it in a snapshot.
+func (x *fetching) signRelease(snap *Snapshot, to custody.PartyID) (*custody.Statement, error) {
+	p := snap.Case(x.request).Package(x.pkg.Package)
+	if p == nil {
+		return nil, wire.Refusal(custody.Decision{Code: custody.CodeNoSuchPackage, Rule: "release"})
+	}
+	if p.Grant.Acceptance.IsZero() {
+		return nil, wire.Refusal(custody.Decision{Code: custody.CodeNotAccepted, Rule: "release"})
+	}
+	st, err := custody.Sign(&custody.Release{
+		Header:  x.s.header(snap, x.request, string(x.s.ID)),
+		Request: snap.Case(x.request).RequestSHA256, Package: x.pkg.Package, Seal: p.SHA256,
+		Acceptance: p.Grant.Acceptance, Recipient: to,
+	}, x.s.key)
+	if err != nil {
+		return nil, err
+	}
+	if d := decide(snap, x.s, st); !d.Allowed() {
+		return nil, wire.Refusal(d)
+	}
+	return st, nil
 }
 
 // receipt signs that all of the package arrived and verified.

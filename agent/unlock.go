@@ -158,7 +158,7 @@ func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p pack
 		release, done = r.SHA256, r.Unlocked
 	}
 	if done.IsZero() {
-		envelope, err = s.signUnlock(snap, p, ps, release)
+		envelope, err = s.cosignedUnlock(ctx, snap, p, release)
 	} else {
 		envelope, err = snap.unlockOf(p, release)
 	}
@@ -170,8 +170,53 @@ func (a *Agent) handOver(ctx context.Context, s *Session, snap *Snapshot, p pack
 	})
 }
 
-// signUnlock signs that the head may go, if the rules allow it.
-func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageState, release custody.Digest) ([]byte, error) {
+// cosignedUnlock signs that the head may go, if the rules allow it in a tree that the
+// witnesses have cosigned, with all that it shows of directories, seal and acceptance; and
+// still do in the newest one.
+func (s *Session) cosignedUnlock(ctx context.Context, snap *Snapshot, p packageFile, release custody.Digest) ([]byte, error) {
+	if _, err := s.signUnlock(snap, p, release); err != nil { // no wait for what will not be
+		return nil, err
+	}
+	w, err := s.cosigned(ctx, snap, p.Request, func(w *Snapshot) error {
+		_, err := s.signUnlock(w, p, release)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.signUnlock(w, p, release)
+	if err != nil {
+		return nil, err
+	}
+	return st.Envelope, s.stillAllowed(ctx, snap, w, p.Request, p.Package, st)
+}
+
+// stillAllowed asks the rules in the newest tree about a statement that is allowed in a
+// cosigned one: what stops it counts at once.
+func (s *Session) stillAllowed(ctx context.Context, snap, w *Snapshot, request, pkg string, st *custody.Statement) (err error) {
+	if w != snap {
+		if snap, err = s.Sync(ctx, request); err != nil {
+			return err
+		}
+		if err := s.agent.clear(snap, request, pkg); err != nil {
+			return err
+		}
+	}
+	if d := decide(snap, s, st); !d.Allowed() {
+		return wire.Refusal(d)
+	}
+	return nil
+}
+
+// signUnlock signs that the head may go, if the rules allow it in a snapshot.
+func (s *Session) signUnlock(snap *Snapshot, p packageFile, release custody.Digest) (*custody.Statement, error) {
+	ps := snap.Case(p.Request).Package(p.Package)
+	if ps == nil {
+		return nil, wire.Refusal(custody.Decision{Code: custody.CodeNoSuchPackage, Rule: "unlock"})
+	}
+	if ps.Grant.Acceptance.IsZero() {
+		return nil, wire.Refusal(custody.Decision{Code: custody.CodeNotAccepted, Rule: "unlock"})
+	}
 	st, err := custody.Sign(&custody.Unlock{
 		Header:  s.header(snap, p.Request, string(s.ID)),
 		Request: snap.Case(p.Request).RequestSHA256, Package: p.Package, Seal: ps.SHA256, HeadSHA256: ps.HeadSHA256,
@@ -183,7 +228,7 @@ func (s *Session) signUnlock(snap *Snapshot, p packageFile, ps *custody.PackageS
 	if d := decide(snap, s, st); !d.Allowed() {
 		return nil, wire.Refusal(d)
 	}
-	return st.Envelope, nil
+	return st, nil
 }
 
 // unlockOf returns the unlock of a package, for one release if that is not zero, from

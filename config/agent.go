@@ -32,6 +32,11 @@ type Agent struct {
 	// Inbox is what `comity agent run` fetches. If missing, nothing.
 	Inbox Inbox `yaml:"inbox"`
 
+	// WitnessPolicy is a file in the form of C2SP tlog-policy that says whose cosignatures
+	// a checkpoint needs before a key leaves or a package is taken. If empty, one witness
+	// of each authority of a request that lists witnesses in its directory.
+	WitnessPolicy string `yaml:"witness_policy"`
+
 	// Verifiers are absolute paths of programs that read forensic images before
 	// they are sent with an acquisition file; ewfverify is the one that Comity
 	// knows. Who can change such a program can do what this machine's agent can.
@@ -110,6 +115,11 @@ inbox:
   authorities: []
   # How often all requests are looked at, beside the relay's own notices.
   poll: 10m
+
+# A file (C2SP tlog-policy) that says whose cosignatures a checkpoint needs before a key
+# leaves or a package is taken. Empty: of each authority of a request one witness, if it
+# lists any in its directory.
+witness_policy: ""
 
 # Programs that read forensic images before they are sent with an acquisition file,
 # like /usr/bin/ewfverify, the one that Comity knows. What they say is recorded.
