@@ -53,7 +53,7 @@ func (x *sending) keep(ctx context.Context) (*packageFile, error) {
 	if !d.Allowed() {
 		return nil, wire.Refusal(d)
 	}
-	if err := x.a.home.saveManifest(x.request, x.res.Package, x.summary.WriteManifest); err != nil {
+	if err := x.a.home.saveLists(x.request, x.res.Package, x.summary.WriteManifest, x.summary.WriteIndex, x.summary.Index.Size); err != nil {
 		return nil, err
 	}
 	files[fileHead], files[fileTagManifest] = head, x.summary.TagManifest

@@ -121,5 +121,11 @@ func contentsIn(dir string) (*dossier.Contents, error) {
 		}
 		*to = data
 	}
+	// Homes of older versions have none, and long ones are not kept.
+	listing, err := os.ReadFile(filepath.Join(dir, fileListing))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	c.Index = listing
 	return &c, nil
 }

@@ -16,6 +16,7 @@ import (
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/bag"
+	"comity.example/comity/custody/dossier"
 	"comity.example/comity/internal/durable"
 	"comity.example/comity/internal/room"
 	"comity.example/comity/internal/wire"
@@ -255,8 +256,12 @@ func (x *fetching) there(ctx context.Context, items []bag.Exhibit) error {
 func (x *fetching) keepSingle(index *stored) error {
 	dir := x.a.home.singleDir(x.request, x.pkg.Package)
 	var tags []byte
+	listing := []byte(bag.IndexHead)
 	err := durable.WriteStream(filepath.Join(dir, fileManifest), func(w io.Writer) (err error) {
 		tags, err = bag.ReadIndex(index, x.pkg.Package, claims(x.inner), func(e bag.Exhibit) error {
+			if x.inner.IndexSize <= dossier.MaxIndex {
+				listing = append(listing, e.IndexLine()...)
+			}
 			if e.Dir {
 				return nil
 			}
@@ -270,6 +275,11 @@ func (x *fetching) keepSingle(index *stored) error {
 	}
 	if err := durable.WriteFile(filepath.Join(dir, fileTagManifest), tags, 0o600); err != nil {
 		return err
+	}
+	if x.inner.IndexSize <= dossier.MaxIndex {
+		if err := durable.WriteFile(filepath.Join(dir, fileListing), listing, 0o600); err != nil {
+			return err
+		}
 	}
 	return durable.WriteFile(filepath.Join(dir, fileInner), x.innerEn, 0o600)
 }

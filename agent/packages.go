@@ -10,6 +10,7 @@ import (
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
+	"comity.example/comity/custody/dossier"
 	"comity.example/comity/internal/durable"
 )
 
@@ -53,6 +54,7 @@ const (
 	fileManifest    = "manifest-sha256.txt"
 	fileTagManifest = "tagmanifest-sha256.txt"
 	fileIndex       = "index.txt"
+	fileListing     = "listing.txt" // index.txt of the bag, if a dossier can carry it
 	fileState       = "package.json"
 	fileSeal        = "seal.json"
 )
@@ -85,14 +87,19 @@ func (h *Home) savePackage(p packageFile, files map[string][]byte) error {
 	return durable.WriteFile(filepath.Join(dir, fileState), statement.Encode(p), 0o600)
 }
 
-// saveManifest stores the manifest of a package, which may have a million lines,
-// before savePackage stores the rest.
-func (h *Home) saveManifest(request, pkg string, content func(io.Writer) error) error {
+// saveLists stores the manifest of a package, which may have a million lines, and its
+// index of so many bytes, if a dossier can carry it, before savePackage stores the rest.
+func (h *Home) saveLists(request, pkg string, manifest, index func(io.Writer) error, size int64) error {
 	dir := h.packageDir(request, pkg)
 	if err := durable.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return durable.WriteStream(filepath.Join(dir, fileManifest), content, 0o600)
+	if size <= dossier.MaxIndex {
+		if err := durable.WriteStream(filepath.Join(dir, fileListing), index, 0o600); err != nil {
+			return err
+		}
+	}
+	return durable.WriteStream(filepath.Join(dir, fileManifest), manifest, 0o600)
 }
 
 // dropPackage forgets a package. Its folder gets out of the way first: half of it,

@@ -48,7 +48,7 @@ func (x *fetching) take(ctx context.Context) (*Fetched, error) {
 		return nil, err
 	}
 	p.Inner = x.innerH
-	if err := x.a.home.saveManifest(x.request, x.pkg.Package, q.Copy(fileManifest)); err != nil {
+	if err := x.a.home.saveLists(x.request, x.pkg.Package, q.Copy(fileManifest), q.Copy(fileIndex), x.inner.IndexSize); err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{fileInner: x.innerEn, fileTagManifest: c.TagManifest}

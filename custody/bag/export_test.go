@@ -13,10 +13,7 @@ var (
 	Compare    = compare
 )
 
-const (
-	BagitText = bagitText
-	IndexHead = indexHead
-)
+const BagitText = bagitText
 
 // Header is the canonical header of a file, or of a folder if name ends
 // with a slash.

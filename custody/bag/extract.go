@@ -59,7 +59,7 @@ func Extract(r io.Reader, into *os.Root, id string, lim Limits) (*Contents, erro
 		limits:  lim.orDefaults(),
 	}
 	defer x.folders.close()
-	x.index.Write([]byte(indexHead))
+	x.index.Write([]byte(IndexHead))
 	for _, step := range []func() error{x.head, x.data, x.tail} {
 		if err := step(); err != nil {
 			return nil, err

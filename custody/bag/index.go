@@ -7,11 +7,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 	"strings"
 )
 
-// indexHead is the first line of index.txt. It says what the columns of all other
+// IndexHead is the first line of index.txt. It says what the columns of all other
 // lines are, separated by one space each:
 //
 //	kind    f for a file, d for a folder
@@ -24,7 +25,7 @@ import (
 //
 // Lines stand in the order of the archive. Those of files are as many as in the
 // manifest, in the same order.
-const indexHead = "comity/index/v1 kind sha256 offset size mtime path\n"
+const IndexHead = "comity/index/v1 kind sha256 offset size mtime path\n"
 
 // maxIndexLine is longer than any line: numbers and a path of escapes.
 const maxIndexLine = 3*MaxPath + 256
@@ -60,6 +61,32 @@ func (x Exhibit) Start(id string) int64 { return x.Offset - int64(len(x.entry(id
 // ManifestLine is the line of a file in the manifest.
 func (x Exhibit) ManifestLine() []byte {
 	return Line{Sum: x.Sum, Path: dataName + x.Path}.append(nil)
+}
+
+// IndexLine is the line of x in the index.
+func (x Exhibit) IndexLine() []byte { return x.append(nil) }
+
+// Listing iterates over the lines of an index whose hash somebody has checked: it reads
+// their form, and not whether they fit an archive. After an error there is nothing more.
+func Listing(index []byte) iter.Seq2[Exhibit, error] {
+	return func(yield func(Exhibit, error) bool) {
+		rest, ok := bytes.CutPrefix(index, []byte(IndexHead))
+		if !ok {
+			yield(Exhibit{}, fmt.Errorf("index begins with %.80q, want %q", index, IndexHead))
+			return
+		}
+		for len(rest) > 0 {
+			line, after, ok := bytes.Cut(rest, []byte{'\n'})
+			x, err := parseExhibit(line)
+			if err == nil && !ok {
+				err = fmt.Errorf("line %.80q has no end", line)
+			}
+			if !yield(x, err) || err != nil {
+				return
+			}
+			rest = after
+		}
+	}
 }
 
 // append adds the line of x.
@@ -131,7 +158,7 @@ func (l *layout) item(it Item) int64 {
 }
 
 // indexSize is the length of index.txt behind the items so far.
-func (l *layout) indexSize() int64 { return int64(len(indexHead)) + l.lines }
+func (l *layout) indexSize() int64 { return int64(len(IndexHead)) + l.lines }
 
 // indexOffset is where the content of index.txt begins, behind a manifest of that
 // many bytes.
@@ -267,8 +294,8 @@ func (r *indexReader) lines(s io.Reader, each func(Exhibit) error) error {
 		}
 		r.index.Write(line)
 		if r.index.size == int64(len(line)) {
-			if string(line) != indexHead {
-				return r.refuse("begins with %.80q, want %q", line, indexHead)
+			if string(line) != IndexHead {
+				return r.refuse("begins with %.80q, want %q", line, IndexHead)
 			}
 			continue
 		}

@@ -50,10 +50,10 @@ func (s *Summary) WriteManifest(w io.Writer) error {
 	return nil
 }
 
-// writeIndex writes index.txt.
-func (s *Summary) writeIndex(w io.Writer) error {
+// WriteIndex writes index.txt.
+func (s *Summary) WriteIndex(w io.Writer) error {
 	l := layout{id: s.plan.id, off: s.plan.first}
-	line := []byte(indexHead)
+	line := []byte(IndexHead)
 	next := 0
 	for it := range s.plan.inv.Items() {
 		x := Exhibit{Item: it, Offset: l.item(it)}
@@ -155,7 +155,7 @@ func (o *output) tail(s *Summary) error {
 	s.TagManifestSHA256 = sha256.Sum256(s.TagManifest)
 	o.bytes(tagEntry(p.id, tagManifestName, int64(len(s.TagManifest))), s.TagManifest)
 	s.Index = p.index
-	s.Index.SHA256, err = o.made(tagEntry(p.id, indexName, p.index.Size), s.writeIndex)
+	s.Index.SHA256, err = o.made(tagEntry(p.id, indexName, p.index.Size), s.WriteIndex)
 	o.zeros(2 * blockSize)
 	return err
 }

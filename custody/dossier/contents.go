@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -49,6 +50,11 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	if err := c.check(checkManifest(x, in), "manifest of package %q", p.Package); err != nil {
 		return err
 	}
+	if len(x.Index) > 0 {
+		if err := c.check(checkIndex(x, in), "index of package %q", p.Package); err != nil {
+			return err
+		}
+	}
 	// A receipt that names another statement fails nothing. Whoever signed it
 	// answers for it, and must not be able to void what others signed.
 	var received []int64
@@ -66,7 +72,7 @@ func (c *verifier) opened(p *custody.PackageState, x Contents) error {
 	rest, restWhy := unreceipted(p)
 	c.verdict.opened[p.Package] = &Opened{
 		Inner: sum, Standing: stands, Why: why, Files: in.Files, Bytes: in.Bytes, TagManifest: in.TagManifest,
-		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, Received: slices.Compact(received), manifest: x.Manifest, rest: rest, restWhy: restWhy,
+		Description: in.Description, Handling: in.Handling, Examiner: in.Examiner, Issued: in.Issued, Received: slices.Compact(received), manifest: x.Manifest, index: x.Index, rest: rest, restWhy: restWhy,
 	}
 	return nil
 }
@@ -114,6 +120,30 @@ func checkManifest(x Contents, in *custody.Inner) error {
 	}
 	if n != in.Files {
 		return fmt.Errorf("it lists %d files, the inner statement says %d", n, in.Files)
+	}
+	return nil
+}
+
+// checkIndex: it is the one that the sender signed, and lists the files of the manifest.
+func checkIndex(x Contents, in *custody.Inner) error {
+	if int64(len(x.Index)) != in.IndexSize || sha256.Sum256(x.Index) != in.Index {
+		return errors.New("the inner statement has another hash for it")
+	}
+	next, stop := iter.Pull2(bag.Lines(x.Manifest))
+	defer stop()
+	for e, err := range bag.Listing(x.Index) {
+		if err != nil {
+			return err
+		}
+		if e.Dir {
+			continue
+		}
+		if l, err, ok := next(); err != nil || !ok || l.Sum != e.Sum || l.Path != "data/"+e.Path {
+			return fmt.Errorf("it lists %q, which is not what the manifest has there", e.Path)
+		}
+	}
+	if l, _, ok := next(); ok {
+		return fmt.Errorf("it lacks %q", l.Path)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@
 //	case.jsonld                                rendered: as CASE/UCO
 //	checkpoint                                 signed note of the relay's log, one signature
 //	dossier.json                               {"_type", "relay", "request", "documents"}
+//	packages/ID/index.txt                      of the bag, if it is not too long: it tells the sizes of files
 //	packages/ID/inner.json                     DSSE envelope of the inner statement
 //	packages/ID/manifest-sha256.txt            of the bag
 //	packages/ID/tagmanifest-sha256.txt
@@ -53,6 +54,9 @@ const (
 	// MaxFiles is the largest number of members of the archive: some 13,000
 	// entries. The zip format without its 64-bit extension holds no more.
 	MaxFiles = 65535
+	// MaxIndex is the longest index of a bag that a dossier carries, in bytes: some
+	// 60,000 files. It tells their sizes; names and hashes stand in the manifest anyway.
+	MaxIndex = 8 << 20
 )
 
 // Dossier is the content of the file. Reading one verifies nothing: Verify does.
@@ -77,6 +81,7 @@ type Contents struct {
 	Inner       []byte // DSSE envelope of the inner statement
 	Manifest    []byte // manifest-sha256.txt
 	TagManifest []byte // tagmanifest-sha256.txt
+	Index       []byte // index.txt of the bag, at most MaxIndex bytes; nil: the sizes of single files are not told
 }
 
 // Write writes the one form of d. It checks that d has such a form, and nothing

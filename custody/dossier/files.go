@@ -29,6 +29,7 @@ const (
 	saltName        = "salt"
 	statementName   = "statement.json"
 	innerName       = "inner.json"
+	indexName       = "index.txt"
 	manifestName    = "manifest-sha256.txt"
 	tagManifestName = "tagmanifest-sha256.txt"
 	acquisitionName = "acquisition.jsonld"
@@ -57,6 +58,8 @@ func maxSizeOf(name string) int64 {
 		return custody.MaxInner
 	case manifestName:
 		return maxManifest
+	case indexName:
+		return MaxIndex
 	}
 	return 0
 }
@@ -98,6 +101,9 @@ func (d *Dossier) files() ([]file, error) {
 		}
 		at := "packages/" + id + "/"
 		list = append(list, file{at + innerName, c.Inner}, file{at + manifestName, c.Manifest}, file{at + tagManifestName, c.TagManifest})
+		if len(c.Index) > 0 {
+			list = append(list, file{at + indexName, c.Index})
+		}
 	}
 	for _, f := range list {
 		if int64(len(f.data)) > maxSizeOf(f.name) {
@@ -215,6 +221,8 @@ func (d *Dossier) putContents(id, name string, data []byte) error {
 		c.Manifest = data
 	case tagManifestName:
 		c.TagManifest = data
+	case indexName:
+		c.Index = data
 	default:
 		return errName
 	}

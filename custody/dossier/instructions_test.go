@@ -159,8 +159,8 @@ func TestInstructionsFail(t *testing.T) {
 			request("000000 is not in the log"), request("000001 does not follow"), request("000002 is not in the log"), request("000003 is not in the log"),
 			request("000005 does not follow"), request("000005 is not in the log"), "records/relay/000000 is not in the log",
 		}, "ok: the log"},
-		{"contents", []string{"4", "7"}, map[string]func([]byte) []byte{pkg + "manifest-sha256.txt": swap("notes.txt", "notez.txt"), pkg + "tagmanifest-sha256.txt": swap("bagit.txt", "bagit.tXt")},
-			[]string{"has another manifest", "has another tag manifest"}, "ok: the manifests"},
+		{"contents", []string{"4", "7"}, map[string]func([]byte) []byte{pkg + "manifest-sha256.txt": swap("notes.txt", "notez.txt"), pkg + "tagmanifest-sha256.txt": swap("bagit.txt", "bagit.tXt"), pkg + "index.txt": swap("notes.txt", "notez.txt")},
+			[]string{"has another manifest", "has another index", "has another tag manifest"}, "ok: the manifests"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files := dossier.Files(d)

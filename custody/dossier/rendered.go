@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 
@@ -133,6 +134,21 @@ func (c *verifier) refers(x *documents.Act, before map[string]string) {
 	}
 }
 
+// sizes iterates over the sizes of files in the order of the manifest, if the index is
+// there.
+func (o *Opened) sizes() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		if o.index == nil {
+			return
+		}
+		for e := range bag.Listing(o.index) {
+			if !e.Dir && !yield(e.Size) {
+				return
+			}
+		}
+	}
+}
+
 func (c *verifier) rendered(kase *custody.Case, p *Package) documents.Package {
 	x := documents.Package{State: kase.Package(p.ID), Doubts: p.Doubts, Lines: func(func(documents.Line) bool) {}}
 	if p.SupersededBy != "" {
@@ -146,10 +162,16 @@ func (c *verifier) rendered(kase *custody.Case, p *Package) documents.Package {
 	x.Opened, _, _, _ = custody.ParseInner(c.d.Packages[p.ID].Inner) // verified, so it parses
 	x.Lines = func(yield func(documents.Line) bool) {
 		n := int64(0)
+		size, stop := iter.Pull(o.sizes())
+		defer stop()
 		for l := range bag.Lines(o.manifest) {
 			n++
 			stands, _ := o.stands(n)
-			if !yield(documents.Line{Line: l, Size: -1, Stands: string(stands)}) {
+			x := documents.Line{Line: l, Size: -1, Stands: string(stands)}
+			if s, ok := size(); ok {
+				x.Size = s
+			}
+			if !yield(x) {
 				return
 			}
 		}

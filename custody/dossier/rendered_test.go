@@ -173,3 +173,27 @@ func TestDocumentMutants(t *testing.T) {
 	}
 	t.Logf("%d mutants", len(all))
 }
+
+// TestWithoutIndex declares a limit: the index of a bag can be taken out of a dossier
+// that has no documents, and then the sizes of single files are not told; they are never
+// wrong. Documents were made with it or without.
+func TestWithoutIndex(t *testing.T) {
+	s, d, _ := renderedTale(t)
+	if html := d.Documents.Files["timeline.html"]; !bytes.Contains(html, []byte(">45 000<")) || bytes.Contains(html, []byte("not told")) {
+		t.Error("the timeline does not tell the sizes of files")
+	}
+	bare := clone(d)
+	for id, x := range bare.Packages {
+		x.Index = nil
+		bare.Packages[id] = x
+	}
+	if _, err := dossier.Verify(bare, s.Pins()); err == nil {
+		t.Error("the index can be taken away from beside documents that tell sizes")
+	}
+	bare.Documents = nil
+	v, err := dossier.Verify(bare, s.Pins())
+	fatalIfErr(t, err)
+	if html := v.Render().Files["timeline.html"]; bytes.Contains(html, []byte("45 000")) || !bytes.Contains(html, []byte("not told")) {
+		t.Error("without the index the timeline tells sizes")
+	}
+}

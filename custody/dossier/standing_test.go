@@ -37,7 +37,7 @@ func invent(s *env.Story, p *env.Package) error {
 	man := fmt.Sprintf("%x  data/never-sent.mp4\n", sha256.Sum256([]byte("planted")))
 	tags := strings.SplitAfter(string(p.Contents.TagManifest), "\n")
 	tags[2] = fmt.Sprintf("%x  manifest-sha256.txt\n", sha256.Sum256([]byte(man)))
-	p.Contents.Manifest, p.Contents.TagManifest = []byte(man), []byte(strings.Join(tags, ""))
+	p.Contents.Manifest, p.Contents.TagManifest, p.Contents.Index = []byte(man), []byte(strings.Join(tags, "")), nil
 	in.TagManifest, in.Files, in.Bytes, in.Description = sha256.Sum256(p.Contents.TagManifest), 1, 7, "planted"
 	p.Contents.Inner, err = custody.SignInner(*in, s.To.Lab)
 	return err

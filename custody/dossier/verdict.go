@@ -163,6 +163,7 @@ type Opened struct {
 	Issued      custody.Time   `json:"issued"`             // the sender's clock
 	Received    []int64        `json:"received,omitempty"` // lines of the manifest that receipts for single files name
 	manifest    []byte         // checked; a million lines are not held twice
+	index       []byte         // likewise; nil: not there
 	rest        Standing       // of the files that no receipt names, if one names others
 	restWhy     string
 }

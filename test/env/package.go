@@ -58,7 +58,11 @@ func (s *Story) send(dir, supersedes string) (*Package, error) {
 	if err := sum.WriteManifest(&list); err != nil {
 		return nil, err
 	}
-	p.Contents.Manifest, p.Contents.TagManifest = list.Bytes(), sum.TagManifest
+	var index bytes.Buffer
+	if err := sum.WriteIndex(&index); err != nil {
+		return nil, err
+	}
+	p.Contents.Manifest, p.Contents.TagManifest, p.Contents.Index = list.Bytes(), sum.TagManifest, index.Bytes()
 	b := p.Seal
 	b.Header, b.Package, b.Delivery = s.header(string(s.To.ID("agent/lab-1"))), name, int64(len(s.Packages)+1)
 	b.Supersedes = supersedes
