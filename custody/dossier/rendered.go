@@ -66,9 +66,15 @@ func (c *verifier) documents() error {
 	return nil
 }
 
+// neutral is the verdict as everybody reaches it, whatever pins and policy they bring:
+// the maker of a dossier renders its documents with his, and the court compares with its
+// own. Whatever in a verdict depends on these is taken out here; else good dossiers fail.
+// Today nothing does but the result, which no document tells.
+func (v *Verdict) neutral() *Verdict { return v }
+
 // facts are what documents are made of: all of it verified before.
 func (c *verifier) facts() *documents.Facts {
-	v := c.verdict
+	v := c.verdict.neutral()
 	root := func(o Origin) documents.Root { return documents.Root{Name: o.Name, Fingerprint: o.Fingerprint} }
 	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
 	f := &documents.Facts{
@@ -81,7 +87,7 @@ func (c *verifier) facts() *documents.Facts {
 	for _, s := range v.Suspensions {
 		f.Suspensions = append(f.Suspensions, s.says())
 	}
-	f.Acts = c.acts()
+	f.Acts = c.acts(v)
 	for i := range v.Packages {
 		f.Packages = append(f.Packages, c.rendered(kase, &v.Packages[i]))
 	}
@@ -96,10 +102,10 @@ var (
 
 // acts adds to each act what it rests on: the acts before it whose hash it names. The
 // request, which all name, is left out.
-func (c *verifier) acts() []documents.Act {
+func (c *verifier) acts(v *Verdict) []documents.Act {
 	before := map[string]string{} // by hash: kind and place
 	var list []documents.Act
-	for _, a := range c.verdict.Acts {
+	for _, a := range v.Acts {
 		x := documents.Act{
 			Record: string(a.Record), Seq: a.Seq, Index: a.Index, Kind: a.Kind, Time: a.Time, By: a.By, Signers: a.Signers, Signed: a.signed(),
 			Says: a.Says, Statement: a.Statement, Policy: a.Policy,
