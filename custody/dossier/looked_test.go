@@ -2,6 +2,7 @@ package dossier_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,8 +18,8 @@ import (
 )
 
 // browse lets a real browser load one page of a server and print it. It returns what the
-// browser asked the server for, what stood on its console, and the text on paper.
-func browse(t *testing.T, pages map[string][]byte, page string) (asked []string, console, text string) {
+// browser asked the server for, what stood on its console, and the text on each sheet of paper.
+func browse(t *testing.T, pages map[string][]byte, page string) (asked []string, console string, paper []string) {
 	t.Helper()
 	chromium, pdftotext := need.Program(t, "chromium"), need.Program(t, "pdftotext")
 	var mu sync.Mutex
@@ -49,7 +50,10 @@ func browse(t *testing.T, pages map[string][]byte, page string) (asked []string,
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	return asked, console, squeeze(string(raw))
+	for page := range strings.SplitSeq(strings.TrimSuffix(string(raw), "\f"), "\f") {
+		paper = append(paper, squeeze(page))
+	}
+	return asked, console, paper
 }
 
 // squeeze makes one blank of all white space.
@@ -86,17 +90,23 @@ func seen(t *testing.T, what, text string) {
 func TestBrowser(t *testing.T) {
 	_, d, _ := fullTale(t)
 	page := d.Documents.Files["timeline.html"]
-	asked, console, text := browse(t, map[string][]byte{"/timeline.html": page}, "/timeline.html")
+	asked, console, paper := browse(t, map[string][]byte{"/timeline.html": page}, "/timeline.html")
 	if !slices.Equal(asked, []string{"/timeline.html"}) || console != "" {
 		t.Errorf("the browser asked for %q and says:\n%s", asked, console)
 	}
+	text := strings.Join(paper, " ")
 	seen(t, "the browser", text)
+	for i, p := range paper {
+		if !strings.Contains(p, fmt.Sprintf("page %d of %d", i+1, len(paper))) || !strings.Contains(p, "request "+d.Request+" statement SHA-256") {
+			t.Errorf("printed by the browser, page %d has no number, or does not name the request", i+1)
+		}
+	}
 	if !strings.Contains(text, "محضر") && !strings.Contains(text, "ﻣﺤﻀﺮ") {
 		t.Error("the browser does not show the Arabic name")
 	}
 	forged := bytes.Replace(page, []byte("</main>"), []byte(`<script>fetch("/leak")</script><img src="/leak.png" alt=""><p style="background:url(/leak.css)">forged</p></main>`), 1)
-	asked, console, text = browse(t, map[string][]byte{"/forged.html": forged}, "/forged.html")
-	if !slices.Equal(asked, []string{"/forged.html"}) || !strings.Contains(console, "Content Security Policy") || !strings.Contains(text, "forged") {
+	asked, console, paper = browse(t, map[string][]byte{"/forged.html": forged}, "/forged.html")
+	if !slices.Equal(asked, []string{"/forged.html"}) || !strings.Contains(console, "Content Security Policy") || !strings.Contains(strings.Join(paper, " "), "forged") {
 		t.Errorf("of a forged page the browser asked for %q and says:\n%s", asked, console)
 	}
 }

@@ -36,12 +36,13 @@ func (p *printer) raw(format string, args ...any) { fmt.Fprintf(p, format, args.
 // asHTML is the page in one file.
 func asHTML(s *sheet) []byte {
 	p := &printer{}
-	sum := sha256.Sum256([]byte(style))
+	css := style + foot(s.id)
+	sum := sha256.Sum256([]byte(css))
 	p.raw("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"+
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'\">\n"+
 		"<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
 		base64.StdEncoding.EncodeToString(sum[:]))
-	p.raw("<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", escape(s.title), style)
+	p.raw("<title>%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", escape(s.title), css)
 	p.raw("<header>\n<h1>%s</h1>\n<p class=\"under\">%s</p>\n</header>\n", bdi(s.title), bdi(s.under))
 	for _, b := range s.blocks {
 		p.block(b)
@@ -49,6 +50,21 @@ func asHTML(s *sheet) []byte {
 	p.section(0)
 	p.raw("<footer>%s</footer>\n</main>\n</body>\n</html>\n", strings.ReplaceAll(escapeText(s.id), "\n", "<br>"))
 	return []byte(p.String())
+}
+
+// foot puts what ties a printed page to the file on each of them, and its number, where
+// a browser knows how.
+func foot(id string) string {
+	var b strings.Builder
+	for _, r := range id {
+		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == ' ' || r == '.' || r == ',' {
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "\\%06x", r) // six digits end by themselves
+		}
+	}
+	return "@page{@bottom-left{content:\"" + b.String() + "\";white-space:pre;font:6.5pt/1.35 monospace;color:#4a5564;vertical-align:top;padding-top:3mm}" +
+		"@bottom-right{content:\"page \" counter(page) \" of \" counter(pages);font:8pt sans-serif;vertical-align:top;padding-top:3mm}}\n"
 }
 
 // bdi keeps the direction of a text within it: letters from right to left turn nothing
