@@ -51,6 +51,7 @@ const (
 	maxPrinted   = 1000    // and in transfer.pdf, some fifty pages
 	maxFileBytes = 2 << 20 // bytes of the manifests that are listed
 	maxActs      = 2000    // in timelines
+	maxPackages  = 200     // told of one by one in timelines and transfer.pdf; all stand in transfer.json
 	maxText      = 2000    // characters of one text
 )
 

@@ -247,4 +247,17 @@ func TestBounds(t *testing.T) {
 	if html := documents.Render(f)["timeline.html"]; !bytes.Contains(html, []byte("3005 more acts are not listed here")) || !bytes.Contains(html, []byte("(cut here: 7000 bytes more, which comity-verify tells)")) {
 		t.Error("the timeline does not say what it leaves out")
 	}
+	f = facts(3)
+	for range 600 {
+		f.Packages = append(f.Packages, f.Packages[0])
+	}
+	docs = documents.Render(f)
+	for name, data := range docs {
+		if len(data) > 8<<20 {
+			t.Errorf("601 packages: %s has %d bytes", name, len(data))
+		}
+	}
+	if !bytes.Contains(docs["timeline.html"], []byte("401 more packages are not told of here one by one")) || bytes.Count(docs["transfer.json"], []byte(`"deposited"`)) != 601 {
+		t.Error("of 601 packages the timeline does not say what it leaves out, or the record lacks some")
+	}
 }

@@ -67,9 +67,10 @@ func foot(id string) string {
 		"@bottom-right{content:\"page \" counter(page) \" of \" counter(pages);font:8pt sans-serif;vertical-align:top;padding-top:3mm}}\n"
 }
 
-// bdi keeps the direction of a text within it: letters from right to left turn nothing
-// around them.
-func bdi(s string) string { return "<bdi>" + escape(s) + "</bdi>" }
+// bdi keeps the direction of a text within it, from left to right as the page is: a name
+// that begins with letters from right to left turns neither what is around it nor the
+// place of its own ending.
+func bdi(s string) string { return "<bdi dir=\"ltr\">" + escape(s) + "</bdi>" }
 
 // section closes what is open above a level, and opens one.
 func (p *printer) section(level int) {

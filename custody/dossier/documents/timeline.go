@@ -52,9 +52,10 @@ func timeline(f *Facts) *sheet {
 		add(paragraph{"Electronic evidence is copied, not handed over: several have it at once. A package lies with the relay sealed; " +
 			"only the recipients’ keys open it, and only with its head, which stays with the sender until its State lets it go.", plain})
 	}
-	for i := range f.Packages {
+	for i := range min(len(f.Packages), maxPackages) {
 		add(f.custody(i)...)
 	}
+	add(f.morePackages()...)
 	add(f.acts()...)
 	add(heading{2, "4  Suspensions"})
 	if len(f.Suspensions) == 0 {
@@ -84,7 +85,7 @@ func (f *Facts) identity() string {
 func (f *Facts) overview() table {
 	t := table{caption: "Packages, in order of deposit (times UTC)", columns: []column{
 		{"Package", 21}, {"Sealed by, deposited", 19}, {"Head let go", 13}, {"Signed for by", 19}, {"Receipt", 28}}}
-	for i := range f.Packages {
+	for i := range min(len(f.Packages), maxPackages) {
 		p := &f.Packages[i]
 		row := []cell{{{fmt.Sprintf("%d of %d", i+1, len(f.Packages)), strong}, {p.State.Package, mono}, {fmt.Sprintf("%s sealed bytes", grouped(p.State.PayloadSize)), quiet}},
 			append(texts(string(p.State.Sender)), moment(p.State.Deposited)...), {{"not", quiet}}, {{"nobody", quiet}}, nil}
@@ -172,6 +173,15 @@ func (f *Facts) custody(i int) []block {
 	d = append(d, fact{"Contents", append(texts(fmt.Sprintf("%s files of %s bytes in all, by the sender’s signed word", grouped(p.Opened.Files), grouped(p.Opened.Bytes))), standing(p)...)},
 		fact{"Described as", texts("“" + p.Opened.Description + "”")}, fact{"Examiner, handling", texts("“" + p.Opened.Examiner + "”, " + quotedList(p.Opened.Handling))})
 	return append(append(list, d), p.firstFiles()...)
+}
+
+// morePackages says that there are more than are told of one by one.
+func (f *Facts) morePackages() []block {
+	n := len(f.Packages) - maxPackages
+	if n <= 0 {
+		return nil
+	}
+	return []block{boxed{look: warn, items: []string{fmt.Sprintf("%d more packages are not told of here one by one: they stand in transfer.json of the dossier.", n)}}}
 }
 
 func standing(p *Package) cell {

@@ -184,9 +184,10 @@ func transferSheet(f *Facts) *sheet {
 	if len(f.Packages) == 0 {
 		add(paragraph{"No package was deposited, in this record up to the checkpoint.", strong})
 	}
-	for i := range f.Packages {
+	for i := range min(len(f.Packages), maxPackages) {
 		add(f.transferOf(i)...)
 	}
+	add(f.morePackages()...)
 	add(heading{2, "What is not proved"}, boxed{title: "The dossier does not show", look: warn, items: f.NotProved})
 	how := f.howToCheck()
 	how[0] = heading{2, "How to check"}
