@@ -105,12 +105,14 @@ var (
 func (c *verifier) acts(v *Verdict) []documents.Act {
 	before := map[string]string{} // by hash: kind and place
 	var list []documents.Act
-	for _, a := range v.Acts {
+	for i, a := range v.Acts {
 		x := documents.Act{
 			Record: string(a.Record), Seq: a.Seq, Index: a.Index, Kind: a.Kind, Time: a.Time, By: a.By, Signers: a.Signers, Signed: a.signed(),
 			Says: a.Says, Statement: a.Statement, Policy: a.Policy,
 		}
-		if a.Record == "" && a.Event == nil {
+		if i >= documents.MaxActs {
+			// counted only
+		} else if a.Record == "" && a.Event == nil {
 			c.refers(&x, before)
 		} else if a.Event != nil && a.Event.Destroyed != nil {
 			x.Package = a.Event.Destroyed.Package

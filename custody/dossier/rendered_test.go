@@ -197,3 +197,12 @@ func TestWithoutIndex(t *testing.T) {
 		t.Error("without the index the timeline tells sizes")
 	}
 }
+
+func BenchmarkRender(b *testing.B) {
+	s, d, _ := fullTale(b)
+	v, err := dossier.Verify(d, s.Pins())
+	fatalIfErr(b, err)
+	for b.Loop() {
+		v.Render()
+	}
+}

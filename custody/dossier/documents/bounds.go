@@ -9,8 +9,8 @@ import (
 // says that it is one.
 func bounded(f *Facts) *Facts {
 	g := *f
-	if n := len(g.Acts); n > maxActs {
-		g.Acts, g.more = g.Acts[:maxActs], n-maxActs
+	if n := len(g.Acts); n > MaxActs {
+		g.Acts, g.more = g.Acts[:MaxActs], n-MaxActs
 	}
 	g.Acts = slices.Clone(g.Acts)
 	for i := range g.Acts {

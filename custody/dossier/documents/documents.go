@@ -44,13 +44,15 @@ func Names() []string {
 // MaxSize is more than any document has, in bytes: what they list is bounded.
 const MaxSize = 48 << 20
 
+// MaxActs is how many acts timelines list.
+const MaxActs = 2000
+
 // Bounds of what the documents list. What is beyond is counted, and the reader is sent
 // to the file in the dossier that has it.
 const (
 	maxFiles     = 5000    // names of files, over all packages, in transfer.json and case.jsonld
 	maxPrinted   = 1000    // and in transfer.pdf, some fifty pages
 	maxFileBytes = 2 << 20 // bytes of the manifests that are listed
-	maxActs      = 2000    // in timelines
 	maxPackages  = 200     // told of one by one in timelines and transfer.pdf; all stand in transfer.json
 	maxText      = 2000    // characters of one text
 )
