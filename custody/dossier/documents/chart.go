@@ -47,7 +47,7 @@ func layChart(c chart, width int) *drawing {
 	u := func(v int) int { return v * width / 1800 }
 	d := &drawing{}
 	label, top, row := u(330), u(112), u(74)
-	col := (width - label - u(150)) / max(len(c.ticks)-1, 1) // the last moment has room for its name
+	col := (width - label - u(185)) / max(len(c.ticks)-1, 1) // the last moment has room for its name
 	bottom := top + row*len(c.lanes)
 	for i, t := range c.ticks {
 		x := label + i*col
