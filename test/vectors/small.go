@@ -149,6 +149,16 @@ func dossiers() ([]Vector, error) {
 	s.take("form", "a dossier in form, of which nothing would verify: no record, an unsigned checkpoint", zip(good(), nil)).set("request", packageID()).set("packages", 1)
 	s.take("no-package", "the same without a package", zip(good()[:2], nil)).set("request", packageID()).set("packages", 0)
 	change := func(name, comment string, f func([]file) []file) { s.refuse(name, comment, zip(f(good()), nil)) }
+	rendered := func(form string) []file {
+		l := good()
+		l[1].data = strings.Replace(l[1].data, "\n}\n", fmt.Sprintf(",\n  \"documents\": %q\n}\n", form), 1)
+		l = append(l, file{"VERIFY.txt", "x"}, file{"case.jsonld", "x"}, file{"timeline.html", "x"}, file{"timeline.pdf", "x"}, file{"transfer.json", "x"}, file{"transfer.pdf", "x"})
+		slices.SortFunc(l, func(a, b file) int { return strings.Compare(a.name, b.name) })
+		return l
+	}
+	s.take("documents", "with rendered documents, of a form that nobody knows", zip(rendered("comity/documents/v0"), nil)).set("request", packageID()).set("packages", 1)
+	s.refuse("documents-five", "with a rendered document too few", zip(rendered("comity/documents/v0")[1:], nil))
+	s.refuse("documents-no-form", "with rendered documents whose form nothing names", zip(rendered(""), nil))
 	field := func(name, comment string, f func(i int, b []byte)) { s.refuse(name, comment, zip(good(), f)) }
 	change("out-of-order", "members out of order", func(l []file) []file { l[0], l[1] = l[1], l[0]; return l })
 	change("twice", "a member twice", func(l []file) []file { return slices.Insert(l, 0, l[0]) })
