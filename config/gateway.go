@@ -68,6 +68,10 @@ type Gateway struct {
 	// it again at SIGHUP. If empty, the relay carries all that the rules allow.
 	Policy string `yaml:"policy"`
 
+	// Timestamps are the time stamping authorities (RFC 3161) that stamp the log's
+	// checkpoints, two at most, better of two States. Nothing waits for them. Optional.
+	Timestamps []Timestamps `yaml:"timestamps"`
+
 	// WitnessPolicy is a C2SP tlog-policy file that names the witnesses which are asked
 	// to cosign the log, each with its URL, and how many of them are enough; a relative
 	// path starts at the folder of this file. If empty, the log is unwitnessed.
@@ -122,6 +126,9 @@ func (c *Gateway) check() error {
 	if m := c.WindowsMiB; m != 0 && (m < 32 || m > 1<<20) {
 		return fmt.Errorf("windows_mib %d is not 32 to 1048576: one fast connection takes 32", m)
 	}
+	if err := checkTimestamps(c.Timestamps); err != nil {
+		return err
+	}
 	if c.S3 != nil {
 		return c.S3.Check()
 	}
@@ -142,6 +149,9 @@ func (c *Gateway) defaults(folder string) {
 	}
 	if c.WitnessPolicy != "" && !filepath.IsAbs(c.WitnessPolicy) {
 		c.WitnessPolicy = filepath.Join(folder, c.WitnessPolicy)
+	}
+	for i := range c.Timestamps {
+		c.Timestamps[i].defaults(folder)
 	}
 	if c.S3 != nil {
 		c.S3.defaults(folder)
@@ -241,6 +251,15 @@ min_free_mib: 1024
 # relay does not carry although the rules allow it. Empty: it carries all that they
 # allow. Try it first: comity-gateway policy test. SIGHUP reads it again.
 policy: ""
+
+# Time stamping authorities (RFC 3161), two at most, better of two States: they vouch
+# for when the log was no shorter. Nothing waits for them. The roots are PEM
+# certificates that you have from the authority itself.
+timestamps: []
+# - url: http://tsa.example/
+#   roots: tsa-roots.pem
+#   policy: ""              # an OID to ask for; empty: the authority's own
+#   interval_minutes: 10    # if the log has grown; after a hand-over it is asked at once
 
 # The witnesses that are asked to cosign the log: a tlog-policy file (C2SP) with the
 # lines that "comity-witness show" prints, the witness's address behind each key, and a

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"comity.example/comity/crypto/timestamp"
 	"comity.example/comity/gateway/internal/fsck"
 	"comity.example/comity/gateway/records/postgres"
 	"filippo.io/age"
@@ -34,6 +35,9 @@ type CheckConfig struct {
 	// Recovery opens the sealed copies of the records. If nil, they are not opened.
 	Recovery age.Identity
 
+	// Timestamps are the authorities whose tokens are checked down to their roots.
+	Timestamps []Timestamps
+
 	// Deep reads every payload.
 	Deep bool
 
@@ -59,6 +63,12 @@ type CheckStore = fsck.Store
 func Check(ctx context.Context, cfg *CheckConfig) (*CheckReport, error) {
 	c := fsck.Config{
 		Origin: cfg.Origin, Descriptor: cfg.Descriptor, Lock: cfg.Lock, Now: time.Now(), Recovery: cfg.Recovery, Deep: cfg.Deep,
+	}
+	for _, a := range cfg.Timestamps {
+		if c.Stampers == nil {
+			c.Stampers = map[string]*timestamp.Roots{}
+		}
+		c.Stampers[a.URL] = a.Roots
 	}
 	if cfg.Now != nil {
 		c.Now = cfg.Now()

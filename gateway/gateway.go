@@ -95,6 +95,14 @@ type Config struct {
 	// SetPolicy changes it.
 	Policy *Policy
 
+	// Timestamps are the time stamping authorities that stamp the checkpoints, two at
+	// most. Nothing waits for them. Optional.
+	Timestamps []Timestamps
+
+	// StampLook is how often it is looked whether a checkpoint is to be stamped. If
+	// zero, 20 seconds.
+	StampLook time.Duration
+
 	// Listen is the address for UDP and TCP, host:port. Required by Listen.
 	Listen string
 
@@ -266,6 +274,10 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	if err != nil {
 		return err
 	}
+	stamper, err := g.stamper()
+	if err != nil {
+		return err
+	}
 	g.removeExpired(ctx)
 	tend, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.stopTending = stop
@@ -273,6 +285,7 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	g.tending.Go(func() { g.count(tend) })
 	g.tending.Go(func() { g.expire(tend) })
 	g.tending.Go(func() { g.lapse(tend) })
+	g.stamp(tend, stamper)
 	if g.cfg.Witnesses != nil {
 		asker := cosign.New(cosign.Config{
 			Ledger: g.ledger, Key: g.cfg.LogKey.Key(), Policy: g.cfg.Witnesses, Client: witness.NewClient(), Now: g.cfg.Now, Logger: g.cfg.Logger,

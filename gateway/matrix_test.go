@@ -65,6 +65,7 @@ var matrix = map[string]answers{
 	"GET /v1/records/relay":                 of(principals, cell{"*", "*", ""}),
 	"GET /v1/records/authority/{authority}": of(principals, cell{"*", "*", ""}),
 	"GET /v1/changes":                       of(principals, cell{"*", "*", ""}),
+	"GET /v1/tokens":                        of(principals, cell{"*", "*", ""}),
 	"GET /v1/records/{request}": of(principals, cell{"*", "nothing", custody.CodeNoSuchRequest}, cell{thirds + "|de auditor", "*", custody.CodeNoSuchRequest},
 		cell{"*", "*", ""}),
 	"GET /v1/annexes/{sha256}": of(agentsOnly, cell{"*", "nothing", custody.CodeNoSuchRequest}, cell{thirds, "*", custody.CodeNoSuchRequest}, cell{parties, "*", ""}),

@@ -254,7 +254,7 @@ var asked = []ask{
 	{route: "GET /v1/relay"}, {route: "GET /v1/directory/{authority}"}, {route: "GET /v1/directory/{authority}/{version}"},
 	{route: "GET /log/checkpoint"}, {route: "GET /log/cosigned"}, {route: "GET /v1/cosigned"}, {route: "GET /log/tile/{path...}"},
 	{route: "GET /v1/records/{request}"}, {route: "GET /v1/records/authority/{authority}"}, {route: "GET /v1/records/relay"},
-	{route: "GET /v1/annexes/{sha256}"}, {route: "GET /v1/changes"},
+	{route: "GET /v1/annexes/{sha256}"}, {route: "GET /v1/changes"}, {route: "GET /v1/tokens"},
 	{route: "GET /v1/proposals"}, {route: "GET /v1/proposals/{sha256}"},
 	{route: "POST /v1/proposals/{sha256}/signatures", body: cosigns},
 	{route: "POST /v1/proposals", body: proposes},

@@ -66,7 +66,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 	schemas := readOpenAPI(t).Components.Schemas
 	types := []any{
 		wire.HelloRequest{}, wire.HelloResponse{}, wire.Line{}, wire.Proof{}, wire.RecordProof{}, wire.ProposalState{}, wire.Proposals{},
-		wire.Change{}, wire.Changes{}, wire.AuthorityState{}, wire.Reserve{}, wire.Reservation{}, wire.PackageState{}, wire.Problem{}, wire.Cosigned{}, wire.CosignedNote{},
+		wire.Change{}, wire.Changes{}, wire.AuthorityState{}, wire.Reserve{}, wire.Reservation{}, wire.PackageState{}, wire.Problem{}, wire.Cosigned{}, wire.CosignedNote{}, wire.Tokens{}, wire.Token{},
 	}
 	if len(types) != len(schemas) {
 		t.Errorf("%d schemas, %d types", len(schemas), len(types))

@@ -26,6 +26,7 @@ const (
 	proposalHeld  = 3 * wire.MaxStatement
 	proposalsHeld = 3 * maxProposalBytes
 	directoryHeld = 4 << 20
+	tokensHeld    = 4 << 20
 )
 
 var (
@@ -50,6 +51,7 @@ func (g *Gateway) routes() []admit.Route {
 		{Method: http.MethodGet, Path: "/v1/records/{request}", Auditors: true, Held: recordHeld, Query: size, Handle: g.getRecord},
 		{Method: http.MethodGet, Path: "/v1/records/authority/{authority}", Auditors: true, Held: recordHeld, Query: size, Handle: g.getAuthorityRecord},
 		{Method: http.MethodGet, Path: "/v1/records/relay", Auditors: true, Held: recordHeld, Query: size, Handle: g.getRelayRecord},
+		{Method: http.MethodGet, Path: "/v1/tokens", Auditors: true, Held: tokensHeld, Query: []string{"index", "size"}, Handle: g.getTokens},
 		{Method: http.MethodGet, Path: "/v1/annexes/{sha256}", Held: wire.MaxAnnex, Handle: g.getAnnex},
 		{Method: http.MethodGet, Path: "/v1/changes", Auditors: true, Query: []string{"after", "wait"}, AtOnce: maxPolls, Handle: g.getChanges},
 

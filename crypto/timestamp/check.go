@@ -272,8 +272,10 @@ func (t *token) checkSignature() error {
 		return err
 	}
 	// RFC 5652 5.4: signed are the attributes under the tag of a SET.
-	signed := bytes.Clone(t.signed.Attrs.FullBytes)
-	signed[0] = asn1.TagSet | 0x20
+	signed, err := asn1.Marshal(asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: t.signed.Attrs.Bytes})
+	if err != nil {
+		return err
+	}
 	if err := t.signer.CheckSignature(a.x509, signed, t.signed.Signature); err != nil {
 		return errors.New("its signature is wrong")
 	}

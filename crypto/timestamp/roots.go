@@ -63,12 +63,27 @@ func (r *Roots) add(b *pem.Block) error {
 	return nil
 }
 
-// Add pins the roots of another file as well.
+// Add pins the roots of another file as well, each of them once. The zero Roots has
+// none. R must not be in use meanwhile.
 func (r *Roots) Add(more *Roots) {
-	for _, c := range more.certs {
-		r.pool.AddCert(c)
-		r.certs = append(r.certs, c)
+	if r.pool == nil {
+		r.pool = x509.NewCertPool()
 	}
+	for _, c := range more.certs {
+		if !contains(r.certs, c) {
+			r.pool.AddCert(c)
+			r.certs = append(r.certs, c)
+		}
+	}
+}
+
+// DER returns the pinned certificates.
+func (r *Roots) DER() [][]byte {
+	list := make([][]byte, len(r.certs))
+	for i, c := range r.certs {
+		list[i] = c.Raw
+	}
+	return list
 }
 
 // Names returns what the pinned certificates call their subjects.

@@ -197,7 +197,11 @@ func TestEveryByte(t *testing.T) {
 		kept, _, err := q.Answer(reply, r)
 		fatalIfErr(t, err)
 		for i := range kept {
-			for _, x := range []byte{1, 0x80, 0xff} {
+			for bit := range 8 {
+				if o.RSA && bit != i%8 || bit > 0 && testing.Short() {
+					continue // slow to parse
+				}
+				x := byte(1) << bit
 				b := bytes.Clone(kept)
 				b[i] ^= x
 				if _, err := timestamp.Verify(b, timestamp.Of(data), r); err == nil {

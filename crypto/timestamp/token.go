@@ -250,7 +250,7 @@ func (t *token) form(certs []*x509.Certificate) ([]byte, error) {
 		Version: 3, DigestAlgorithms: []pkix.AlgorithmIdentifier{digest}, Content: encapsulated{idTSTInfo, t.content},
 		Certificates: asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: slices.Concat(list...)},
 		Signers: []signerInfo{{
-			Version: 1, ID: asn1.RawValue{FullBytes: id}, Digest: digest, Attrs: asn1.RawValue{FullBytes: t.signed.Attrs.FullBytes},
+			Version: 1, ID: asn1.RawValue{FullBytes: id}, Digest: digest, Attrs: asn1.RawValue{Class: asn1.ClassContextSpecific, IsCompound: true, Bytes: t.signed.Attrs.Bytes},
 			Algorithm: algorithm.id, Signature: t.signed.Signature,
 		}},
 	})

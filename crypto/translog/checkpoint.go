@@ -88,6 +88,19 @@ func open(msg []byte, origin string, k *LogKey, read func([]byte, *LogKey, ...*C
 	return c.Checkpoint, err
 }
 
+// SizeOf returns the size in a checkpoint of any log, without looking at who signed.
+func SizeOf(msg []byte) (int64, error) {
+	lines := strings.SplitN(string(msg[:min(len(msg), MaxCheckpointBytes)]), "\n", 3)
+	if len(lines) < 3 {
+		return 0, fmt.Errorf("reading checkpoint: %d lines", len(lines))
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || size < 0 || size > MaxSize || strconv.FormatInt(size, 10) != lines[1] {
+		return 0, fmt.Errorf("reading checkpoint: malformed tree size %.40q", lines[1])
+	}
+	return size, nil
+}
+
 // parseText is the strict inverse of Text for one origin.
 func parseText(text, origin string) (Checkpoint, error) {
 	lines := strings.Split(text, "\n")

@@ -123,6 +123,13 @@ func (c *Client) Record(ctx context.Context, id custody.RecordID, size int64) (*
 	return &out, c.getLarge(ctx, "/v1/records/"+string(id)+"?size="+strconv.FormatInt(size, 10), &out)
 }
 
+// Tokens returns the first time stamp of each authority over a checkpoint that holds
+// the entry at an index, up to a size of the log.
+func (c *Client) Tokens(ctx context.Context, index, size int64) (*Tokens, error) {
+	var out Tokens
+	return &out, c.getJSON(ctx, fmt.Sprintf("/v1/tokens?index=%d&size=%d", index, size), &out)
+}
+
 // Annex returns an annex by its SHA-256, checked.
 func (c *Client) Annex(ctx context.Context, sha custody.Digest) ([]byte, error) {
 	b, err := c.get(ctx, "/v1/annexes/"+sha.String(), MaxAnnex)

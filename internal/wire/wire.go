@@ -159,3 +159,19 @@ type PackageState struct {
 	Present     []byte `json:"present"` // one bit a part, lowest bit of the first byte is part 0
 	Digests     []byte `json:"digests"` // the parts' SHA-256, 32 bytes each, zeros where absent
 }
+
+// Tokens answers which time stamps bound an entry from above.
+type Tokens struct {
+	Size   int64   `json:"size"` // of the tree that the proofs lead to
+	Tokens []Token `json:"tokens"`
+}
+
+// Token is a time stamp over a signed checkpoint.
+type Token struct {
+	Size       int64            `json:"size"` // of the checkpoint
+	N          int64            `json:"n"`    // tells the tokens of one size apart
+	Authority  string           `json:"authority"`
+	Checkpoint string           `json:"checkpoint"` // exactly what was stamped
+	Response   []byte           `json:"response"`   // RFC 3161
+	Proof      []custody.Digest `json:"proof"`      // RFC 6962 consistency, to the size of the answer
+}

@@ -113,6 +113,10 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 	if policy != nil {
 		r.sayPolicy(policy)
 	}
+	stampers, err := loadTimestamps(r.cfg.Timestamps)
+	if err != nil {
+		return nil, err
+	}
 	witnesses, err := loadWitnesses(r.cfg.WitnessPolicy)
 	if err != nil {
 		return nil, err
@@ -124,6 +128,7 @@ func (a *app) gateway(ctx context.Context, r *relay) (*gateway.Gateway, error) {
 		Origin: r.cfg.Origin, Descriptor: descriptor, Key: k.hybrid, LogKey: k.log, Certificate: k.cert, Recovery: recovery,
 		DB: r.db, Store: r.store, Destroyer: r.destroyer, Listen: r.cfg.Listen, Lock: r.cfg.Lock(), MaxRetention: r.cfg.MaxRetention(), MinFree: r.cfg.MinFree(),
 		MaxConns: r.cfg.MaxConnections, Memory: r.cfg.Memory(), Windows: r.cfg.Windows(), Now: a.now, Logger: logger, Policy: policy, Witnesses: witnesses,
+		Timestamps: stampers,
 	})
 }
 

@@ -69,6 +69,9 @@ func (a *app) fsck(ctx context.Context, deep bool, recovery string) error {
 	if c.Descriptor, err = os.ReadFile(filepath.Join(cfg.Data, descriptorFile)); err != nil {
 		return fmt.Errorf("reading descriptor: %v", err)
 	}
+	if c.Timestamps, err = loadTimestamps(cfg.Timestamps); err != nil {
+		return err
+	}
 	if recovery != "" {
 		if c.Recovery, err = loadRecovery(recovery); err != nil {
 			return err
@@ -112,6 +115,9 @@ func (a *app) printReport(r *gateway.CheckReport) {
 	a.print("log          %d entries of %d records, %d replayed, %d checkpoints", n.Entries, n.Records, n.Replayed, n.Checkpoints)
 	a.print("store        %d objects: %d tiles, copies of %d entries (%d opened), %d annexes", n.Objects, n.Tiles, n.Copies, n.Opened, n.Annexes)
 	a.print("packages     %d, %d deposited; %d parts, %d read again", n.Packages, n.Deposits, n.Parts, n.Reread)
+	if n.Tokens > 0 {
+		a.print("time stamps  %d", n.Tokens)
+	}
 	if r.Clean() {
 		a.print("clean")
 	}

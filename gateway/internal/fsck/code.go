@@ -57,6 +57,10 @@ const (
 	CodeHold           Code = "hold"            // the list of requests on hold is not what follows from the log
 	CodeCosigned       Code = "cosigned"        // a note that witnesses cosigned is not by the log key, or of another tree
 	CodePayloadVersion Code = "payload-version" // a newer version lies over the one that the entry names, or a delete marker
+
+	CodeToken        Code = "token"         // a time stamp that is not over its checkpoint, or does not verify
+	CodeTokenMissing Code = "token-missing" // not in the store
+	CodeTokenFile    Code = "token-file"    // other bytes in the store
 )
 
 // The codes of notes. Append only.

@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"time"
 
+	"comity.example/comity/crypto/timestamp"
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"filippo.io/age"
@@ -62,6 +63,10 @@ type Config struct {
 	// Recovery opens the copies of the records. If nil, only their presence,
 	// their order and their sizes are checked.
 	Recovery age.Identity
+
+	// Stampers are the roots of time stamping authorities, by the URL at which the relay
+	// asked. The tokens of others are checked for what they say, not for who made them.
+	Stampers map[string]*timestamp.Roots
 
 	// Deep reads every payload and compares the SHA-256 of each part.
 	Deep bool
@@ -103,6 +108,7 @@ type Counts struct {
 	Reread      int64 // parts whose bytes were read
 	Annexes     int64 // bound by statements
 	Objects     int64 // keys in the store
+	Tokens      int64 // time stamps, rows
 }
 
 // checker is one run. What one file fills in and others read is named here.
@@ -126,6 +132,7 @@ type checker struct {
 	retention map[custody.Digest]*int64
 	waiting   map[custody.Digest]bool  // annexes of proposals
 	owners    map[string]owner         // of payload objects and heads that rows explain
+	tokens    map[string]bool          // keys that rows explain
 	copied    int64                    // entries that have a copy, from 0 on
 	spoilt    map[int64]*translog.Leaf // leaves that differ from their column; nil: unknown
 	mended    map[int64]tlog.Hash      // hashes that differ from their row
@@ -140,7 +147,7 @@ func Check(ctx context.Context, cfg Config) (*Report, error) {
 	c := &checker{
 		cfg: cfg, report: &Report{}, chains: map[custody.RecordID]*chain{}, tags: map[translog.Tag]custody.RecordID{},
 		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, holds: map[custody.RecordID]bool{}, annexes: map[annexID]*annex{}, retention: map[custody.Digest]*int64{}, waiting: map[custody.Digest]bool{},
-		owners: map[string]owner{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{}, witnessed: map[int64]tlog.Hash{},
+		owners: map[string]owner{}, tokens: map[string]bool{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{}, witnessed: map[int64]tlog.Hash{},
 	}
 	if err := c.check(ctx); err != nil {
 		return nil, fmt.Errorf("checking relay %q: %w", cfg.Origin, err)
@@ -158,7 +165,7 @@ func (c *checker) check(ctx context.Context) error {
 	// In this order: packages and annexes are compared with what the entries say,
 	// and objects with what all of them explain.
 	for _, step := range []func(context.Context) error{
-		c.checkDatabase, c.readStored, c.checkLog, c.checkParties, c.checkHead, c.checkStored, c.checkTiles,
+		c.checkDatabase, c.readStored, c.checkLog, c.checkParties, c.checkHead, c.checkStored, c.checkTiles, c.checkTokens,
 		c.checkPackages, c.checkRecalls, c.checkHolds, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
 	} {
 		err := step(ctx)

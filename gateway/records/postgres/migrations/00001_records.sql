@@ -22,6 +22,19 @@ CREATE TABLE checkpoints (
     note BYTEA NOT NULL
 );
 
+-- Time stamps over checkpoints, by authority: the exact note that was stamped, which may
+-- have cosignatures, and the response in the form that is kept. N tells those of one size
+-- apart, in the store too. What no token of an authority covers yet is its queue.
+CREATE TABLE tokens (
+    size      BIGINT NOT NULL,
+    n         BIGINT NOT NULL,
+    authority TEXT   NOT NULL,
+    note      BYTEA  NOT NULL,
+    token     BYTEA  NOT NULL,
+    PRIMARY KEY (size, n),
+    UNIQUE (authority, size)
+);
+
 -- An entry of an event has no statement: NULL, and an empty envelope. The UNIQUE
 -- of SQL lets any number of NULLs stand.
 CREATE TABLE entries (
@@ -73,6 +86,9 @@ ALTER TABLE log_hash ENABLE ALWAYS TRIGGER log_hash_no_change, ENABLE ALWAYS TRI
 CREATE TRIGGER checkpoints_no_change BEFORE UPDATE OR DELETE ON checkpoints FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER checkpoints_no_truncate BEFORE TRUNCATE ON checkpoints FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 ALTER TABLE checkpoints ENABLE ALWAYS TRIGGER checkpoints_no_change, ENABLE ALWAYS TRIGGER checkpoints_no_truncate;
+CREATE TRIGGER tokens_no_change BEFORE UPDATE OR DELETE ON tokens FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER tokens_no_truncate BEFORE TRUNCATE ON tokens FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+ALTER TABLE tokens ENABLE ALWAYS TRIGGER tokens_no_change, ENABLE ALWAYS TRIGGER tokens_no_truncate;
 CREATE TRIGGER log_head_no_delete BEFORE DELETE ON log_head FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER log_head_no_truncate BEFORE TRUNCATE ON log_head FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 CREATE TRIGGER log_head_no_rollback BEFORE UPDATE ON log_head FOR EACH ROW EXECUTE FUNCTION log_does_not_shrink();

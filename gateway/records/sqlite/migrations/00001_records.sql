@@ -20,6 +20,19 @@ CREATE TABLE checkpoints (
     note BLOB NOT NULL
 );
 
+-- Time stamps over checkpoints, by authority: the exact note that was stamped, which may
+-- have cosignatures, and the response in the form that is kept. N tells those of one size
+-- apart, in the store too. What no token of an authority covers yet is its queue.
+CREATE TABLE tokens (
+    size      BIGINT NOT NULL,
+    n         BIGINT NOT NULL,
+    authority TEXT   NOT NULL,
+    note      BLOB   NOT NULL,
+    token     BLOB   NOT NULL,
+    PRIMARY KEY (size, n),
+    UNIQUE (authority, size)
+);
+
 -- An entry of an event has no statement: NULL, and an empty envelope. The UNIQUE
 -- of SQL lets any number of NULLs stand, and so does the trigger below.
 CREATE TABLE entries (
@@ -61,6 +74,12 @@ CREATE TRIGGER checkpoints_no_update BEFORE UPDATE ON checkpoints BEGIN SELECT R
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER checkpoints_no_delete BEFORE DELETE ON checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER tokens_no_update BEFORE UPDATE ON tokens BEGIN SELECT RAISE(ABORT, 'tokens are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER tokens_no_delete BEFORE DELETE ON tokens BEGIN SELECT RAISE(ABORT, 'tokens are append-only'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER log_head_no_delete BEFORE DELETE ON log_head BEGIN SELECT RAISE(ABORT, 'the log head stays'); END;
