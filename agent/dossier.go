@@ -33,6 +33,9 @@ func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Wr
 		}
 	}
 	d, err := a.collect(snap, request, withContents)
+	if err == nil {
+		err = s.stamps(ctx, snap, d)
+	}
 	if err != nil {
 		return err
 	}

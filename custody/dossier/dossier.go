@@ -8,6 +8,8 @@
 //	VERIFY.txt                                 rendered: how to check it with common tools
 //	case.jsonld                                rendered: as CASE/UCO
 //	checkpoint                                 signed note of the relay's log, one signature
+//	checkpoints/SIZE                           an earlier one, or of the same size, that others vouch for
+//	checkpoints/SIZE.proof                     that the main one continues it: a hash a line, base64
 //	dossier.json                               {"_type", "relay", "request", "documents"}
 //	packages/ID/index.txt                      of the bag, if it is not too long: it tells the sizes of files
 //	packages/ID/inner.json                     DSSE envelope of the inner statement
@@ -20,8 +22,10 @@
 //	records/authority-NAME/SEQ/statement.json  the payload of the envelope, to be read
 //	records/relay/SEQ/…                        likewise
 //	records/request/SEQ/…                      likewise
+//	renewals/SEQ/token.tsr                     time stamp over all bytes of the dossier as it was without it
 //	timeline.html, timeline.pdf                rendered: for a judge
 //	transfer.json, transfer.pdf                rendered: for the official system
+//	tokens/SIZE-N.tsr                          time stamp over checkpoints/SIZE, RFC 3161, N from 0
 //
 // The six rendered files are there all or not at all, and dossier.json names their form;
 // they are derived from the others (package documents), and Verify derives them again.
@@ -67,6 +71,8 @@ type Dossier struct {
 	Records    map[custody.RecordID][]Line
 	Packages   map[string]Contents // by package id; empty if the maker opened none
 	Documents  *Documents          // rendered; nil: none
+	Earlier    map[int64]Earlier   // checkpoints that time stamps vouch for, by size
+	Renewals   [][]byte            // time stamps, each over all that was there before it
 }
 
 // Line is one entry of a record with its place in the log, and the RFC 6962 audit

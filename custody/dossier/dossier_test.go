@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -321,6 +322,7 @@ func clone(d *dossier.Dossier) *dossier.Dossier {
 	for id, x := range d.Packages {
 		c.Packages[id] = x
 	}
+	c.Earlier = maps.Clone(d.Earlier)
 	return &c
 }
 

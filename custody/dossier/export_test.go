@@ -2,6 +2,10 @@ package dossier
 
 import (
 	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"comity.example/comity/custody"
 )
@@ -36,6 +40,32 @@ func Files(d *Dossier) []File {
 		list = append(list, File{f.name, f.data})
 	}
 	return list
+}
+
+// Replace returns a dossier with other bytes in an earlier checkpoint, its proof or its
+// token, as Read would if it came across them.
+func Replace(d *Dossier, name string, data []byte) (*Dossier, error) {
+	c := *d
+	c.Earlier = maps.Clone(d.Earlier)
+	folder, base, _ := strings.Cut(name, "/")
+	if folder == checkpointsFolder {
+		if err := c.putCheckpoint(base, data); err != nil {
+			return nil, err
+		}
+		fs, err := c.earlier()
+		if i := slices.IndexFunc(fs, func(f file) bool { return f.name == name }); err == nil && !bytes.Equal(fs[i].data, data) {
+			err = errDiffers
+		}
+		return &c, err
+	}
+	size, err := strconv.ParseInt(strings.Split(base, "-")[0], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	e := c.Earlier[size]
+	e.Tokens = [][]byte{data}
+	c.Earlier[size] = e
+	return &c, nil
 }
 
 // StandingOf tells how contents stand after what recipients said.

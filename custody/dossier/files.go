@@ -1,7 +1,6 @@
 package dossier
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"path"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"comity.example/comity/crypto/statement"
+	"comity.example/comity/crypto/timestamp"
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/bag"
@@ -45,6 +45,9 @@ func maxSizeOf(name string) int64 {
 	if slices.Contains(documents.Names(), name) {
 		return documents.MaxSize
 	}
+	if most := earlierSize(name); most > 0 {
+		return most
+	}
 	switch path.Base(name) {
 	case checkpointName:
 		return translog.MaxCheckpointBytes
@@ -54,6 +57,8 @@ func maxSizeOf(name string) int64 {
 		return 1 << 20
 	case dossierName, proofName, saltName, tagManifestName:
 		return 8 << 10
+	case renewalName:
+		return timestamp.MaxBytes
 	case innerName:
 		return custody.MaxInner
 	case manifestName:
@@ -79,6 +84,16 @@ func (d *Dossier) files() ([]file, error) {
 	}
 	form, list := d.Documents.files()
 	list = append(list, file{checkpointName, d.Checkpoint}, file{dossierName, statement.Encode(index{dossierType, d.Relay, d.Request, form})})
+	early, err := d.earlier()
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, early...)
+	renewals, err := d.renewals()
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, renewals...)
 	for id, lines := range d.Records {
 		folder, err := d.folder(id)
 		if err != nil {
@@ -153,17 +168,13 @@ func (l *Line) files(at string) ([]file, error) {
 }
 
 func (l *Line) proof() []byte {
-	b := fmt.Appendf(nil, "index %d\n", l.Index)
-	for _, h := range l.Proof {
-		b = append(base64.StdEncoding.AppendEncode(b, h[:]), '\n')
-	}
-	return b
+	return hashLines(fmt.Appendf(nil, "index %d\n", l.Index), l.Proof)
 }
 
 // parse builds a dossier from its files. What it lets pass, a file twice, a gap,
 // another spelling, shows when the dossier is encoded again.
 func parse(files []file) (*Dossier, error) {
-	d := &Dossier{Records: map[custody.RecordID][]Line{}, Packages: map[string]Contents{}}
+	d := &Dossier{Records: map[custody.RecordID][]Line{}, Packages: map[string]Contents{}, Earlier: map[int64]Earlier{}}
 	for _, f := range files {
 		if f.name != dossierName {
 			continue
@@ -202,6 +213,12 @@ func (d *Dossier) put(f file) error {
 	case f.name == dossierName:
 	case d.Documents != nil && slices.Contains(documents.Names(), f.name):
 		d.Documents.Files[f.name] = f.data
+	case len(p) == 2 && p[0] == checkpointsFolder:
+		return d.putCheckpoint(p[1], f.data)
+	case len(p) == 2 && p[0] == tokensFolder:
+		return d.putToken(p[1], f.data)
+	case len(p) == 3 && p[0] == renewalsFolder:
+		return d.putRenewal(p[1], p[2], f.data)
 	case len(p) == 3 && p[0] == "packages":
 		return d.putContents(p[1], p[2], f.data)
 	case len(p) == 4 && p[0] == "records":
@@ -270,17 +287,11 @@ func (l *Line) put(name string, data []byte) (err error) {
 }
 
 func parseProof(text string) (at int64, proof []tlog.Hash, err error) {
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	first, ok := strings.CutPrefix(lines[0], "index ")
+	line, rest, _ := strings.Cut(text, "\n")
+	first, ok := strings.CutPrefix(line, "index ")
 	if at, err = strconv.ParseInt(first, 10, 64); !ok || err != nil {
-		return 0, nil, fmt.Errorf("malformed proof: first line %.40q", lines[0])
+		return 0, nil, fmt.Errorf("malformed proof: first line %.40q", line)
 	}
-	for _, s := range lines[1:] {
-		b, err := base64.StdEncoding.DecodeString(s)
-		if err != nil || len(b) != tlog.HashSize {
-			return 0, nil, fmt.Errorf("malformed proof: hash %.60q", s)
-		}
-		proof = append(proof, tlog.Hash(b))
-	}
-	return at, proof, nil
+	proof, err = parseHashes(rest)
+	return at, proof, err
 }

@@ -77,9 +77,10 @@ func (c *verifier) facts() *documents.Facts {
 	v := c.verdict.neutral()
 	root := func(o Origin) documents.Root { return documents.Root{Name: o.Name, Fingerprint: o.Fingerprint} }
 	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
+	plain := v.unstamped()
 	f := &documents.Facts{
 		Relay: root(v.Relay), Request: v.Request, Case: kase, Checkpoint: v.Checkpoint, Note: sha256.Sum256(c.d.Checkpoint),
-		Times: v.Times, Complete: v.Completeness, NotProved: v.NotProved, Notes: v.notes(),
+		Times: plain.vouched(), Complete: v.Completeness, NotProved: notProved(plain), Notes: v.notes(),
 	}
 	for i := range f.Authorities {
 		f.Authorities[i] = root(v.Authorities[i])

@@ -25,10 +25,15 @@ func (v *Verdict) Text() string {
 	fmt.Fprintf(&b, "\nWhat the record says (times are %s)\n", v.Times)
 	for _, a := range v.Acts {
 		fmt.Fprintf(&b, "  %s  %s\n      %s\n", a.Time, a.Says, a.signed())
+		if x := a.Before; x != nil {
+			fmt.Fprintf(&b, "      existed before %s by the time stamp of %q\n", x.Time, x.Authority)
+		}
 		if !a.Policy.IsZero() {
 			fmt.Fprintf(&b, "      narrowed by policy %s of the relay's operator, as the relay says\n", a.Policy)
 		}
 	}
+	v.stamped(&b)
+	v.renewals(&b)
 	fmt.Fprintf(&b, "\nPackages\n")
 	if len(v.Packages) == 0 {
 		fmt.Fprintf(&b, "  none was deposited, %s\n", notInRecord)
@@ -372,7 +377,7 @@ func ids(list []custody.PartyID) string {
 // notProved lists what a reader might think is proved and is not.
 func notProved(v *Verdict) []string {
 	list := append(withheld(v),
-		"the times: the order of entries is the log's, the hours are the relay's",
+		v.unprovedTimes(),
 		"that the relay showed everybody this same log: no witness cosigned, and the logs that unlocks refer to are not compared with it",
 		"who else has a package: the relay can hand out without an entry what it holds, and a recipient what it received",
 		"that two keys are two people, or who sat at a keyboard",
@@ -385,6 +390,7 @@ func notProved(v *Verdict) []string {
 	if slices.ContainsFunc(v.Packages, func(p Package) bool { return p.Recalled != nil }) {
 		list = append(list, "that nobody kept, opened or used a package that was recalled: a recall stops what moves, and takes back nothing that had arrived")
 	}
+	list = append(list, v.unchecked()...)
 	for _, p := range v.Packages {
 		if s := p.unproven(); s != "" {
 			list = append(list, s)

@@ -42,6 +42,9 @@ type Verdict struct {
 	Packages     []Package             `json:"packages"`    // deposited ones
 	Checkpoint   custody.CheckpointRef `json:"checkpoint"`  // up to which the log is proved
 	Times        string                `json:"times"`       // who vouches for them
+	Stamps       []Stamp               `json:"time_stamps"` // over the log, by its size
+	Renewals     []Renewal             `json:"renewals"`    // of the whole file, in their order
+	LastBefore   *Bound                `json:"last_entry_existed_before,omitempty"`
 	Completeness string                `json:"completeness"`
 	Attested     []Attested            `json:"attested"`         // by each State: how far its agents saw the record
 	Doubts       []string              `json:"doubts,omitempty"` // attestations that cannot be so
@@ -80,6 +83,7 @@ type Act struct {
 	Via       custody.PartyID   `json:"via,omitempty"`
 	Statement custody.Digest    `json:"statement_sha256,omitzero"`
 	Event     *custody.Event    `json:"event,omitempty"`
+	Before    *Bound            `json:"existed_before,omitempty"`
 	Policy    custody.Digest    `json:"operator_policy_sha256,omitzero"` // that had to allow it too, by the relay's word; it proves nothing
 	Says      string            `json:"says"`                            // one plain sentence
 }
@@ -180,7 +184,7 @@ type Exhibit struct {
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Request: d.Request, Documents: DocumentsNone,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
 		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
 }
@@ -195,7 +199,7 @@ func (v *Verdict) fail(err error) *Verdict {
 	}
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request, Documents: DocumentsNone,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
 	}
 }
 
@@ -262,7 +266,7 @@ func (v *Verdict) tell(kase *custody.Case) {
 			v.Result = ResultUnchecked
 		}
 	}
-	v.Times, v.Completeness = timesText, complete(v)
+	v.Times, v.Completeness = v.vouched(), complete(v)
 	for _, p := range kase.Packages {
 		v.Packages = append(v.Packages, v.describe(kase, p))
 	}

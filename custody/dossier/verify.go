@@ -35,7 +35,7 @@ func (e *CheckError) Unwrap() error { return e.Err }
 // verdict names the check and tells no story.
 func Verify(d *Dossier, pins Pins) (*Verdict, error) {
 	c := &verifier{d: d, pins: pins, verdict: newVerdict(d), senders: map[string]*keys.Public{}}
-	for _, step := range []func() error{c.records, c.origins, c.log, c.replay, c.contents} {
+	for _, step := range []func() error{c.records, c.origins, c.log, c.early, c.replay, c.contents, c.times, c.renewed} {
 		if err := step(); err != nil {
 			return c.verdict.fail(err), err
 		}
@@ -56,7 +56,9 @@ type verifier struct {
 	parties    []string // the two authorities
 	trusted    Pins     // the pins, or what stands in for them
 	checkpoint translog.Checkpoint
+	logKey     *translog.LogKey
 	book       *custody.Book
+	timed      []timed
 	senders    map[string]*keys.Public // by package, as listed when its seal was logged
 }
 
@@ -115,7 +117,7 @@ func (c *verifier) first(id custody.RecordID) (*custody.Statement, error) {
 // origins compares the fingerprints of both authorities' roots and of the relay
 // with the pins.
 func (c *verifier) origins() error {
-	c.trusted = Pins{map[string]custody.Digest{}, map[string]custody.Digest{}}
+	c.trusted = Pins{Authorities: map[string]custody.Digest{}, Relays: map[string]custody.Digest{}}
 	for _, name := range c.parties {
 		s, err := c.first(custody.AuthorityRecord(name))
 		o := Origin{Name: name}
@@ -179,7 +181,8 @@ func (c *verifier) log() error {
 	if err := c.check(err, "log key of relay %q", c.d.Relay); err != nil {
 		return err
 	}
-	c.checkpoint, err = translog.OpenExact(c.d.Checkpoint, c.d.Relay, key)
+	c.logKey = key
+	c.checkpoint, err = c.openNote(c.d.Checkpoint)
 	c.verdict.Checkpoint = custody.CheckpointRef{Size: c.checkpoint.Size, Root: custody.Digest(c.checkpoint.Root)}
 	return c.check(err, "signature of the checkpoint")
 }
@@ -222,6 +225,7 @@ func (c *verifier) line(p placed) error {
 	if err := c.check(err, "log inclusion of entry %d of record %q", p.seq, p.record); err != nil {
 		return err
 	}
+	c.timed = append(c.timed, timed{p.record, p.seq, p.Index, e.Time})
 	if string(p.record) != c.d.Request && e.Kind != custody.KindSuspension {
 		return nil
 	}

@@ -42,6 +42,24 @@ func (l *Log) Sign(s *translog.LogSigner, at time.Time) ([]byte, error) {
 	return translog.Sign(c, s, at)
 }
 
+// SignAt returns the checkpoint of the first size leaves as a note signed by s,
+// dated at, and the proof that the log as it stands continues it.
+func (l *Log) SignAt(s *translog.LogSigner, size int64, at time.Time) (msg []byte, proof []tlog.Hash, err error) {
+	r := tlog.HashReaderFunc(l.read)
+	root, err := tlog.TreeHash(size, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if msg, err = translog.Sign(translog.Checkpoint{Origin: s.Origin(), Size: size, Root: root}, s, at); err != nil {
+		return nil, nil, err
+	}
+	proof, err = translog.ProveConsistency(size, l.size, r)
+	return msg, proof, err
+}
+
+// Size returns the number of leaves.
+func (l *Log) Size() int64 { return l.size }
+
 // Prove returns the audit path of a leaf in the log as it stands.
 func (l *Log) Prove(index int64) ([]tlog.Hash, error) {
 	return translog.ProveInclusion(l.size, index, tlog.HashReaderFunc(l.read))

@@ -39,6 +39,9 @@ func TestExitCodes(t *testing.T) {
 		{"good --pins pins", 0},
 		{"--help", 0},
 		{"good --pins pins --exhibits src", 0},
+		{"good --pins pins --tsa tsa.pem", 0},
+		{"good --pins pins --tsa absent", 1},
+		{"good --pins pins --tsa pins", 1},
 		{"", 2},
 		{"good --root nl=" + strings.ToUpper(nl), 2},
 		{"good extra", 2},
@@ -61,7 +64,7 @@ func TestExitCodes(t *testing.T) {
 			switch a {
 			case "good", "broken":
 				a = at(a + ".dossier")
-			case "absent", "pins", "other.pins", "src", "sealed":
+			case "absent", "tsa.pem", "pins", "other.pins", "src", "sealed":
 				a = at(a)
 			}
 			args = append(args, a)

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"comity.example/comity/crypto/timestamp"
 	"comity.example/comity/custody/display"
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/custody/dossier/page"
@@ -28,11 +29,11 @@ an alarm: whether the relay's own signatures in it contradict each other.
 
   --root NAME=FP      fingerprint of an authority's root keys, as on paper
   --relay ORIGIN=FP   fingerprint of a relay's root keys
-  --pins PINS         file with lines "root NAME FP" and "relay ORIGIN FP"
+  --tsa PEM           file of root certificates of a time stamping authority
+  --pins PINS         file of "root NAME FP", "relay ORIGIN FP", "tsa BASE64DER"
   --exhibits DIR      say for each file below DIR whether it is in the evidence:
                       sent by the sender's word and confirmed by a receipt
-  --sealed DIR        check DIR/head, DIR/payload, DIR/inner.age, or the same in
-                      DIR/PACKAGE/, against the seals
+  --sealed DIR        check head, payload, inner.age there, or in DIR/PACKAGE
   --json              print JSON instead of text
 
 Without the fingerprints of both authorities and the relay nothing shows who
@@ -71,6 +72,7 @@ type options struct {
 	json, page             bool
 	pins                   dossier.Pins
 	pinsFile               string
+	tsa                    []string // files of root certificates
 }
 
 // report is what --json prints.
@@ -132,6 +134,7 @@ func parse(args []string) (*options, error) {
 	f.Func("root", "", func(s string) error { return o.pin("root", s) })
 	f.Func("relay", "", func(s string) error { return o.pin("relay", s) })
 	f.BoolVar(&o.page, "page", false, "")
+	f.Func("tsa", "", func(s string) error { o.tsa = append(o.tsa, s); return nil })
 	f.StringVar(&o.pinsFile, "pins", "", "")
 	f.StringVar(&o.exhibits, "exhibits", "", "")
 	f.StringVar(&o.sealed, "sealed", "", "")
@@ -193,6 +196,20 @@ func (o *options) readPins() error {
 		if err != nil {
 			return fmt.Errorf("%q and the command line: %w", o.pinsFile, err)
 		}
+		if p.Stampers != nil {
+			o.pins.AddStampers(p.Stampers)
+		}
+	}
+	for _, name := range o.tsa {
+		text, err := readLimited(name, timestamp.MaxRootsBytes)
+		if err != nil {
+			return nil, fmt.Errorf("reading roots of a time stamping authority: %w", err)
+		}
+		r, err := timestamp.ParseRoots(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", name, err)
+		}
+		o.pins.AddStampers(r)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/test/env"
 	"comity.example/comity/test/need"
+	"comity.example/comity/test/tsa"
 )
 
 func TestMain(m *testing.M) {
@@ -60,13 +61,16 @@ func build(t *testing.T, dir string) *env.Story {
 	s, err := env.NewStory("relay.example", "de", "nl", time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))
 	must(err)
 	must(s.Play(filepath.Join(dir, "src")))
+	authority := tsa.New(tsa.Options{Name: "Court TSA"})
 	for name, opened := range map[string]bool{"good.dossier": true, "unopened.dossier": false} {
 		d, err := s.Dossier(opened)
 		must(err)
+		must(stamp(s, d, authority))
 		var b bytes.Buffer
 		must(dossier.Write(&b, d))
 		file(name, b.Bytes())
 	}
+	file("tsa.pem", authority.Roots)
 	pins := s.Pins()
 	file("pins", []byte("# on paper\n"+pins.String()))
 	stranger, err := env.NewStory("relay.example", "de", "nl", time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC))
@@ -90,7 +94,7 @@ func TestNoSocket(t *testing.T) {
 	}
 	trace := filepath.Join(dir, "trace")
 	cmd := exec.Command(strace, "-f", "-e", "trace=network", "-o", trace,
-		bin, "good.dossier", "--pins", "pins", "--exhibits", "src", "--sealed", "sealed")
+		bin, "good.dossier", "--pins", "pins", "--tsa", "tsa.pem", "--exhibits", "src", "--sealed", "sealed")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HTTPS_PROXY=http://127.0.0.1:9", "HTTP_PROXY=http://127.0.0.1:9")
 	if out, err := cmd.CombinedOutput(); err != nil || !bytes.HasPrefix(out, []byte("VERIFIED")) {

@@ -42,6 +42,7 @@ func (a *app) dossierCommand() *cobra.Command {
 			})
 		},
 	}
+	c.AddCommand(a.renewCommand())
 	c.Flags().StringVarP(&out, "output", "o", "", "the file to write; it must not exist")
 	c.Flags().BoolVar(&bare, "without-contents", false, "leave out file names and descriptions")
 	return c
