@@ -203,11 +203,11 @@ func (o *options) readPins() error {
 	for _, name := range o.tsa {
 		text, err := readLimited(name, timestamp.MaxRootsBytes)
 		if err != nil {
-			return nil, fmt.Errorf("reading roots of a time stamping authority: %w", err)
+			return fmt.Errorf("reading roots of a time stamping authority: %w", err)
 		}
 		r, err := timestamp.ParseRoots(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", name, err)
+			return fmt.Errorf("%q: %w", name, err)
 		}
 		o.pins.AddStampers(r)
 	}
