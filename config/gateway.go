@@ -77,6 +77,10 @@ type Gateway struct {
 	// path starts at the folder of this file. If empty, the log is unwitnessed.
 	WitnessPolicy string `yaml:"witness_policy"`
 
+	// Database is the PostgreSQL database that the records are kept in. If missing, the
+	// SQLite file "relay.db" in Data.
+	Database *Database `yaml:"database"`
+
 	// S3 is the bucket that payloads, heads, the log and the copies of records
 	// are kept in. If missing, the folder "store" in Data.
 	S3 *S3 `yaml:"s3"`
@@ -129,6 +133,11 @@ func (c *Gateway) check() error {
 	if err := checkTimestamps(c.Timestamps); err != nil {
 		return err
 	}
+	if c.Database != nil {
+		if err := c.Database.Check(); err != nil {
+			return err
+		}
+	}
 	if c.S3 != nil {
 		return c.S3.Check()
 	}
@@ -152,6 +161,9 @@ func (c *Gateway) defaults(folder string) {
 	}
 	for i := range c.Timestamps {
 		c.Timestamps[i].defaults(folder)
+	}
+	if c.Database != nil {
+		c.Database.defaults(folder)
 	}
 	if c.S3 != nil {
 		c.S3.defaults(folder)
@@ -197,10 +209,10 @@ func (c *Gateway) Memory() int64 { return c.MemoryMiB << 20 }
 // way beyond their first windows.
 func (c *Gateway) Windows() int64 { return c.WindowsMiB << 20 }
 
-// GatewayExample returns the file that init writes. Without s3, which may be nil,
-// its section is there as a comment.
-func GatewayExample(origin, listen, recovery string, s3 *S3) string {
-	return gatewayText(origin, listen, recovery) + s3Text(s3)
+// GatewayExample returns the file that init writes. Without a database or s3, which may
+// be nil, its section is there as a comment.
+func GatewayExample(origin, listen, recovery string, database *Database, s3 *S3) string {
+	return gatewayText(origin, listen, recovery) + databaseText(database) + s3Text(s3)
 }
 
 func gatewayText(origin, listen, recovery string) string {

@@ -22,7 +22,7 @@ func TestGatewayExample(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := config.GatewayExample("relay.example", "127.0.0.1:4433", recipient, nil)
+		text := config.GatewayExample("relay.example", "127.0.0.1:4433", recipient, nil, nil)
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +35,7 @@ func TestGatewayExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := config.GatewayExample(c.Origin, c.Listen, c.RecoveryRecipient, nil); string(b) != want {
+	if want := config.GatewayExample(c.Origin, c.Listen, c.RecoveryRecipient, nil, nil); string(b) != want {
 		t.Errorf("%s is not what init writes: run go test -update", file)
 	}
 	if c.Data != "testdata" || c.LogFile != "" || c.Lock() != 30*24*time.Hour || c.MinFree() != 1<<30 {

@@ -47,7 +47,7 @@ func TestS3RoundTrip(t *testing.T) {
 			recipient = strings.TrimSpace(r)
 		}
 	}
-	c, err := config.LoadGateway("gateway.yaml", []byte(config.GatewayExample("relay.example", "127.0.0.1:0", recipient, &given)))
+	c, err := config.LoadGateway("gateway.yaml", []byte(config.GatewayExample("relay.example", "127.0.0.1:0", recipient, nil, &given)))
 	if err != nil || c.S3 == nil || *c.S3 != given {
 		t.Errorf("s3 is %+v, %v, want %+v", c.S3, err, given)
 	}

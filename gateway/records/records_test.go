@@ -22,7 +22,10 @@ func TestPostgres(t *testing.T) {
 		"TestUndo": TestUndo, "TestPackage": TestPackage, "TestRecalled": TestRecalled, "TestHolds": TestHolds, "TestFences": TestFences,
 		"TestParts": TestParts, "TestOpenUsage": TestOpenUsage, "TestAnnex": TestAnnex, "TestProposal": TestProposal,
 		"TestAppend": TestAppend, "TestAppendUndone": TestAppendUndone, "TestAppendRefused": TestAppendRefused,
-	}, nil)
+		"TestMove": TestMove, "TestMoveCompares": TestMoveCompares,
+	}, map[string]string{
+		"TestMoveKnowsAll": "it reads the schema of SQLite, which TestSameSchema of package postgres compares",
+	})
 }
 
 func fatalIfErr(t testing.TB, err error) {
@@ -34,13 +37,18 @@ func fatalIfErr(t testing.TB, err error) {
 
 func open(t *testing.T) *records.DB {
 	t.Helper()
-	var db *records.DB
-	var err error
-	if pgtest.Chosen(t) {
-		db, err = postgres.Open(t.Context(), pgtest.Database(t))
-	} else {
-		db, err = sqlite.Open(filepath.Join(t.TempDir(), "relay.db"))
+	if !pgtest.Chosen(t) {
+		return openFile(t)
 	}
+	db, err := postgres.Open(t.Context(), pgtest.Database(t))
+	fatalIfErr(t, err)
+	t.Cleanup(func() { fatalIfErr(t, db.Close()) })
+	return db
+}
+
+func openFile(t *testing.T) *records.DB {
+	t.Helper()
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "relay.db"))
 	fatalIfErr(t, err)
 	t.Cleanup(func() { fatalIfErr(t, db.Close()) })
 	return db

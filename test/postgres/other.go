@@ -20,6 +20,9 @@ func Of(*postgres.Config) *Server            { return nil }
 func (s *Server) Database(t testing.TB) *postgres.Config          { return nil }
 func (s *Server) Exec(t testing.TB, database string, q ...string) {}
 func (s *Server) Try(database, statement string) error            { return nil }
+func (s *Server) TryAs(user, database, statement string) error    { return nil }
+func (s *Server) Program(name string) string                      { return name }
+func (s *Server) Admin() string                                   { return "" }
 func (s *Server) Run() error                                      { return nil }
 func (s *Server) Crash(t testing.TB)                              {}
 

@@ -102,11 +102,22 @@ func (s *Server) Exec(t testing.TB, database string, statements ...string) {
 	}
 }
 
+// Program returns the path of a program of PostgreSQL.
+func (s *Server) Program(name string) string { return filepath.Join(s.bin, name) }
+
+// Admin is the name of the superuser.
+func (s *Server) Admin() string { return admin }
+
 // Try is Exec of one statement that may fail.
 func (s *Server) Try(database, statement string) error {
+	return s.TryAs(admin, database, statement)
+}
+
+// TryAs is Try as another user.
+func (s *Server) TryAs(user, database, statement string) error {
 	ctx, done := context.WithTimeout(context.Background(), time.Minute)
 	defer done()
-	c, err := pgx.Connect(ctx, fmt.Sprintf("host=%s user=%s dbname=%s sslmode=disable", s.Folder, admin, database))
+	c, err := pgx.Connect(ctx, fmt.Sprintf("host=%s user=%s dbname=%s sslmode=disable", s.Folder, user, database))
 	if err != nil {
 		return err
 	}

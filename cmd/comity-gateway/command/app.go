@@ -12,6 +12,7 @@ import (
 	"comity.example/comity/crypto/seal"
 	"comity.example/comity/gateway"
 	"comity.example/comity/gateway/records"
+	"comity.example/comity/gateway/records/postgres"
 	"comity.example/comity/internal/durable"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,7 @@ func (a *app) command() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&a.data, "data", "", "folder with keys, database, store and gateway.yaml")
 	f.StringVar(&a.config, "config", "", "path of gateway.yaml (default: the one in the data folder)")
-	root.AddCommand(a.initCommand(), a.trustCommand(), a.checkCommand(), a.runCommand(), a.fsckCommand(), a.policyCommand())
+	root.AddCommand(a.initCommand(), a.trustCommand(), a.checkCommand(), a.runCommand(), a.fsckCommand(), a.policyCommand(), a.databaseCommand())
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -141,6 +142,14 @@ func hintFor(err error) string {
 		return "is the store mounted, and is it the right one? if it is lost, restore it from a copy before the relay starts"
 	case errors.Is(err, gateway.ErrHistory):
 		return "database and store are not of one moment: restore the newer database; never delete the store's checkpoint"
+	case errors.Is(err, postgres.ErrOwned):
+		return "one relay at a time uses a database: stop the other one first"
+	case errors.Is(err, postgres.ErrLost):
+		return "start it again: it goes on from what the database holds"
+	case errors.Is(err, postgres.ErrSchema):
+		return "run comity-gateway database schema as the owner of the database, and grant the relay's user what docs/operating.md lists"
+	case errors.Is(err, records.ErrNotEmpty):
+		return "import into a new database: drop this one and create it again, if it is not another relay's"
 	case errors.Is(err, records.ErrPinned):
 		return "its new root, signed by the old and the new keys, changes the fingerprint: the authority publishes it"
 	}

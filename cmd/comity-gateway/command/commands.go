@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,6 +14,7 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/gateway"
 	"comity.example/comity/gateway/records"
+	"comity.example/comity/gateway/records/postgres"
 
 	"github.com/spf13/cobra"
 )
@@ -39,7 +41,7 @@ run meanwhile.
 }
 
 func (a *app) trust(ctx context.Context, name string, fp custody.Digest) error {
-	r, err := a.open()
+	r, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ bucket, say what its server enforces: that is tried out anew each time.
 }
 
 func (a *app) check(ctx context.Context) error {
-	r, err := a.open()
+	r, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -91,6 +93,7 @@ func (a *app) check(ctx context.Context) error {
 	a.print("data         %s", r.cfg.Data)
 	a.print("listen       %s (agents dial %v)", r.cfg.Listen, d.Addresses)
 	a.print("log          %d entries, checkpoint verified, root %s", c.Size, c.Root)
+	a.printDatabase(r)
 	a.printStore(r)
 	a.printPolicy(g)
 	a.printAuthorities(g)
@@ -137,7 +140,7 @@ func (a *app) serve(ctx context.Context) error {
 		defer signal.Stop(c)
 		hangup = c
 	}
-	r, err := a.open()
+	r, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -156,5 +159,20 @@ func (a *app) serve(ctx context.Context) error {
 	stop := reloads(ctx, hangup, r, g)
 	defer stop()
 	a.print("%s listens on %s", r.cfg.Origin, g.Addr())
-	return g.Serve(ctx)
+	serving, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.db.Lost():
+			cancel(postgres.ErrLost)
+		case <-serving.Done():
+		}
+	}()
+	err = g.Serve(serving)
+	if lost := context.Cause(serving); errors.Is(lost, postgres.ErrLost) {
+		// A relay that can write nothing would keep its authorities waiting: who
+		// watches over it starts it anew.
+		return lost
+	}
+	return err
 }

@@ -14,7 +14,6 @@ import (
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/objects/s3"
 	"comity.example/comity/gateway/records"
-	"comity.example/comity/gateway/records/sqlite"
 	"comity.example/comity/internal/durable"
 )
 
@@ -54,7 +53,7 @@ type relay struct {
 }
 
 // open locks a data folder and opens its database.
-func (a *app) open() (r *relay, err error) {
+func (a *app) open(ctx context.Context) (r *relay, err error) {
 	r = &relay{}
 	defer func() {
 		if err != nil {
@@ -67,7 +66,7 @@ func (a *app) open() (r *relay, err error) {
 	if r.lock, err = durable.LockFile(filepath.Join(r.cfg.Data, lockFile)); err != nil {
 		return r, err
 	}
-	r.db, err = sqlite.Open(filepath.Join(r.cfg.Data, databaseFile))
+	r.db, err = openDatabase(ctx, r.cfg)
 	return r, err
 }
 

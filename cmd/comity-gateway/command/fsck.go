@@ -56,6 +56,12 @@ func (a *app) fsck(ctx context.Context, deep bool, recovery string) error {
 	c := &gateway.CheckConfig{
 		Origin: cfg.Origin, Database: filepath.Join(cfg.Data, databaseFile), Lock: cfg.Lock(), Deep: deep, Now: a.now,
 	}
+	if cfg.Database != nil {
+		if c.Postgres, err = readDatabase(ctx, cfg); err != nil {
+			return err
+		}
+		defer c.Postgres.Close()
+	}
 	if cfg.S3 == nil {
 		c.Folder = filepath.Join(cfg.Data, storeFolder)
 	} else {

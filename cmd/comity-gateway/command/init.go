@@ -34,6 +34,7 @@ func (a *app) initCommand() *cobra.Command {
 	var origin, listen string
 	var addresses []string
 	var bucket config.S3
+	var server config.Database
 	c := &cobra.Command{
 		Use: "init --origin NAME --listen HOST:PORT --data DIR", Short: "make a new relay", Args: noArgs,
 		Long: `Make a new relay: its keys, its signed descriptor, and a commented gateway.yaml.
@@ -45,6 +46,7 @@ Standard output is the fingerprint by which authorities pin the relay.
 	c.Flags().StringVar(&origin, "origin", "", "the relay's name, like relay.example; it cannot change")
 	c.Flags().StringVar(&listen, "listen", "", "address to listen on, host:port, UDP and TCP")
 	c.Flags().StringArrayVar(&addresses, "address", nil, "address that agents dial, host:port (default: the one to listen on)")
+	databaseFlags(c, &server)
 	bucketFlags(c, &bucket)
 	c.RunE = func(*cobra.Command, []string) error {
 		if a.data == "" || origin == "" || listen == "" {
@@ -63,7 +65,11 @@ Standard output is the fingerprint by which authorities pin the relay.
 		if err != nil {
 			return usageError{err}
 		}
-		return a.init(origin, listen, addresses, s3)
+		database, err := namedDatabase(server)
+		if err != nil {
+			return usageError{err}
+		}
+		return a.init(origin, listen, addresses, database, s3)
 	}
 	return c
 }
@@ -88,17 +94,45 @@ func named(b config.S3) (*config.S3, error) {
 	if err := b.Check(); err != nil {
 		return nil, err
 	}
-	for _, p := range []*string{&b.AccessKeyFile, &b.SecretKeyFile, &b.CAFile} {
+	return &b, full(&b.AccessKeyFile, &b.SecretKeyFile, &b.CAFile)
+}
+
+// databaseFlags are the flags that fill the section database of gateway.yaml.
+func databaseFlags(c *cobra.Command, d *config.Database) {
+	f := c.Flags()
+	f.StringVar(&d.Host, "db-host", "", "records in PostgreSQL, at this socket folder or host")
+	f.IntVar(&d.Port, "db-port", 5432, "its port")
+	f.StringVar(&d.Name, "db-name", "", "the database, which is this relay's alone")
+	f.StringVar(&d.User, "db-user", "", "the relay's user")
+	f.StringVar(&d.PasswordFile, "db-secret-file", "", "file with its password (default: none, as over a socket)")
+	f.StringVar(&d.CAFile, "db-ca-file", "", "PEM file with the server's certificates (default: the system's)")
+}
+
+// namedDatabase returns the database that the flags name, its files by full paths, or
+// nil for none.
+func namedDatabase(d config.Database) (*config.Database, error) {
+	if d.Host+d.Name+d.User+d.PasswordFile+d.CAFile == "" {
+		return nil, nil
+	}
+	if err := d.Check(); err != nil {
+		return nil, err
+	}
+	return &d, full(&d.PasswordFile, &d.CAFile)
+}
+
+// full makes paths absolute, where there is one.
+func full(paths ...*string) error {
+	for _, p := range paths {
 		if *p == "" {
 			continue
 		}
 		abs, err := filepath.Abs(*p)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		*p = abs
 	}
-	return &b, nil
+	return nil
 }
 
 // checkAddresses refuses what no agent could dial.
@@ -117,7 +151,7 @@ func checkAddresses(listen string, addresses []string) error {
 
 // init writes gateway.yaml last: a folder that has it is complete. If we crash
 // before, the folder holds keys that nobody knows, and is deleted by hand.
-func (a *app) init(origin, listen string, addresses []string, s3 *config.S3) error {
+func (a *app) init(origin, listen string, addresses []string, database *config.Database, s3 *config.S3) error {
 	for _, dir := range []string{"keys", "recovery"} {
 		if err := durable.MkdirAll(filepath.Join(a.data, dir), 0o700); err != nil {
 			return err
@@ -140,7 +174,7 @@ func (a *app) init(origin, listen string, addresses []string, s3 *config.S3) err
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteNew(file, []byte(config.GatewayExample(origin, listen, recovery, s3)), 0o600); err != nil {
+	if err := durable.WriteNew(file, []byte(config.GatewayExample(origin, listen, recovery, database, s3)), 0o600); err != nil {
 		return err
 	}
 	a.print("%s", root)

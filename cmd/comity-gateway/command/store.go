@@ -127,11 +127,11 @@ func bucketConfig(c *config.S3) (*s3.Config, error) {
 func secret(path string) (string, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("reading S3 key: %v", err)
+		return "", fmt.Errorf("reading secret: %v", err)
 	}
 	s := strings.TrimSpace(string(b))
 	if s == "" || strings.ContainsAny(s, "\n\r") {
-		return "", fmt.Errorf("reading S3 key %q: it is not one line", path)
+		return "", fmt.Errorf("reading secret %q: it is not one line", path)
 	}
 	return s, nil
 }

@@ -71,7 +71,7 @@ func TestBucket(t *testing.T) {
 	for _, row := range []struct {
 		access, want string
 		code         int
-	}{{own, "is the relay's own", exitError}, {filepath.Join(data, "none"), "reading S3 key", exitError}} {
+	}{{own, "is the relay's own", exitError}, {filepath.Join(data, "none"), "reading secret", exitError}} {
 		changed := strings.Replace(with(row.access), "\n  destroy_secret_key_file: \"\"", "", 1)
 		if err := os.WriteFile(settings, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
@@ -116,7 +116,7 @@ func TestBucketRefused(t *testing.T) {
 		return "s3: {endpoint: " + endpoint + ", bucket: evidence, access_key_file: " + access + ", secret_key_file: " + good + ", ca_file: " + ca + "}\n"
 	}
 	for _, tt := range []struct{ name, section, want string }{
-		{"no file", section("https://127.0.0.1:1", filepath.Join(dir, "none"), `""`), "reading S3 key"},
+		{"no file", section("https://127.0.0.1:1", filepath.Join(dir, "none"), `""`), "reading secret"},
 		{"two lines", section("https://127.0.0.1:1", two, `""`), "not one line"},
 		{"no certificate", section("https://127.0.0.1:1", good, good), "no certificate"},
 	} {

@@ -42,7 +42,7 @@ func newOwner(c pgx.ConnConfig) *owner {
 		if err := check(ctx, conn); err != nil {
 			return err
 		}
-		return lock(ctx, conn)
+		return lock(ctx, conn, lockWait)
 	}))
 	return o
 }
@@ -91,8 +91,8 @@ func (o *owner) watch(write *sql.DB) (stop func()) {
 }
 
 // lock makes a connection the owner of its database, for as long as it is there.
-func lock(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "SET lock_timeout = '"+lockWait+"'"); err != nil {
+func lock(ctx context.Context, conn *pgx.Conn, wait string) error {
+	if _, err := conn.Exec(ctx, "SET lock_timeout = '"+wait+"'"); err != nil {
 		return err
 	}
 	_, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(lockKey))

@@ -38,7 +38,7 @@ func openReader(ctx context.Context, cfg *Config) (*Reader, error) {
 		return nil, err
 	}
 	if err = check(ctx, conn); err == nil {
-		err = lock(ctx, conn)
+		err = lock(ctx, conn, "200ms")
 	}
 	if err == nil {
 		var there bool
