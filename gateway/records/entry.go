@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"strings"
 
 	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
@@ -149,6 +150,43 @@ func (t *Tx) Records() ([]custody.RecordID, error) {
 		return nil, fmt.Errorf("listing records: %w", err)
 	}
 	return list, nil
+}
+
+// Begun returns which of some records have an entry: of many new ones it is one question.
+func (t *Tx) Begun(ids []custody.RecordID) (map[custody.RecordID]bool, error) {
+	begun := map[custody.RecordID]bool{}
+	for len(ids) > 0 {
+		n := min(len(ids), maxRows)
+		args := make([]any, n)
+		for i, id := range ids[:n] {
+			args[i] = string(id)
+		}
+		ids = ids[n:]
+		list, err := collect(t, func(s scanner) (id custody.RecordID, err error) {
+			err = s.Scan(&id)
+			return id, err
+		}, "SELECT record FROM entries WHERE seq = 0 AND record IN "+in(args), padded(args)...)
+		if err != nil {
+			return nil, fmt.Errorf("looking for records: %w", err)
+		}
+		for _, id := range list {
+			begun[id] = true
+		}
+	}
+	return begun, nil
+}
+
+// in returns the placeholders of a list of values, and padded the values with the first
+// repeated: as many as a power of two, so that few statements are prepared.
+func in(args []any) string { return "(?" + strings.Repeat(",?", len(padded(args))-1) + ")" }
+
+func padded(args []any) []any {
+	n := len(args)
+	args = args[:n:n]
+	for len(args)&(len(args)-1) != 0 {
+		args = append(args, args[0])
+	}
+	return args
 }
 
 // AddParty notes that a record concerns an authority; a second time is no error. It is

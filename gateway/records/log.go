@@ -3,7 +3,6 @@ package records
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"comity.example/comity/crypto/statement"
@@ -99,12 +98,9 @@ func (t *Tx) readHashes(indexes []int64) ([]tlog.Hash, error) {
 	// SQLite takes 32766 variables, PostgreSQL 65535; a tile needs 256.
 	for len(missing) > 0 {
 		n := min(len(missing), 512)
-		some := missing[:n:n]
+		some := missing[:n]
 		missing = missing[n:]
-		for n&(n-1) != 0 { // few lengths, so that few statements are prepared
-			some, n = append(some, some[0]), n+1
-		}
-		if err := t.load("idx IN (?"+strings.Repeat(",?", n-1)+")", some...); err != nil {
+		if err := t.load("idx IN "+in(some), padded(some)...); err != nil {
 			return nil, err
 		}
 	}

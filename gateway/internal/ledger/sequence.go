@@ -166,6 +166,9 @@ func (l *Ledger) commit(ctx context.Context, batch []*pending) error {
 				return err
 			}
 		}
+		if err := l.next.begin(tx, batch); err != nil {
+			return err
+		}
 		before := l.next.head.Size
 		for _, p := range batch {
 			if p.err = l.take(tx, p); errors.Is(p.err, records.ErrBroken) {

@@ -112,6 +112,33 @@ func (st *state) loadFront(tx *records.Tx, id custody.RecordID) error {
 	return err
 }
 
+// begin looks for the records of a batch that have no entry yet: asked one by one, a
+// server's answers would take as long as all else.
+func (st *state) begin(tx *records.Tx, batch []*pending) error {
+	var ids []custody.RecordID
+	for _, p := range batch {
+		if p.sub.Statement == nil {
+			continue
+		}
+		if _, ok := st.records.get(p.sub.Statement.Record()); !ok {
+			ids = append(ids, p.sub.Statement.Record())
+		}
+	}
+	if len(ids) < 2 {
+		return nil // record asks for it
+	}
+	begun, err := tx.Begun(ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !begun[id] {
+			st.records.put(id, custody.NewRecord(id))
+		}
+	}
+	return nil
+}
+
 // record returns a record as the entries so far made it.
 func (st *state) record(tx *records.Tx, id custody.RecordID) (*custody.Record, error) {
 	r, ok := st.records.get(id)
