@@ -1,7 +1,10 @@
 package test_test
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"comity.example/comity/custody"
 	"comity.example/comity/gateway/records/postgres"
 	pgtest "comity.example/comity/test/postgres"
+	"comity.example/comity/test/tessera"
 )
 
 // TestOnPostgres tells a whole story at a relay that begins with a file, moves to a
@@ -69,10 +74,45 @@ func TestOnPostgres(t *testing.T) {
 	w.run(0, "", "comity-gateway", "fsck", "--data", "relay", "--deep", "--recovery", "relay/recovery/identity.txt")
 
 	w.serve()
+	w.tessera()
 	w.comity(0, "", "nl", "request", "close", "0412", "--outcome", "executed")
 	w.verified("nl closes the request")
 	w.stop()
 	w.run(0, "", "comity-gateway", "fsck", "--data", "relay", "--deep", "--recovery", "relay/recovery/identity.txt")
+}
+
+// tessera has the log, as the relay serves it to a stranger, checked by a program that
+// shares no code with ours.
+func (w *world) tessera() {
+	w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(w.dir, "relay", "descriptor.json"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := custody.ParseStatement(b)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	conn := w.connect("nl", false)
+	defer conn.Close()
+	size, ok, said := tessera.Fsck(w.t, s.Body.(*custody.Relay).LogKey, func(ctx context.Context, path string) ([]byte, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://relay.example/log/"+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		a, err := conn.RoundTrip(r)
+		if err != nil {
+			return nil, err
+		}
+		defer a.Body.Close()
+		if a.StatusCode == http.StatusNotFound {
+			return nil, tessera.ErrNotThere
+		}
+		return io.ReadAll(a.Body)
+	})
+	if !ok || size < 10 {
+		w.t.Errorf("tessera's fsck of a log of %d entries: %s", size, said)
+	}
 }
 
 // onServer has the relay of a world keep its records in a database of a server.
