@@ -48,7 +48,7 @@ func TestRoles(t *testing.T) {
 	}
 	fatalIfErr(t, open(t, &owner).Close())
 	grant := statements(t, "GRANT", name)
-	if len(grant) != 4 {
+	if len(grant) != 5 {
 		t.Fatalf("docs/operating.md grants %q", grant)
 	}
 	s.Exec(t, name, grant...)
