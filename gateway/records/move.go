@@ -33,6 +33,7 @@ var tables = []table{
 	{name: "entries", key: "idx", numbers: "idx seq", texts: "record kind", bytes: "statement_sha256 entry envelope salt leaf", nulls: "statement_sha256"},
 	{name: "log_hash", key: "idx", numbers: "idx", bytes: "hash"},
 	{name: "checkpoints", key: "size", numbers: "size", bytes: "note"},
+	{name: "tokens", key: "size, n", numbers: "size n", texts: "authority", bytes: "note token"},
 	{name: "cosigned", key: "size", numbers: "size", bytes: "first_note last_note"},
 	{name: "parties", key: "authority, record", texts: "authority record"},
 	{name: "packages", key: "id", numbers: "epoch payload_size parts created touched", texts: "id request agent state", bytes: "grant_sha256 seal", nulls: "seal"},

@@ -32,7 +32,8 @@ func filled(t *testing.T) *records.DB {
 		return errors.Join(
 			tx.SetHead(records.Head{Size: 300, Root: root(t, tx, 300), Last: created}),
 			tx.PutCheckpoint(records.Checkpoint{Size: 300, Note: []byte("note")}),
-			tx.PutCosigned(300, []byte("cosigned")), tx.InsertPackage(pack("a", 15)), tx.InsertPackage(sealed),
+			tx.PutCosigned(300, []byte("cosigned")),
+			tx.AddToken(records.Token{Size: 300, Authority: "http://tsa.example", Note: []byte("note"), Response: []byte("token")}), tx.InsertPackage(pack("a", 15)), tx.InsertPackage(sealed),
 			tx.SetUploads("a", []records.Upload{{Key: "k/payload.000", ID: "u", Size: 15}}), tx.AddRecalled("b"), tx.PutHold("r1", true),
 			tx.AddLapse(records.Lapse{Grant: custody.Digest{1}, Record: "r1", Due: created}),
 			tx.PutAnnex(records.Annex{SHA256: custody.Digest{2}, Size: 3, Record: "r1", Scope: []string{"fr", "nl"}}),

@@ -28,7 +28,7 @@ CREATE TABLE checkpoints (
 CREATE TABLE tokens (
     size      BIGINT NOT NULL,
     n         BIGINT NOT NULL,
-    authority TEXT   NOT NULL,
+    authority TEXT COLLATE "C" NOT NULL,
     note      BYTEA  NOT NULL,
     token     BYTEA  NOT NULL,
     PRIMARY KEY (size, n),
