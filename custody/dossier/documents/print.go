@@ -158,7 +158,7 @@ func (p *press) block(b block) {
 			p.shell(b.text)
 			return
 		}
-		p.text("P", line{b.text, b.look}, left, columnW, size, inkDark)
+		p.text("P", line(b), left, columnW, size, inkDark)
 		p.y += 4 * pt
 	case boxed:
 		p.boxed(b)
