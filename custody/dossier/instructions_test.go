@@ -7,9 +7,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/test/need"
+	"comity.example/comity/test/tsa"
 )
 
 // blocks returns the commands of VERIFY.txt, by the number of their section.
@@ -17,14 +19,14 @@ func blocks(t *testing.T, text string) map[string]string {
 	t.Helper()
 	m, at := map[string]string{}, ""
 	for line := range strings.Lines(text) {
-		if n, _, ok := strings.Cut(line, ". "); ok && len(n) == 1 {
+		if n, _, ok := strings.Cut(line, ". "); ok && strings.Trim(n, "0123456789") == "" && n != "" {
 			at = n
 		}
 		if cmd, ok := strings.CutPrefix(line, "    "); ok {
 			m[at] += cmd
 		}
 	}
-	if len(m) != 9 {
+	if len(m) != 10 {
 		t.Fatalf("VERIFY.txt has commands in %d sections", len(m))
 	}
 	return m
@@ -61,7 +63,7 @@ func TestInstructions(t *testing.T) {
 	for name, text := range map[string]string{"disk.img": strings.Repeat("evidence ", 5000), "notes.txt": "found on a desk\n", "copy.txt": "found on a desk\n"} {
 		fatalIfErr(t, os.WriteFile(filepath.Join(exhibits, "data", name), []byte(text), 0o600))
 	}
-	out := court(t, raw, []string{"PACKAGE=" + p.Seal.Package, "EXHIBITS=" + exhibits}, b["1"], b["2"], b["3"], b["4"], b["5"], b["6"], b["7"], b["8"])
+	out := court(t, raw, []string{"PACKAGE=" + p.Seal.Package, "EXHIBITS=" + exhibits}, b["1"], b["2"], b["3"], b["4"], b["5"], b["6"], b["7"], b["9"])
 	pins := s.Pins()
 	for _, want := range []string{
 		"root keys of records/authority-de: " + pins.Authorities["de"].String(), "root keys of records/authority-nl: " + pins.Authorities["nl"].String(),
@@ -94,14 +96,14 @@ func TestInstructionsOpen(t *testing.T) {
 	key := filepath.Join(dir, "key.txt")
 	fatalIfErr(t, os.WriteFile(key, []byte(s.From.Identities[s.From.ID("recipient/lab")].String()+"\n"), 0o600))
 	vars := []string{"PACKAGE=" + p.Seal.Package, "SEALED=" + dir, "KEY=" + key, "PATH=" + dir + ":" + os.Getenv("PATH")}
-	if out := court(t, raw, vars, b["1"], b["9"]); !strings.Contains(out, "opens, and holds what its manifest lists") || strings.Contains(out, "FAILED") {
+	if out := court(t, raw, vars, b["1"], b["10"]); !strings.Contains(out, "opens, and holds what its manifest lists") || strings.Contains(out, "FAILED") {
 		t.Errorf("a good package does not open:\n%s", out)
 	}
 	head := filepath.Join(dir, "head")
 	bad := bytes.Clone(p.Head)
 	bad[len(bad)-1] ^= 1
 	fatalIfErr(t, os.WriteFile(head, bad, 0o600))
-	if out := court(t, raw, vars, b["1"], b["9"]); !strings.Contains(out, "FAILED: no seal names this head") || !strings.Contains(out, "FAILED: package") {
+	if out := court(t, raw, vars, b["1"], b["10"]); !strings.Contains(out, "FAILED: no seal names this head") || !strings.Contains(out, "FAILED: package") {
 		t.Errorf("a package with another head opens:\n%s", out)
 	}
 }
@@ -183,5 +185,50 @@ func TestInstructionsFail(t *testing.T) {
 				t.Errorf("the shell finds something right:\n%s", out)
 			}
 		})
+	}
+}
+
+// TestInstructionsStamps: openssl finds a time stamp good for whoever names its
+// authority, and not for whoever names another.
+func TestInstructionsStamps(t *testing.T) {
+	need.Program(t, "openssl")
+	s, d, _ := wholeTale(t)
+	d = clone(d)
+	good, other := tsa.New(tsa.Options{Name: "Good", Intermediate: true}), tsa.New(tsa.Options{Name: "Other"})
+	stamped(t, s, d, good, s.Log.Size()-4, s.Now().Time().Add(time.Hour))
+	d = withDocuments(t, s, d)
+	b := blocks(t, string(d.Documents.Files["VERIFY.txt"]))
+	dir := t.TempDir()
+	for name, want := range map[string]string{"good": "ok: tokens/9-0.tsr, the log of 9 entries, Time stamp: Mar  1 11:13:00 2026 GMT", "other": "FAILED: tokens/9-0.tsr"} {
+		roots := map[string][]byte{"good": good.Roots, "other": other.Roots}[name]
+		fatalIfErr(t, os.WriteFile(filepath.Join(dir, name), roots, 0o600))
+		out := court(t, write(t, d), []string{"TSA=" + filepath.Join(dir, name)}, b["1"], b["8"])
+		if !strings.Contains(out, want) {
+			t.Errorf("of the authority %s the shell does not say %q:\n%s", name, want, out)
+		}
+	}
+}
+
+// TestRenderedStamps: whoever's time stamps a reader believes, the documents are the
+// same, and tell of each stamp that they did not check it.
+func TestRenderedStamps(t *testing.T) {
+	s, d, _ := wholeTale(t)
+	d = clone(d)
+	good := tsa.New(tsa.Options{Name: "Good <b>"})
+	stamped(t, s, d, good, s.Log.Size(), s.Now().Time().Add(time.Hour))
+	v, err := dossier.Verify(d, stampPins(t, s, good)) // as the maker, who names the authority
+	fatalIfErr(t, err)
+	if v.LastBefore == nil {
+		t.Fatal("the maker does not believe the stamp")
+	}
+	d.Documents = v.Render()
+	for name, pins := range map[string]dossier.Pins{"the maker": stampPins(t, s, good), "a court without the certificate": s.Pins(), "without pins": {}} {
+		if v, err := dossier.Verify(d, pins); err != nil || v.Documents != dossier.DocumentsSame {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	html := string(d.Documents.Files["timeline.html"])
+	if !strings.Contains(html, "“Good &lt;b&gt;”") || !strings.Contains(html, "not checked here") || strings.Contains(html, "a time stamp shows") {
+		t.Error("the timeline does not tell of the stamp, or believes it")
 	}
 }

@@ -69,21 +69,27 @@ func (c *verifier) documents() error {
 // neutral is the verdict as everybody reaches it, whatever pins and policy they bring:
 // the maker of a dossier renders its documents with his, and the court compares with its
 // own. Whatever in a verdict depends on these is taken out here; else good dossiers fail.
-// Today nothing does but the result, which no document tells.
-func (v *Verdict) neutral() *Verdict { return v }
+// Besides the result, which no document tells, that is what time stamps show.
+func (v *Verdict) neutral() *Verdict {
+	n := v.unstamped()
+	n.Times, n.NotProved = n.vouched(), notProved(n)
+	return n
+}
 
 // facts are what documents are made of: all of it verified before.
 func (c *verifier) facts() *documents.Facts {
 	v := c.verdict.neutral()
 	root := func(o Origin) documents.Root { return documents.Root{Name: o.Name, Fingerprint: o.Fingerprint} }
 	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
-	plain := v.unstamped()
 	f := &documents.Facts{
 		Relay: root(v.Relay), Request: v.Request, Case: kase, Checkpoint: v.Checkpoint, Note: sha256.Sum256(c.d.Checkpoint),
-		Times: plain.vouched(), Complete: v.Completeness, NotProved: notProved(plain), Notes: v.notes(),
+		Times: v.Times, Complete: v.Completeness, NotProved: v.NotProved, Notes: v.notes(),
 	}
 	for i := range f.Authorities {
 		f.Authorities[i] = root(v.Authorities[i])
+	}
+	for _, s := range c.verdict.Stamps {
+		f.Stamps = append(f.Stamps, documents.Stamp{File: s.File, Size: s.Size, Latest: s.Latest, Authority: s.Authority})
 	}
 	for _, s := range v.Suspensions {
 		f.Suspensions = append(f.Suspensions, s.says())

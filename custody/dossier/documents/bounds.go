@@ -12,6 +12,9 @@ func bounded(f *Facts) *Facts {
 	if n := len(g.Acts); n > MaxActs {
 		g.Acts, g.more = g.Acts[:MaxActs], n-MaxActs
 	}
+	if n := len(g.Stamps); n > maxItems {
+		g.Stamps, g.moreStamps = g.Stamps[:maxItems], n-maxItems
+	}
 	g.Acts = slices.Clone(g.Acts)
 	for i := range g.Acts {
 		a := &g.Acts[i]

@@ -68,13 +68,14 @@ type Facts struct {
 	Note        custody.Digest // SHA-256 of the signed checkpoint
 	Acts        []Act          // oldest first
 	Suspensions []string
+	Stamps      []Stamp   // over the log, whoever believes them
 	Packages    []Package // in order of deposit
 	Times       string    // who vouches for them
 	Complete    string    // what is known of completeness
 	Notes       []string  // what a reader has to know before all else
 	NotProved   []string
 
-	more int // acts that are not listed
+	more, moreStamps int // acts and time stamps that are not listed
 }
 
 // Root is an authority or a relay and the fingerprint of its root keys, as the dossier
@@ -82,6 +83,14 @@ type Facts struct {
 type Root struct {
 	Name        string
 	Fingerprint custody.Digest
+}
+
+// Stamp is a time stamp over the log in the dossier (RFC 3161).
+type Stamp struct {
+	File      string
+	Size      int64 // entries of the log that it covers
+	Latest    custody.Time
+	Authority string
 }
 
 // Act is one entry: a statement and who signed it, or an event.

@@ -57,6 +57,7 @@ func timeline(f *Facts) *sheet {
 	}
 	add(f.morePackages()...)
 	add(f.acts()...)
+	add(f.stamps()...)
 	add(heading{2, "4  Suspensions"})
 	if len(f.Suspensions) == 0 {
 		add(paragraph{"Neither State suspended transfers between the two, up to the checkpoint.", plain})
@@ -260,6 +261,23 @@ func (f *Facts) acts() []block {
 		list = append(list, boxed{look: warn, items: []string{fmt.Sprintf("%d more acts are not listed here; comity-verify lists all.", n)}})
 	}
 	return list
+}
+
+// stamps tells of the time stamps. Whether one is worth anything depends on whom its
+// reader believes, so it is for the verifier to say.
+func (f *Facts) stamps() []block {
+	if len(f.Stamps) == 0 {
+		return nil
+	}
+	t := table{caption: "Time stamps over the log (times UTC)", columns: []column{{"Existed before", 16}, {"What", 28}, {"By the word of", 38}, {"File", 18}}}
+	for _, s := range f.Stamps {
+		t.rows = append(t.rows, []cell{moment(s.Latest), texts(fmt.Sprintf("the first %d entries of the log", s.Size)), {{"“" + cut(s.Authority) + "”", plain}, {"not checked here", warn}}, {{s.File, mono}}})
+	}
+	list := []block{heading{3, "Time stamps"}, t}
+	if f.moreStamps > 0 {
+		list = append(list, boxed{look: warn, items: []string{fmt.Sprintf("%d more time stamps are not listed here; comity-verify lists all.", f.moreStamps)}})
+	}
+	return append(list, paragraph{"Anybody can make a time stamp in any name. comity-verify tells of each whether it leads to a certificate that its user names (--tsa), and then by when each act existed.", plain})
 }
 
 // howToCheck ends every page.
