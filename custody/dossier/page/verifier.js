@@ -4574,6 +4574,7 @@ ${c.text}`), sig);
   }
   function noted(e) {
     const parts = [e.by, e.act, e.code, e.package].filter((s) => typeof s === "string");
+    if (e.entries?.length > 0) parts.push(`entries ${e.entries.join(", ")}`);
     return parts.length > 0 ? ` (${parts.join(", ")})` : "";
   }
   function describe(v, a) {
@@ -4790,7 +4791,7 @@ ${c.text}`), sig);
     declared() {
       for (const g of this.gaps.filter((g2) => g2.reason === "erased")) {
         this.check("gaps", `gap in place of entry ${g.seq}, erased`, () => {
-          if (!this.acts.some((a) => a.event?.erased && a.event.erased.entry === g.seq)) refuse("it is said to be erased, and no event of the relay\u2019s says so");
+          if (!this.acts.some((a) => a.event?.erased?.entries.includes(g.seq))) refuse("it is said to be erased, and no event of the relay\u2019s says so");
         });
       }
     }

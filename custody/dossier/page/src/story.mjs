@@ -29,6 +29,7 @@ function word(v) {
 
 function noted(e) {
   const parts = [e.by, e.act, e.code, e.package].filter((s) => typeof s === 'string');
+  if (e.entries?.length > 0) parts.push(`entries ${e.entries.join(', ')}`);
   return parts.length > 0 ? ` (${parts.join(', ')})` : '';
 }
 

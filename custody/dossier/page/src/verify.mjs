@@ -183,7 +183,7 @@ class Verifier {
   declared() {
     for (const g of this.gaps.filter((g) => g.reason === 'erased')) {
       this.check('gaps', `gap in place of entry ${g.seq}, erased`, () => {
-        if (!this.acts.some((a) => a.event?.erased && a.event.erased.entry === g.seq)) refuse('it is said to be erased, and no event of the relay\u2019s says so');
+        if (!this.acts.some((a) => a.event?.erased?.entries.includes(g.seq))) refuse('it is said to be erased, and no event of the relay\u2019s says so');
       });
     }
   }
