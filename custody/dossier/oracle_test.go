@@ -117,6 +117,8 @@ func beyond(err error) string {
 		return "rules"
 	case strings.Contains(text, "checking rendered document"):
 		return "documents"
+	case strings.Contains(text, "checking time stamp"), strings.Contains(text, "checking renewal"), strings.Contains(text, "checking time of entry"):
+		return "stamps"
 	case strings.Contains(text, "certificate") || strings.Contains(text, "malformed recipient"):
 		return "certificates"
 	}

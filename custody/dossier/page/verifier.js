@@ -4052,6 +4052,8 @@ ${c.text}`), sig);
     if (early) return { early: Number(early[1]), file: early[2] ? "proof" : "note", most: early[2] ? 8 << 10 : 64 << 10 };
     const token = /^tokens\/(0|[1-9][0-9]{0,15})-([0-9])\.tsr$/.exec(name);
     if (token) return { early: Number(token[1]), file: "tokens", n: Number(token[2]), most: 64 << 10 };
+    const renewal = /^renewals\/([0-9]{6})\/token\.tsr$/.exec(name);
+    if (renewal) return { renewal: Number(renewal[1]), most: 64 << 10 };
     return null;
   }
   var index = {
@@ -4070,7 +4072,7 @@ ${c.text}`), sig);
   };
   function readDossier(bytes) {
     const files = readZip(bytes, (name) => place(name)?.most ?? 0);
-    const d = { relay: "", request: "", checkpoint: null, records: /* @__PURE__ */ new Map(), packages: /* @__PURE__ */ new Map(), documents: 0, early: /* @__PURE__ */ new Map() };
+    const d = { relay: "", request: "", checkpoint: null, records: /* @__PURE__ */ new Map(), packages: /* @__PURE__ */ new Map(), documents: 0, renewals: 0, early: /* @__PURE__ */ new Map() };
     const own = files.find((f) => f.name === "dossier.json");
     if (!own) refuse("there is no dossier.json");
     readIndex(d, own.data);
@@ -4104,6 +4106,10 @@ ${c.text}`), sig);
       putEarly(d, f, at);
       return;
     }
+    if (at.renewal !== void 0) {
+      if (at.renewal !== d.renewals++ || d.renewals > maxRenewals) refuse("renewals must be numbered from 000000 without a gap");
+      return;
+    }
     if (at.package !== void 0) {
       if (!isID(at.package)) refuse(`malformed id of a package in ${JSON.stringify(f.name)}`);
       if (!d.packages.has(at.package)) d.packages.set(at.package, {});
@@ -4127,6 +4133,7 @@ ${c.text}`), sig);
     else if (at.n !== e.tokens++) refuse("time stamps of a checkpoint must be numbered from 0 without a gap");
   }
   var maxProof = 64;
+  var maxRenewals = 1e3;
   function finishEarly(e, size) {
     if (!e.note || !e.proof) refuse(`a file of the earlier checkpoint of size ${size} is missing`);
     e.path = hashLines(textOf(e.proof));
@@ -4646,7 +4653,7 @@ ${c.text}`), sig);
     { id: "carriers", text: "Whether the office that carried an act to the relay was listed for it." },
     { id: "certificates", text: "The network certificates and encryption keys inside the directories; who listed them is checked." },
     { id: "documents", text: "Documents for reading inside the file (timeline, transfer record, CASE/UCO, VERIFY.txt): whether they say what the rest says. Do not read those of a file that only this page has checked; read this page." },
-    { id: "stamps", text: "Time stamps of time stamping authorities, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked." }
+    { id: "stamps", text: "Time stamps of time stamping authorities, over checkpoints or over the whole file, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked." }
   ];
   function* run(bytes, pins, formats) {
     const v = new Verifier(pins, formats);

@@ -38,6 +38,8 @@ function place(name) {
   if (early) return { early: Number(early[1]), file: early[2] ? 'proof' : 'note', most: early[2] ? 8 << 10 : 64 << 10 };
   const token = /^tokens\/(0|[1-9][0-9]{0,15})-([0-9])\.tsr$/.exec(name);
   if (token) return { early: Number(token[1]), file: 'tokens', n: Number(token[2]), most: 64 << 10 };
+  const renewal = /^renewals\/([0-9]{6})\/token\.tsr$/.exec(name);
+  if (renewal) return { renewal: Number(renewal[1]), most: 64 << 10 };
   return null;
 }
 
@@ -60,7 +62,7 @@ const index = {
 // number, the envelopes and what is derived from them. It verifies nothing.
 export function readDossier(bytes) {
   const files = readZip(bytes, (name) => place(name)?.most ?? 0);
-  const d = { relay: '', request: '', checkpoint: null, records: new Map(), packages: new Map(), documents: 0, early: new Map() };
+  const d = { relay: '', request: '', checkpoint: null, records: new Map(), packages: new Map(), documents: 0, renewals: 0, early: new Map() };
   const own = files.find((f) => f.name === 'dossier.json');
   if (!own) refuse('there is no dossier.json');
   readIndex(d, own.data);
@@ -96,6 +98,10 @@ function put(d, f, at) {
     putEarly(d, f, at);
     return;
   }
+  if (at.renewal !== undefined) {
+    if (at.renewal !== d.renewals++ || d.renewals > maxRenewals) refuse('renewals must be numbered from 000000 without a gap');
+    return;
+  }
   if (at.package !== undefined) {
     if (!isID(at.package)) refuse(`malformed id of a package in ${JSON.stringify(f.name)}`);
     if (!d.packages.has(at.package)) d.packages.set(at.package, {});
@@ -122,6 +128,7 @@ function putEarly(d, f, at) {
 }
 
 const maxProof = 64;
+const maxRenewals = 1000;
 
 function finishEarly(e, size) {
   if (!e.note || !e.proof) refuse(`a file of the earlier checkpoint of size ${size} is missing`);

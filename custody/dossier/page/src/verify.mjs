@@ -21,7 +21,7 @@ export const notChecked = [
   { id: 'carriers', text: 'Whether the office that carried an act to the relay was listed for it.' },
   { id: 'certificates', text: 'The network certificates and encryption keys inside the directories; who listed them is checked.' },
   { id: 'documents', text: 'Documents for reading inside the file (timeline, transfer record, CASE/UCO, VERIFY.txt): whether they say what the rest says. Do not read those of a file that only this page has checked; read this page.' },
-  { id: 'stamps', text: 'Time stamps of time stamping authorities, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked.' },
+  { id: 'stamps', text: 'Time stamps of time stamping authorities, over checkpoints or over the whole file, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked.' },
 ];
 
 // run verifies a dossier. It is a generator that yields how far it is, from 0 to 1, and
