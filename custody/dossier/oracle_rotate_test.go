@@ -124,10 +124,8 @@ func (r *rotation) entered(body custody.Body, signers ...*keys.Private) *dossier
 	d, err := r.Dossier(false)
 	must(err)
 	e := custody.NewEntry(r.Record(s.Record()), r.View(), s, via, r.Now(), custody.Decision{Code: custody.CodeAllowed, Rule: string(s.Kind)}, nil)
-	head, err := r.Log.Head(r.Origin)
-	must(err)
 	l := dossier.Line{}
-	l.Index, l.Entry, l.Envelope, l.Salt = head.Size, e.Marshal(), s.Envelope, statement.NewNonce()
+	l.Index, l.Entry, l.Envelope, l.Salt = r.Log.Size(), e.Marshal(), s.Envelope, statement.NewNonce()
 	d.Records[s.Record()] = append(d.Records[s.Record()], l)
 	relog(r.Story, d)
 	return d
