@@ -3,12 +3,16 @@ package witness_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -122,7 +126,7 @@ func startChild(t *testing.T, w *world, secrets []string, point string) (url str
 	out, err := cmd.StdoutPipe()
 	check(t, err)
 	check(t, cmd.Start())
-	kill = func() { cmd.Process.Kill(); cmd.Wait() }
+	kill = sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() }) // two at once would wait for ever
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if url, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
@@ -132,4 +136,60 @@ func startChild(t *testing.T, w *world, secrets []string, point string) (url str
 	kill()
 	t.Fatal("the child did not start")
 	return "", nil
+}
+
+var witnessKills = flag.Int("witnesskills", 4, "how often the witness is killed")
+
+// TestKilledWitness kills a witness at moments that a seed chooses, again and again,
+// while a log asks it for two histories in turn. All that it ever signed is of one.
+func TestKilledWitness(t *testing.T) {
+	w := newWorld(t)
+	var secrets []string
+	for i, alg := range []translog.Algorithm{translog.Ed25519, translog.MLDSA44} {
+		secret, _, err := translog.GenerateCosigner("nl/witness/1", alg)
+		check(t, err)
+		secrets = append(secrets, secret)
+		w.own[i], err = translog.ParseCosigner(secret)
+		check(t, err)
+	}
+	most := int64(6 + 30**witnessKills)
+	forks := []*tree{newTree(t, int(most)+1, 5, 1), newTree(t, int(most)+1, 5, 2)}
+	seed := time.Now().UnixNano()
+	t.Logf("seed %d", seed)
+	r := mathrand.New(mathrand.NewPCG(uint64(seed), 0))
+	var at int64
+	signed := [2]int{}
+	for range *witnessKills {
+		url, kill := startChild(t, w, secrets, "never")
+		timer := time.AfterFunc(time.Duration(r.IntN(60_000))*time.Microsecond, kill)
+		for i := 0; ; i++ {
+			fork := i % 2
+			req := w.request(forks[fork], at, min(at+1+r.Int64N(2), most))
+			lines, err := witness.Add(t.Context(), witness.NewClient(), url, req)
+			var conflict *witness.Conflict
+			if errors.As(err, &conflict) && conflict.Size != at {
+				at = conflict.Size
+				continue
+			}
+			if err != nil && !strings.Contains(err.Error(), "status 4") {
+				break // it is dead
+			}
+			if err != nil {
+				continue // the other history, or too fast
+			}
+			c, err := translog.OpenCosigned(append(req.Note, lines...), w.log.Key(), w.own[0].Key(), w.own[1].Key())
+			if err != nil || len(c.Cosignatures) != 2 {
+				t.Fatalf("a cosignature that does not verify: %v", err)
+			}
+			if at = c.Size; at > 5 {
+				signed[fork]++
+			}
+		}
+		timer.Stop()
+		kill()
+	}
+	t.Logf("signed %d and %d heads behind the fork, up to size %d", signed[0], signed[1], at)
+	if signed[0] > 0 && signed[1] > 0 || at == 0 {
+		t.Errorf("the witness signed %d heads of one history and %d of the other, up to size %d", signed[0], signed[1], at)
+	}
 }
