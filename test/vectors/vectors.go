@@ -98,7 +98,7 @@ func Parse(name string, b []byte) (*Vector, error) {
 // All makes every vector.
 func All() ([]Vector, error) {
 	var all []Vector
-	for _, f := range []func() ([]Vector, error){envelopes, inners, entries, leaves, manifests, bags, heads, pins, dossiers, acquisitions} {
+	for _, f := range []func() ([]Vector, error){envelopes, inners, entries, leaves, manifests, bags, heads, pins, dossiers, acquisitions, checkpoints, policies} {
 		list, err := f()
 		if err != nil {
 			return nil, err

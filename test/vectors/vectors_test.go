@@ -63,8 +63,8 @@ func TestGenerated(t *testing.T) {
 // TestVectors runs every file through the reader that programs use.
 func TestVectors(t *testing.T) {
 	readers := map[string]func(*testing.T, *vectors.Vector) (got []vectors.Key, err error){
-		"acquisition": readAcquisition, "bag": readBag, "dossier": readDossier, "entry": readEntry, "envelope": readEnvelope,
-		"head": readHead, "inner": readInner, "leaf": readLeaf, "manifest": readManifest, "pins": readPins,
+		"acquisition": readAcquisition, "bag": readBag, "checkpoint": readCheckpoint, "dossier": readDossier, "entry": readEntry, "envelope": readEnvelope,
+		"head": readHead, "inner": readInner, "leaf": readLeaf, "manifest": readManifest, "pins": readPins, "policy": readPolicy,
 	}
 	counts := map[string][2]int{}
 	for name, b := range read(t) {
@@ -200,6 +200,36 @@ func readBag(t *testing.T, v *vectors.Vector) ([]vectors.Key, error) {
 func readHead(_ *testing.T, v *vectors.Vector) ([]vectors.Key, error) {
 	n, err := seal.CountRecipients(v.Data)
 	return []vectors.Key{key("recipients", n)}, err
+}
+
+func readCheckpoint(t *testing.T, v *vectors.Vector) ([]vectors.Key, error) {
+	log, err := translog.ParseLogKey(v.Get("log-key"), v.Get("log-mldsa-key"), "relay.example")
+	fatalIfErr(t, err)
+	var witnesses []*translog.CosignerKey
+	for _, k := range v.Keys {
+		if k.Name == "witness" {
+			w, err := translog.ParseCosignerKey(k.Value)
+			fatalIfErr(t, err)
+			witnesses = append(witnesses, w)
+		}
+	}
+	c, err := translog.OpenCosignedExact(v.Data, log, witnesses...)
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, s := range c.Cosignatures {
+		list = append(list, fmt.Sprintf("%s %d", s.Key.Name(), s.Time.Unix()))
+	}
+	return []vectors.Key{key("size", c.Size), key("time", c.Log.Time.Unix()), key("cosignatures", strings.Join(list, ", "))}, nil
+}
+
+func readPolicy(_ *testing.T, v *vectors.Vector) ([]vectors.Key, error) {
+	p, err := translog.ParsePolicy(v.Data)
+	if err != nil {
+		return nil, err
+	}
+	return []vectors.Key{key("witnesses", len(p.Witnesses()))}, nil
 }
 
 func readPins(_ *testing.T, v *vectors.Vector) ([]vectors.Key, error) {
