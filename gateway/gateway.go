@@ -286,12 +286,6 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	g.tending.Go(func() { g.expire(tend) })
 	g.tending.Go(func() { g.lapse(tend) })
 	g.stamp(tend, stamper)
-	if g.cfg.Witnesses != nil {
-		asker := cosign.New(cosign.Config{
-			Ledger: g.ledger, Key: g.cfg.LogKey.Key(), Policy: g.cfg.Witnesses, Client: witness.NewClient(), Now: g.cfg.Now, Logger: g.cfg.Logger,
-		})
-		g.tending.Go(func() { asker.Run(tend) })
-	}
 	return nil
 }
 
@@ -307,6 +301,9 @@ func (g *Gateway) View() *custody.View { return g.ledger.View() }
 
 // Checkpoint returns the newest signed checkpoint, a C2SP signed note.
 func (g *Gateway) Checkpoint() []byte { return g.ledger.Checkpoint() }
+
+// CosignedSize returns the size of the newest tree that witnesses have cosigned, or 0.
+func (g *Gateway) CosignedSize() int64 { return g.ledger.CosignedSize() }
 
 // Descriptor returns the relay's description of itself.
 func (g *Gateway) Descriptor() (*custody.Relay, error) {
@@ -338,6 +335,12 @@ func (g *Gateway) Addr() string { return g.server.Addr() }
 func (g *Gateway) Serve(ctx context.Context) error {
 	if g.server == nil {
 		return errors.New("serving: Listen was not called")
+	}
+	if g.cfg.Witnesses != nil { // only a relay that serves asks, not one that is looked at
+		asker := cosign.New(cosign.Config{
+			Ledger: g.ledger, Key: g.cfg.LogKey.Key(), Policy: g.cfg.Witnesses, Client: witness.NewClient(), Now: g.cfg.Now, Logger: g.cfg.Logger,
+		})
+		g.tending.Go(func() { asker.Run(ctx) })
 	}
 	// Long polls must not hold the end up.
 	stop := context.AfterFunc(ctx, func() { close(g.closing) })

@@ -215,7 +215,9 @@ func TestWitnessedRelay(t *testing.T) {
 	}
 	w.stop()
 	w.run(0, "", "comity-gateway", "fsck", "--data", "relay")
-	w.run(0, "", "comity-gateway", "check", "--data", "relay")
+	if said := w.run(0, "", "comity-gateway", "check", "--data", "relay"); !strings.Contains(said, fmt.Sprintf("cosigned up to %d entries", c.Size)) {
+		t.Errorf("check says\n%s", said)
+	}
 }
 
 // TestLitewitness: the witness of another hand, torchwood's litewitness, cosigns the

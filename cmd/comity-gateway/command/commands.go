@@ -94,6 +94,11 @@ func (a *app) check(ctx context.Context) error {
 	a.print("listen       %s (agents dial %v)", r.cfg.Listen, d.Addresses)
 	a.print("log          %d entries, checkpoint verified, root %s", c.Size, c.Root)
 	a.printDatabase(r)
+	if r.cfg.WitnessPolicy == "" {
+		a.print("witnesses    none: the log is unwitnessed")
+	} else {
+		a.print("witnesses    %s, cosigned up to %d entries", r.cfg.WitnessPolicy, g.CosignedSize())
+	}
 	a.printStore(r)
 	a.printPolicy(g)
 	a.printAuthorities(g)

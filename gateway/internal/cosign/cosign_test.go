@@ -249,10 +249,15 @@ func TestRounds(t *testing.T) {
 	// A relay that is restarted knows what was cosigned, and goes on.
 	before := w.l.Cosigned()
 	w.close()
+	// As after a crash between database and store.
+	check(t, os.RemoveAll(filepath.Join(w.folder, "store", "objects", "log", "cosigned")))
 	w.connect()
 	check(t, w.open())
 	if !bytes.Equal(w.l.Cosigned(), before) {
 		t.Error("the cosigned note is gone after a restart")
+	}
+	if _, _, err := w.store.Get(t.Context(), ledger.NewestCosignedKey, "", 0, -1); err != nil {
+		t.Errorf("the store lacks the cosigned note after a restart: %v", err)
 	}
 	w.later()
 	if a := w.asker("quorum nl/witness/1\n", nl, fr); !a.Round(t.Context()) || w.newest().Size != 5 {
