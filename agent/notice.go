@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -237,8 +238,9 @@ func (s *Session) syncFor(ctx context.Context, id custody.RecordID) (*Snapshot, 
 	return s.Sync(ctx, string(id))
 }
 
-// Stopped lists the notices of this home that stop a request, and of which its record
-// holds nothing. A recall stops one package of it.
+// Stopped lists the notices of this home that stop a request, and that its record has not
+// overtaken: it does not show as revoked, ended, recalled or suspended what they stop. A
+// recall stops one package of it.
 func (h *Home) Stopped(snap *Snapshot, request string) ([]Notice, error) {
 	list, err := h.Notices()
 	if err != nil {
@@ -253,21 +255,35 @@ func (h *Home) Stopped(snap *Snapshot, request string) ([]Notice, error) {
 	return stopped, nil
 }
 
+// stops asks the record, whether by this statement or by another one of the same effect:
+// once that is there the rules say what may move, and what was granted since.
 func (n *Notice) stops(snap *Snapshot, request string) bool {
-	c, id := snap.Case(request), n.Statement.Record()
+	c := snap.Case(request)
 	if b, ok := n.Statement.Body.(*custody.Suspension); ok {
-		if pair := [2]string{b.By, b.With}; pair != [2]string{c.From, c.To} && pair != [2]string{c.To, c.From} {
-			return false
-		}
-	} else if string(id) != request {
+		pair := [2]string{b.By, b.With}
+		return (pair == [2]string{c.From, c.To} || pair == [2]string{c.To, c.From}) && said(snap, b) == b.Prev
+	}
+	if string(n.Statement.Record()) != request {
 		return false
 	}
-	r := snap.Book.Record(id)
-	if r == nil {
-		return true
+	switch b := n.Statement.Body.(type) {
+	case *custody.Revocation:
+		return !slices.ContainsFunc(c.Grants, func(g *custody.GrantState) bool { return g.SHA256 == b.Grant && g.Revoked })
+	case *custody.Recall:
+		p := c.Package(b.Package)
+		return p == nil || p.Recall == nil
 	}
-	_, held := r.Has(n.Statement.SHA256)
-	return !held
+	return c.End == nil
+}
+
+// said names what an authority has said last of its transfers with another.
+func said(snap *Snapshot, b *custody.Suspension) (d custody.Digest) {
+	if au := snap.Book.View().Authorities[b.By]; au != nil {
+		if p := au.Pair(b.With); p != nil {
+			d = p.SHA256
+		}
+	}
+	return d
 }
 
 // unnoticed refuses to move a package, or any if pkg is empty, that a notice stops.

@@ -163,6 +163,36 @@ func TestNoticeStopsTaking(t *testing.T) {
 	}
 }
 
+// TestNoticeOvertaken: an officer who signs again what the relay had swallowed leaves no
+// notice behind that would stop a later grant.
+func TestNoticeOvertaken(t *testing.T) {
+	w := newCase(t)
+	w.accept()
+	e := w.swallowed(func(*agent.Session, *agent.Snapshot) func(*http.Request, call) (*http.Response, error) {
+		return func(r *http.Request, next call) (*http.Response, error) {
+			if r.URL.Path == "/v1/statements" {
+				return problem(t, custody.CodeNotCarrier), nil
+			}
+			return next(r)
+		}
+	})
+	w.revoke()
+	w.grant()
+	w.accept()
+	data, err := os.ReadFile(e.Path)
+	check(t, err)
+	for _, name := range []string{"de", "nl"} {
+		_, err := w.agent(name).TakeNotice(data)
+		check(t, err)
+		snap, err := w.connect(name, "desk-1").Sync(t.Context(), w.request)
+		check(t, err)
+		if list, err := w.homes[name].Stopped(snap, w.request); err != nil || len(list) != 0 {
+			t.Errorf("%s is stopped by %v, %v", name, list, err)
+		}
+	}
+	w.send()
+}
+
 // TestRevokedAlone: with no relay at all the officer's machine signs on what it last
 // proved, and the notice is as good.
 func TestRevokedAlone(t *testing.T) {

@@ -22,9 +22,13 @@ import (
 // them where no relay answers; nothing moves by them.
 const provenFolder = "proven"
 
-// keepProven keeps the records of a request, or of authorities, that have grown since.
+// keepProven keeps, where officers sign, the records of a request, or of authorities, that
+// have grown since.
 // They are a help for bad days: that they cannot be kept is no reason to stop.
 func (s *Session) keepProven(snap *Snapshot) {
+	if own, err := s.agent.home.Own(custody.RoleOfficer); err != nil || len(own) == 0 {
+		return // nobody signs here
+	}
 	for id, lines := range snap.Records {
 		if id == custody.RelayRecord {
 			continue
