@@ -30,6 +30,9 @@ func (c *verifier) attested(p placed, e *custody.Entry, b *custody.Attestation) 
 			e.Seq, b.By, b.After.Seq, b.Checkpoint.Size, why))
 		return
 	}
+	if !c.agree(e.Seq, b.By, b.Checkpoint) {
+		return
+	}
 	by := custody.PartyID(b.By)
 	a := Attested{by.Authority(), by, b.After.Seq, b.Checkpoint, e.Seq, e.Time}
 	if i := slices.IndexFunc(c.verdict.Attested, func(o Attested) bool { return o.Authority == a.Authority }); i < 0 {
@@ -38,6 +41,31 @@ func (c *verifier) attested(p placed, e *custody.Entry, b *custody.Attestation) 
 		*o = a
 	}
 	c.passed("attestation by %q in entry %d", by, e.Seq)
+}
+
+// tree is what an agent says of a log: its root at a size.
+type tree struct {
+	root  custody.Digest
+	by    string
+	entry int64
+}
+
+// agree reports whether all who named a log of one size named one root. If not, one of
+// them signed what is not so, or the relay showed two logs: which, this file cannot tell,
+// so neither counts.
+func (c *verifier) agree(seq int64, by string, ref custody.CheckpointRef) bool {
+	o, ok := c.trees[ref.Size]
+	if !ok {
+		c.trees[ref.Size] = tree{ref.Root, by, seq}
+		return true
+	}
+	if o.root == ref.Root {
+		return true
+	}
+	c.verdict.Doubts = append(c.verdict.Doubts, fmt.Sprintf("entries %d and %d: %s and %s have read two different logs of %d entries: the relay showed them two, or one of them signed what is not so",
+		o.entry, seq, o.by, by, ref.Size))
+	c.verdict.Attested = slices.DeleteFunc(c.verdict.Attested, func(a Attested) bool { return a.Checkpoint.Size == ref.Size })
+	return false
 }
 
 // disbelieved says why what is attested is not so, or "".

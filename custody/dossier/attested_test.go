@@ -82,6 +82,24 @@ func TestFalseAttestation(t *testing.T) {
 	}
 }
 
+// TestTwoLogsAttested: two agents that name one size and two roots were shown two logs, or
+// one of them is wrong: the verdict says so, and neither counts.
+func TestTwoLogsAttested(t *testing.T) {
+	s, _ := tale(t, (*env.Story).Play)
+	c, err := s.Log.Head(s.Origin)
+	fatalIfErr(t, err)
+	tip := &custody.Ref{Seq: 7, Leaf: s.Lines[custody.RecordID(custody.RequestID(s.Case().RequestSHA256))][7].Salted()}
+	fatalIfErr(t, s.AttestAs(s.To, tip, custody.CheckpointRef{Size: c.Size, Root: custody.Digest(c.Root)}))
+	fatalIfErr(t, s.AttestAs(s.From, tip, custody.CheckpointRef{Size: c.Size, Root: custody.Digest{9}}))
+	v := verdictOf(t, s)
+	if len(v.Doubts) != 1 || !strings.Contains(v.Doubts[0], "entries 8 and 9: nl/agent/desk-1 and de/agent/desk-1 have read two different logs of 13 entries") {
+		t.Errorf("doubts %q", v.Doubts)
+	}
+	if len(v.Attested) != 0 {
+		t.Errorf("they count: %q", v.Completeness)
+	}
+}
+
 // TestAttestedTailCut: entries that were cut off after the attestation still do not show,
 // and the verdict says so; one that attests is cut off with what it attests or not at all.
 func TestAttestedTailCut(t *testing.T) {

@@ -34,7 +34,7 @@ func (e *CheckError) Unwrap() error { return e.Err }
 // checked. The first check that fails ends it: the error is a *CheckError, and the
 // verdict names the check and tells no story.
 func Verify(d *Dossier, pins Pins) (*Verdict, error) {
-	c := &verifier{d: d, pins: pins, verdict: newVerdict(d), senders: map[string]*keys.Public{}}
+	c := &verifier{d: d, pins: pins, verdict: newVerdict(d), senders: map[string]*keys.Public{}, trees: map[int64]tree{}}
 	for _, step := range []func() error{c.records, c.origins, c.log, c.early, c.replay, c.contents, c.times, c.renewed} {
 		if err := step(); err != nil {
 			return c.verdict.fail(err), err
@@ -60,6 +60,7 @@ type verifier struct {
 	book       *custody.Book
 	timed      []timed
 	senders    map[string]*keys.Public // by package, as listed when its seal was logged
+	trees      map[int64]tree          // by size: that agents say they have read
 }
 
 // check notes a check under its name and returns its error as a CheckError.
@@ -264,6 +265,7 @@ func (c *verifier) unlocked(p placed, b *custody.Unlock) {
 			"the sender's unlock names a log of %d entries and is itself entry %d: it cannot have read that log", b.Checkpoint.Size, p.Index))
 		return
 	}
+	c.agree(p.seq, b.By, b.Checkpoint)
 	c.passed("checkpoint in the unlock of package %q", b.Package)
 }
 
