@@ -103,6 +103,23 @@ func (s *Session) cosigned(ctx context.Context, snap *Snapshot, request string, 
 	}
 }
 
+// Witnessed says in half a sentence who vouches, beside the relay, for the log that a
+// snapshot of a request is from: "unwitnessed" where neither authority lists a witness.
+func (s *Session) Witnessed(ctx context.Context, snap *Snapshot, request string) string {
+	p, err := s.policy(snap, request)
+	if err != nil {
+		return err.Error()
+	}
+	if p.None() {
+		return "unwitnessed: neither authority lists a witness"
+	}
+	c, err := s.cosignedTree(ctx, p)
+	if err != nil {
+		return "not cosigned lately: " + err.Error()
+	}
+	return fmt.Sprintf("cosigned up to entry %d by %s", c.Size, names(p.Witnesses()))
+}
+
 // cosignedTree fetches the newest checkpoint that satisfies a policy and is young enough.
 func (s *Session) cosignedTree(ctx context.Context, p *translog.Policy) (seen, error) {
 	var msg []byte

@@ -42,5 +42,6 @@ func TestCosignedTransfer(t *testing.T) {
 	w.comity(0, "", "nl", "accept", "0412")
 	w.comity(0, "its key is with the relay", "de", "send", "0412", "evidence")
 	w.comity(0, "all verified; receipt filed", "nl", "fetch", "0412", "--into", "in")
+	w.comity(0, "by de/witness/1, nl/witness/1", "nl", "status", "0412")
 	w.verified("lets the head of package")
 }

@@ -65,6 +65,7 @@ type statusJSON struct {
 	Next       []officer.Step        `json:"next"`
 	Relay      string                `json:"relay"`
 	Checkpoint custody.CheckpointRef `json:"checkpoint"`
+	Witnessed  string                `json:"witnessed"` // who vouches for that log beside the relay, in words
 }
 
 func (a *app) status(ctx context.Context, s *agent.Session, name string, full bool) error {
@@ -111,7 +112,7 @@ func (a *app) status(ctx context.Context, s *agent.Session, name string, full bo
 	suspended := officer.Suspensions(snap.Book.View(), c)
 	j := statusJSON{Request: id, Reference: refs[id], From: c.From, To: c.To, Offer: c.Offer != nil, State: officer.State(c, a.now()), Suspended: suspended, Events: events,
 		Packages: officer.Packages(c), Clocks: clocks, Recalled: recalled, Captures: captures, Next: append(officer.Resume(c, suspended), officer.Next(c, name, a.now())...), Relay: s.Origin,
-		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}}
+		Checkpoint: custody.CheckpointRef{Size: snap.Checkpoint.Size, Root: custody.Digest(snap.Checkpoint.Root)}, Witnessed: s.Witnessed(ctx, snap, id)}
 	if a.json {
 		return a.printJSON(j)
 	}
@@ -173,8 +174,8 @@ func (a *app) printStatus(j statusJSON, full bool) {
 			a.print("next: %s %s", n.Who, n.Do)
 		}
 	}
-	// No witness cosigns checkpoints yet: what is shown is what this relay shows.
 	a.say("proven in the log of %s up to entry %d; times are asserted by the relay alone", j.Relay, j.Checkpoint.Size)
+	a.say("%s", j.Witnessed)
 	if full {
 		a.say("log root %s", j.Checkpoint.Root)
 	}
