@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,9 +40,10 @@ func (s *Session) keepProven(snap *Snapshot) {
 	}
 }
 
-// provenName is the file of a record; its number of entries says whether it has grown.
-func provenName(id custody.RecordID) string {
-	return strings.ReplaceAll(string(id), "/", "-") + "."
+// provenDir is the folder of a record. The file in it is named by how many entries it has:
+// that says whether the record has grown.
+func (s *Session) provenDir(id custody.RecordID) string {
+	return s.relayPath(provenFolder, strings.ReplaceAll(string(id), "/", "-"))
 }
 
 // keepRecord writes a record that has grown, then removes what was there before. If we
@@ -59,7 +61,7 @@ func (s *Session) keepRecord(id custody.RecordID, lines []wire.Line) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.MkdirAll(s.relayPath(provenFolder), 0o700); err != nil {
+	if err := durable.MkdirAll(s.provenDir(id), 0o700); err != nil {
 		return err
 	}
 	if err := durable.WriteFile(s.provenPath(id, len(lines)), data, 0o600); err != nil {
@@ -74,20 +76,18 @@ func (s *Session) keepRecord(id custody.RecordID, lines []wire.Line) error {
 }
 
 func (s *Session) provenPath(id custody.RecordID, n int) string {
-	return s.relayPath(provenFolder, provenName(id)+strconv.Itoa(n))
+	return filepath.Join(s.provenDir(id), strconv.Itoa(n))
 }
 
 // provenLengths lists how long the copies of a record are.
 func (s *Session) provenLengths(id custody.RecordID) (list []int, err error) {
-	files, err := os.ReadDir(s.relayPath(provenFolder))
+	files, err := os.ReadDir(s.provenDir(id))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, f := range files {
-		if n, ok := strings.CutPrefix(f.Name(), provenName(id)); ok {
-			if n, err := strconv.Atoi(n); err == nil {
-				list = append(list, n)
-			}
+		if n, err := strconv.Atoi(f.Name()); err == nil {
+			list = append(list, n)
 		}
 	}
 	return list, nil
