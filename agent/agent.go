@@ -54,7 +54,7 @@ type Agent struct {
 	progress func(Progress)
 	now      func() time.Time
 	out      io.Writer
-	within   time.Duration // proofWithin, but in tests
+	within   time.Duration // ProofWithin, but in tests
 	cosign   time.Duration // cosignedWait, likewise
 }
 
@@ -63,7 +63,7 @@ func New(cfg *Config) (*Agent, error) {
 	if cfg.Home == nil {
 		return nil, errors.New("starting agent: no home")
 	}
-	a := &Agent{home: cfg.Home, log: cfg.Logger, progress: cfg.Progress, now: cfg.Now, out: cfg.Out, within: proofWithin, cosign: cosignedWait}
+	a := &Agent{home: cfg.Home, log: cfg.Logger, progress: cfg.Progress, now: cfg.Now, out: cfg.Out, within: ProofWithin, cosign: cosignedWait}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

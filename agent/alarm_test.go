@@ -222,6 +222,7 @@ func TestOtherAlarms(t *testing.T) {
 	check(t, err)
 	size := snap.Checkpoint.Size
 	other := w.shows(size, append(w.leaves(s, size), translog.Leaf{}))
+	early := translog.Leaf{Tag: translog.NewTag(snap.Case(w.request).RequestSHA256), Seq: 99}
 	for i, row := range []struct {
 		kind alarm.Kind
 		lie  func(*http.Request, call) (*http.Response, error)
@@ -233,6 +234,7 @@ func TestOtherAlarms(t *testing.T) {
 			}
 			return other(r, next)
 		}},
+		{alarm.KindRecordGap, w.shows(size, append(w.leaves(s, size), early))},
 		{alarm.KindRecordDiffers, rewrite("/v1/records/"+w.request, recordOf(t, cutLast))},
 	} {
 		s.Tamper(row.lie)

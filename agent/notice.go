@@ -23,9 +23,9 @@ const (
 	noticeSuffix  = ".notice"
 	maxNotices    = 1000
 
-	// proofWithin is how long the relay has to prove that what stops something is in its
-	// log.
-	proofWithin = 60 * time.Second
+	// ProofWithin is how long the relay has to answer, and to prove that what stops
+	// something is in its log.
+	ProofWithin = 60 * time.Second
 )
 
 // NotEnteredError says that the relay gave no proof in time that a statement that stops

@@ -39,7 +39,8 @@ func TestRevokedWithoutRelay(t *testing.T) {
 	w.write("g.yaml", w.comity(0, "", "de", "grant", "0412", "--draft")+"\n")
 	w.comity(0, "", "de", "grant", "0412", "-f", "g.yaml")
 	w.comity(0, "", "nl", "accept", "0412")
-	w.comity(0, "", "de", "send", "0412", "evidence")
+	pkg := w.comity(0, "", "de", "send", "0412", "evidence")
+	w.comity(0, "", "de", "status", "0412")
 	w.stop()
 	for _, home := range []string{"de", "nl"} { // over TCP it is told at once that nobody is there
 		name := filepath.Join(w.dir, home, "comity.yaml")
@@ -51,14 +52,18 @@ func TestRevokedWithoutRelay(t *testing.T) {
 	}
 
 	w.comity(5, "call nl now, and give it the file", "de", "revoke", "0412", "--reason", "error")
+	w.comity(5, "the recall is signed", "de", "recall", "0412", pkg[:6], "--reason", "other", "--as", "de/officer/mla-1")
+	w.comity(5, "the suspension is signed", "de", "request", "suspend", "nl", "--reason", "incident")
 	if list := w.comity(0, "", "de", "alarm", "list"); !strings.Contains(list, "not-entered") {
 		t.Errorf("alarms: %s", list)
 	}
 	files, err := filepath.Glob(filepath.Join(w.dir, "de", "notices", "*.notice"))
-	if err != nil || len(files) != 1 {
+	if err != nil || len(files) != 3 {
 		t.Fatalf("%q, %v", files, err)
 	}
-	w.comity(0, "nothing that it stops moves on this machine any more", "nl", "request", "notice", files[0])
+	for _, f := range files {
+		w.comity(0, "nothing that it stops moves on this machine any more", "nl", "request", "notice", f)
+	}
 	if list := w.comity(0, "", "nl", "request", "notice"); !strings.Contains(list, "revocation by de of request") {
 		t.Errorf("notices: %s", list)
 	}
@@ -69,9 +74,13 @@ func TestRevokedWithoutRelay(t *testing.T) {
 		t.Errorf("%s was fetched", list[0].Name())
 	}
 	w.comity(0, "NOTICE: revocation by de", "nl", "status", "0412")
-	w.comity(0, "the relay's log holds it", "nl", "request", "notice", files[0])
-	if status := w.comity(0, "", "nl", "status", "0412", "--full"); !strings.Contains(status, "carried by nl/agent/") || !strings.Contains(status, "revokes grant") {
-		t.Errorf("the record does not hold it:\n%s", status)
+	for _, f := range files {
+		w.comity(0, "the relay's log holds it", "nl", "request", "notice", f)
 	}
-	w.comity(3, "grant-revoked", "nl", "fetch", "0412", "--into", "in")
+	status := w.comity(0, "", "nl", "status", "0412", "--full")
+	for _, want := range []string{"carried by nl/agent/", "revokes grant", "recalls package", "SUSPENDED by de"} {
+		if !strings.Contains(status, want) {
+			t.Errorf("status lacks %q:\n%s", want, status)
+		}
+	}
 }

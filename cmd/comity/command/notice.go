@@ -147,7 +147,17 @@ func (a *app) tellNotices(h *agent.Home, snap *agent.Snapshot, request string) e
 // stop files an officer's statement that stops something in a request. Where no relay
 // answers, or one that cannot be believed, it is signed on what this home last proved.
 func (a *app) stop(ctx context.Context, name string, draft func(*act) (*officer.Paper, error)) error {
-	err := a.decide(ctx, name, draft)
+	err := a.answered(ctx, name, func(x *act) error {
+		p, err := draft(x)
+		if err != nil {
+			return err
+		}
+		f, err := x.File(ctx, x.snap, p)
+		if err != nil {
+			return err
+		}
+		return a.tell(f, x.name)
+	})
 	if !a.unanswered(ctx, err) {
 		return err
 	}
@@ -169,11 +179,18 @@ func (a *app) stop(ctx context.Context, name string, draft func(*act) (*officer.
 	})
 }
 
+// answered is onRequest for a relay that has a minute to show the request.
+func (a *app) answered(ctx context.Context, name string, f func(*act) error) error {
+	within, done := context.WithTimeout(ctx, agent.ProofWithin)
+	defer done()
+	return a.onRequest(within, name, f)
+}
+
 // unanswered reports whether a command failed because the relay was not there, or shows
 // what does not verify, before anything was signed.
 func (a *app) unanswered(ctx context.Context, err error) bool {
 	var made *agent.NotEnteredError
-	return err != nil && ctx.Err() == nil && !errors.As(err, &made) && (errors.Is(err, agent.ErrTryLater) || errors.Is(err, agent.ErrVerify))
+	return err != nil && ctx.Err() == nil && !errors.As(err, &made) && (errors.Is(err, agent.ErrTryLater) || errors.Is(err, agent.ErrVerify) || errors.Is(err, context.DeadlineExceeded))
 }
 
 // alone runs f as a desk that has no relay, on what was last proven here.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 
 	"comity.example/comity/agent"
 	"comity.example/comity/agent/officer"
@@ -60,10 +61,16 @@ func (a *app) recall(ctx context.Context, request, pkg, reason string, docs []of
 	}
 	var sender custody.PartyID
 	var id string
-	if err := a.session(ctx, anyAgent, func(s *agent.Session) (err error) {
-		id, sender, err = sealedBy(ctx, s, request, pkg)
+	within, done := context.WithTimeout(ctx, agent.ProofWithin)
+	defer done()
+	err = a.session(within, anyAgent, func(s *agent.Session) (err error) {
+		id, sender, err = sealedBy(within, s, request, pkg)
 		return err
-	}); err != nil {
+	})
+	if a.unanswered(ctx, err) { // an officer may recall it all the same
+		id, err = a.lastSealed(ctx, h, request, pkg, err)
+	}
+	if err != nil {
 		return err
 	}
 	officers, err := a.asRole(custody.RoleOfficer)
@@ -73,7 +80,7 @@ func (a *app) recall(ctx context.Context, request, pkg, reason string, docs []of
 	if h.Has(sender) && len(officers) == 0 {
 		return a.recallAs(ctx, sender, request, id, agent.RecallSpec{Reason: reason}, docs)
 	}
-	return a.decide(ctx, request, func(x *act) (*officer.Paper, error) {
+	return a.stop(ctx, request, func(x *act) (*officer.Paper, error) {
 		return x.office.Recall(x.header(), x.kase, id, reason, docs)
 	})
 }
@@ -93,6 +100,19 @@ func sealedBy(ctx context.Context, s *agent.Session, request, name string) (id s
 		return "", "", hintf(err, "comity status %s lists its packages", request)
 	}
 	return id, c.Package(id).Sender, nil
+}
+
+// lastSealed finds a package in the record as it was last proven here.
+func (a *app) lastSealed(ctx context.Context, h *agent.Home, request, pkg string, why error) (id string, err error) {
+	name, err := h.Request(request)
+	if err != nil {
+		return "", fmt.Errorf("%w; and without the relay: %w", why, err)
+	}
+	err = a.alone(ctx, name, why, func(_ *officer.Desk, snap *agent.Snapshot) (err error) {
+		id, err = agent.ResolvePackage(snap.Case(name), pkg)
+		return err
+	})
+	return id, err
 }
 
 // recallAs takes a package back as the agent that sealed it.

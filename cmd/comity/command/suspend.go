@@ -67,8 +67,10 @@ func (a *app) turnPair(ctx context.Context, with, state, reason string) error {
 	if err := custody.CheckAuthority(with); err != nil {
 		return usageError{err}
 	}
-	err := a.desk(ctx, func(d *officer.Desk) error {
-		snap, err := d.Session.Sync(ctx, "", d.Home.Authority(), with)
+	within, done := context.WithTimeout(ctx, agent.ProofWithin)
+	defer done()
+	err := a.desk(within, func(d *officer.Desk) error {
+		snap, err := d.Session.Sync(within, "", d.Home.Authority(), with)
 		if wire.CodeOf(err) == wire.CodeNotFound {
 			return hintf(fmt.Errorf("the relay knows no authority %q: %w", with, err), "comity request list names those of your requests")
 		}
