@@ -43,7 +43,8 @@ func (c *verifier) attested(p placed, e *custody.Entry, b *custody.Attestation) 
 	c.passed("attestation by %q in entry %d", by, e.Seq)
 }
 
-// tree is what an agent says of a log: its root at a size.
+// tree is what an agent says of a log: its root at a size. What the log has signed itself
+// is by nobody.
 type tree struct {
 	root  custody.Digest
 	by    string
@@ -61,6 +62,11 @@ func (c *verifier) agree(seq int64, by string, ref custody.CheckpointRef) bool {
 	}
 	if o.root == ref.Root {
 		return true
+	}
+	if o.by == "" {
+		c.verdict.Doubts = append(c.verdict.Doubts, fmt.Sprintf("entry %d: %s has read another log of %d entries than this one was: the relay showed it that, or it signed what is not so",
+			seq, by, ref.Size))
+		return false
 	}
 	c.verdict.Doubts = append(c.verdict.Doubts, fmt.Sprintf("entries %d and %d: %s and %s have read two different logs of %d entries: the relay showed them two, or one of them signed what is not so",
 		o.entry, seq, o.by, by, ref.Size))

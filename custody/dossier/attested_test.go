@@ -7,6 +7,7 @@ import (
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/test/env"
+	"comity.example/comity/test/tsa"
 )
 
 // verdictOf makes the dossier of a story as it stands, reads it again and verifies it.
@@ -121,5 +122,25 @@ func TestAttestedTailCut(t *testing.T) {
 		if _, err := dossier.Verify(d, s.Pins()); err == nil {
 			t.Errorf("without entries from %d on to what attests them it passes", keep)
 		}
+	}
+}
+
+// TestAttestedAgainstStamped: where the dossier has an earlier checkpoint of the log, what
+// an agent attests of that size is held against it.
+func TestAttestedAgainstStamped(t *testing.T) {
+	s, _ := tale(t, (*env.Story).Play)
+	tip := &custody.Ref{Seq: 7, Leaf: s.Lines[custody.RecordID(custody.RequestID(s.Case().RequestSHA256))][7].Salted()}
+	fatalIfErr(t, s.AttestAs(s.To, tip, custody.CheckpointRef{Size: 13, Root: custody.Digest{9}}))
+	if v := verdictOf(t, s); len(v.Doubts) != 0 || len(v.Attested) != 1 {
+		t.Fatalf("nothing contradicts it yet: %q", v.Doubts)
+	}
+	d, err := s.Dossier(true)
+	fatalIfErr(t, err)
+	a := tsa.New(tsa.Options{})
+	stamped(t, s, d, a, 13, s.Now().Time())
+	v, err := dossier.Verify(d, s.Pins())
+	fatalIfErr(t, err)
+	if len(v.Doubts) != 1 || len(v.Attested) != 0 || !strings.Contains(v.Doubts[0], "entry 8: nl/agent/desk-1 has read another log of 13 entries than this one was") {
+		t.Errorf("doubts %q, attested %+v", v.Doubts, v.Attested)
 	}
 }

@@ -62,6 +62,7 @@ func (c *verifier) early() error {
 		if err := c.check(err, "earlier checkpoint of size %d", size); err != nil {
 			return err
 		}
+		c.trees[size] = tree{root: custody.Digest(older.Root)}
 		if len(e.Tokens) == 0 {
 			return c.check(errors.New("nobody vouches for it"), "earlier checkpoint of size %d", size)
 		}
