@@ -108,10 +108,38 @@ func (w *world) setting(file, old, line string) {
 func (w *world) witness(id, data string) (url string, stop func()) {
 	w.t.Helper()
 	address := freePort(w.t)
-	w.write(data+".enrol", w.run(0, "is ready", "comity-witness", "init", id, "--listen", address, "--data", data)+"\n")
-	entry := w.run(0, "", "comity-witness", "log", "relay/descriptor.json", "--fingerprint", w.roots["relay"])
-	w.setting(filepath.Join(data, "witness.yaml"), "logs: []\n", "logs:\n  "+entry+"\n")
-	return "http://" + address, w.background("comity-witness", "serve", "--data", data)
+	typed := w.witnessRunbook(id, address, data)
+	w.write(data+".enrol", w.run(0, "is ready", typed[0]...)+"\n")
+	w.setting(filepath.Join(data, "witness.yaml"), "logs: []\n", "logs:\n  "+w.run(0, "", typed[1]...)+"\n")
+	return "http://" + address, w.background(typed[2]...)
+}
+
+// witnessRunbook returns the lines of the chapter on witnesses in docs/operating.md,
+// which are typed here as they stand there but for names and places.
+func (w *world) witnessRunbook(id, address, data string) (typed [][]string) {
+	w.t.Helper()
+	doc, err := os.ReadFile("../docs/operating.md")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(doc), "\n## A witness\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	replace := strings.NewReplacer("nl/witness/1", id, "127.0.0.1:4480", address, "/var/lib/comity-witness", data, "RELAY-FP", w.roots["relay"], "descriptor.json", "relay/descriptor.json")
+	var words []string
+	for line := range strings.Lines(text) {
+		command, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			continue
+		}
+		command, _, _ = strings.Cut(command, "#")
+		command, _, _ = strings.Cut(command, ">") // the test keeps what is printed
+		args := strings.Fields(replace.Replace(command))
+		typed, words = append(typed, args), append(words, args[1])
+	}
+	if got := strings.Join(words, " "); got != "init log serve show" {
+		w.t.Fatalf("the chapter on witnesses types %q", got)
+	}
+	return typed
 }
 
 // background runs a program until the test ends or stops it. It runs once it has said
@@ -170,7 +198,7 @@ func TestWitnessedRelay(t *testing.T) {
 	var stops []func()
 	for _, name := range []string{"nl", "de"} {
 		url, stop := w.witness(name+"/witness/1", "witness-"+name)
-		for line := range strings.Lines(w.run(0, "", "comity-witness", "show", "--data", "witness-"+name) + "\n") {
+		for line := range strings.Lines(w.run(0, "", w.witnessRunbook("", "", "witness-"+name)[3]...) + "\n") {
 			if strings.HasPrefix(line, "witness ") {
 				line = strings.TrimSuffix(line, "\n") + " " + url + "\n"
 			}
