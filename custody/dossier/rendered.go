@@ -7,6 +7,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strings"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/custody"
@@ -76,6 +77,29 @@ func (v *Verdict) neutral() *Verdict {
 	return n
 }
 
+// Who beside the relay vouches for times and log depends on whom a reader believes. A
+// document cannot say that somebody does, nor that nobody does.
+const (
+	timesOnPaper = "asserted by the relay; whether witnesses or time stamps bound them, comity-verify says, to who names whom he believes"
+	hoursOnPaper = "the times: the order of entries is the log's, the hours are the relay's; whether others bound them, comity-verify says"
+	sameLog      = "that the relay showed everybody this same log: "
+	logOnPaper   = sameLog + "whether witnesses cosigned it, comity-verify says"
+)
+
+// notProvedOnPaper is the list without what depends on whom a reader believes.
+func (v *Verdict) notProvedOnPaper() []string {
+	list := slices.Clone(v.NotProved)
+	for i, s := range list {
+		switch {
+		case s == v.unprovedTimes():
+			list[i] = hoursOnPaper
+		case strings.HasPrefix(s, sameLog):
+			list[i] = logOnPaper
+		}
+	}
+	return list
+}
+
 // facts are what documents are made of: all of it verified before.
 func (c *verifier) facts() *documents.Facts {
 	v := c.verdict.neutral()
@@ -83,7 +107,7 @@ func (c *verifier) facts() *documents.Facts {
 	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
 	f := &documents.Facts{
 		Relay: root(v.Relay), Request: v.Request, Case: kase, Checkpoint: v.Checkpoint, Note: sha256.Sum256(c.d.Checkpoint),
-		Times: v.Times, Complete: v.Completeness, NotProved: v.NotProved, Notes: v.notes(),
+		Times: timesOnPaper, Complete: v.Completeness, NotProved: v.notProvedOnPaper(), Notes: v.notes(),
 	}
 	for i := range f.Authorities {
 		f.Authorities[i] = root(v.Authorities[i])

@@ -88,6 +88,15 @@ func TestRendered(t *testing.T) {
 		if v.Documents != dossier.DocumentsSame || !strings.Contains(first, "are as rendered again from what is told below") {
 			t.Errorf("%s: documents %q:\n%s", name, v.Documents, first)
 		}
+		html := string(back.Documents.Files["timeline.html"])
+		for _, want := range []string{"asserted by the relay; whether witnesses or time stamps bound them, comity-verify says", "the hours are the relay&#39;s; whether others bound them", "this same log: whether witnesses cosigned it"} {
+			if !strings.Contains(html, want) {
+				t.Errorf("the timeline does not say %q", want)
+			}
+		}
+		if strings.Contains(html, "no witness") {
+			t.Error("the timeline says of witnesses what depends on whom its reader believes")
+		}
 		if again := v.Render(); !maps.EqualFunc(again.Files, d.Documents.Files, bytes.Equal) {
 			t.Errorf("%s: rendered again they differ", name)
 		}
