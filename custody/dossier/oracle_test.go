@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,10 +65,8 @@ func ask(t testing.TB, list []question) []answer {
 	))
 	var in bytes.Buffer
 	for _, q := range list {
-		head := map[string]any{"size": len(q.data)}
-		for k, v := range q.head {
-			head[k] = v
-		}
+		head := maps.Clone(q.head)
+		head["length"] = len(q.data)
 		b, err := json.Marshal(head)
 		fatalIfErr(t, err)
 		in.Write(append(b, '\n'))
@@ -453,7 +452,7 @@ func TestSecondVerifierEarlier(t *testing.T) {
 // TestSecondVerifierVectors runs the vectors through the readers of the second verifier.
 func TestSecondVerifierVectors(t *testing.T) {
 	t.Parallel()
-	folders := map[string]string{"envelope": "envelope", "inner": "inner", "entry": "entry", "leaf": "leaf", "manifest": "manifest", "pins": "pins", "dossier": "form"}
+	folders := map[string]string{"envelope": "envelope", "inner": "inner", "entry": "entry", "leaf": "leaf", "manifest": "manifest", "pins": "pins", "dossier": "form", "checkpoint": "checkpoint"}
 	var list []question
 	var all []*vectors.Vector
 	for folder, reader := range folders {
@@ -468,8 +467,11 @@ func TestSecondVerifierVectors(t *testing.T) {
 			v, err := vectors.Parse(strings.TrimSuffix(name, ".vector"), b)
 			fatalIfErr(t, err)
 			head := map[string]any{"read": reader}
-			known := []string{}
+			known, witnesses := []string{}, []string{}
 			for _, k := range v.Keys {
+				if k.Name == "witness" {
+					witnesses = append(witnesses, k.Value)
+				}
 				head[k.Name] = k.Value
 				if k.Name == "key" {
 					known = append(known, k.Value)
@@ -478,7 +480,7 @@ func TestSecondVerifierVectors(t *testing.T) {
 			if n := v.Get("seq"); n != "" {
 				head["seq"] = json.Number(n)
 			}
-			head["keys"] = known
+			head["keys"], head["witnesses"] = known, witnesses
 			list, all = append(list, question{v.Name, head, v.Data}), append(all, v)
 		}
 	}

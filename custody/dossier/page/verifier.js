@@ -3893,6 +3893,7 @@ ${indent}}`;
     if (lines2.length < 7 || lines2[3] !== "" || lines2.at(-1) !== "") refuse("it is not three lines, an empty one and two signatures of the log");
     const c = parseText(lines2, keys[0].name);
     const signed = lines2.slice(4, -1).map((l, i) => i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners2));
+    if (signed.slice(2).some((s) => s.seconds === 0)) refuse("a cosignature does not say when");
     const order2 = signed.slice(2).map((s) => `${s.key.name} ${hex(s.key.id)}`);
     if (order2.some((name, i) => i > 0 && order2[i - 1] >= name)) refuse("its cosignatures are repeated or not in their order");
     return { ...c, signed };

@@ -1,6 +1,6 @@
 // The second verifier without a page: node oracle.cjs VERIFIER FORMATS < cases
 //
-// A case is a line of JSON, {"read", "size", …}, and then size bytes. The answer to each
+// A case is a line of JSON, {"read", "length", …}, and then that many bytes. The answer to each
 // is a line of JSON. One process answers all, since starting one costs more than a case.
 'use strict';
 
@@ -39,6 +39,10 @@ const readers = {
     return { 'leaf-hash': hex(comity.leafHash(data)) };
   },
   manifest: (c, data) => ({ lines: String([...comity.lines(data)].length) }),
+  checkpoint(c, data) {
+    const p = comity.openCheckpoint(data, comity.logKeys(c['log-key'], c['log-mldsa-key'], 'relay.example'), c.witnesses.map(comity.noteKey));
+    return { size: String(p.size), time: String(p.signed[1].seconds), cosignatures: p.signed.slice(2).map((s) => `${s.key.name} ${s.seconds}`).join(', ') };
+  },
   pins(c, data) {
     const p = comity.parsePins(data);
     return { pins: String(p.authorities.size + p.relays.size) };
@@ -81,12 +85,13 @@ const out = [];
 for (let at = 0; at < input.length; ) {
   const end = input.indexOf(10, at);
   const c = JSON.parse(input.toString('utf8', at, end));
-  const data = new Uint8Array(input.subarray(end + 1, end + 1 + c.size));
-  at = end + 1 + c.size;
+  const data = new Uint8Array(input.subarray(end + 1, end + 1 + c.length));
+  at = end + 1 + c.length;
   try {
     out.push(JSON.stringify({ taken: true, ...readers[c.read](c, data) }));
   } catch (err) {
     out.push(JSON.stringify({ taken: false, why: String(err.message), broken: err.constructor.name !== 'Refused' && !err.message.startsWith('a leaf') && !err.message.startsWith('it is another leaf') }));
   }
 }
-fs.writeSync(1, out.join('\n') + '\n');
+const answers = Buffer.from(out.join('\n') + '\n');
+for (let at = 0; at < answers.length; ) at += fs.writeSync(1, answers, at);

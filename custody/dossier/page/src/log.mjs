@@ -96,6 +96,7 @@ export function openCheckpoint(raw, keys, cosigners = []) {
   if (lines.length < 7 || lines[3] !== '' || lines.at(-1) !== '') refuse('it is not three lines, an empty one and two signatures of the log');
   const c = parseText(lines, keys[0].name);
   const signed = lines.slice(4, -1).map((l, i) => (i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners)));
+  if (signed.slice(2).some((s) => s.seconds === 0)) refuse('a cosignature does not say when');
   const order = signed.slice(2).map((s) => `${s.key.name} ${hex(s.key.id)}`);
   if (order.some((name, i) => i > 0 && order[i - 1] >= name)) refuse('its cosignatures are repeated or not in their order');
   return { ...c, signed };
