@@ -111,6 +111,8 @@ func beyond(err error) string {
 		return "rules"
 	}
 	switch {
+	case strings.Contains(text, "certificate") || strings.Contains(text, "malformed recipient"):
+		return "certificates"
 	case strings.Contains(text, "field out of its range"):
 		return "fields"
 	case strings.Contains(text, "the entry says"):
@@ -119,8 +121,6 @@ func beyond(err error) string {
 		return "documents"
 	case strings.Contains(text, "checking time stamp"), strings.Contains(text, "checking renewal"), strings.Contains(text, "checking time of entry"):
 		return "stamps"
-	case strings.Contains(text, "certificate") || strings.Contains(text, "malformed recipient"):
-		return "certificates"
 	}
 	return ""
 }
@@ -344,6 +344,11 @@ func TestSecondVerifierLimits(t *testing.T) {
 		"fields":    func(s *env.Story) error { return s.Revoke() }, // and its reason is altered below
 		"documents": func(s *env.Story) error { return s.Revoke() }, // and a page is altered below
 		"stamps":    func(s *env.Story) error { return s.Revoke() }, // and a time stamp is of something else
+		"certificates": func(s *env.Story) error { // and one of the next directory is altered below
+			r := rotation{Story: s}
+			_, err := s.Post("", r.directory(nil), s.From.Registrar)
+			return err
+		},
 		"events": func(s *env.Story) error { // the relay notes of a stranger's agent
 			s.Patched = true
 			return s.Event(denial("be/agent/desk-1"))
@@ -355,6 +360,12 @@ func TestSecondVerifierLimits(t *testing.T) {
 			e, err := statement.Parse(l.Envelope)
 			fatalIfErr(t, err)
 			l.Envelope = statement.New(e.PayloadType, bytes.Replace(e.Payload, []byte("no-longer-justified"), []byte("weather"), 1), s.To.Officers[0]).Marshal()
+			relog(s, d)
+		}
+		if name == "certificates" {
+			lines := d.Records[custody.AuthorityRecord(s.From.Name)]
+			l := &lines[len(lines)-1]
+			l.Envelope = otherCertificate(t, s, l.Envelope)
 			relog(s, d)
 		}
 		if name == "documents" {
@@ -376,6 +387,11 @@ func TestSecondVerifierLimits(t *testing.T) {
 	}
 	answers := ask(t, append(list, question{"about", map[string]any{"read": "about"}, nil}))
 	about := answers[len(list)]
+	for _, id := range about.NotChecked {
+		if !slices.Contains(want, id) {
+			t.Errorf("%s is not checked, by its own word, and nothing here tries it", id)
+		}
+	}
 	for i, q := range list {
 		if a := answers[i]; a.Result != "passed" {
 			t.Errorf("%s: the second verifier fails it: %s: %s", q.name, a.Check, a.Why)
@@ -384,6 +400,37 @@ func TestSecondVerifierLimits(t *testing.T) {
 			t.Errorf("%s: the first verifier finds %q: %v", q.name, got, err)
 		}
 	}
+}
+
+// otherCertificate returns a directory in which the desk has enrolled with a certificate
+// that does not sign itself, signed by the desk and by the registrar.
+func otherCertificate(t *testing.T, s *env.Story, directory []byte) []byte {
+	t.Helper()
+	dir, err := statement.Parse(directory)
+	fatalIfErr(t, err)
+	var list struct {
+		Entries []struct {
+			ID        custody.PartyID
+			Enrolment []byte
+		}
+	}
+	fatalIfErr(t, json.Unmarshal(dir.Payload, &list))
+	b64 := func(b []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(b)) }
+	for _, l := range list.Entries {
+		if l.ID != s.From.ID("agent/desk-1") {
+			continue
+		}
+		enrolment, err := statement.Parse(l.Enrolment)
+		fatalIfErr(t, err)
+		var e struct{ Certificate []byte }
+		fatalIfErr(t, json.Unmarshal(enrolment.Payload, &e))
+		bad := bytes.Clone(e.Certificate)
+		bad[len(bad)-3] ^= 1
+		other := statement.New(enrolment.PayloadType, bytes.Replace(enrolment.Payload, b64(e.Certificate), b64(bad), 1), s.From.Desk)
+		return statement.New(dir.PayloadType, bytes.Replace(dir.Payload, b64(l.Enrolment), b64(other.Marshal()), 1), s.From.Registrar).Marshal()
+	}
+	t.Fatal("the directory lists no desk")
+	return nil
 }
 
 // every takes n of a list, evenly.
