@@ -616,3 +616,53 @@ func TestSecondVerifierKnows(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondVerifierGaps: a dossier in which an entry of the request is withheld passes in
+// part and never whole; a gap that is not what the log holds, that stands where none may,
+// or that nobody answers for fails.
+func TestSecondVerifierGaps(t *testing.T) {
+	t.Parallel()
+	s, d, _ := wholeTale(t)
+	id := custody.RecordID(d.Request)
+	const form = "{\n  \"_type\": \"comity/gap/v1\",\n  \"salted\": %q,\n  \"reason\": %q,\n  \"by\": %q\n}\n"
+	gap := func(record custody.RecordID, seq int, text string, keep ...string) []byte {
+		at := path(d, record, seq, "")
+		var out []dossier.File
+		for _, f := range dossier.Files(d) {
+			name, inside := strings.CutPrefix(f.Name, at)
+			switch {
+			case strings.HasPrefix(f.Name, "packages/"):
+				continue
+			case inside && name == "entry.json":
+				out = append(out, dossier.File{Name: at + "gap.json", Data: []byte(text)})
+				continue
+			case inside && name != "proof" && !slices.Contains(keep, name):
+				continue
+			}
+			out = append(out, f)
+		}
+		return dossier.Pack(out)
+	}
+	at := func(record custody.RecordID, seq int) string { return d.Records[record][seq].Salted().String() }
+	last := len(d.Records[id]) - 1
+	good := fmt.Sprintf(form, at(id, 3), "redacted", "nl, for the defence")
+	for i, a := range ask(t, []question{
+		aboutDossier("in part", gap(id, 3, good), s.Pins()),
+		aboutDossier("in part", gap(id, last, fmt.Sprintf(form, at(id, last), "redacted", "nl")), s.Pins()),
+		aboutDossier("another entry's hash", gap(id, 3, fmt.Sprintf(form, at(id, 2), "redacted", "nl")), s.Pins()),
+		aboutDossier("unknown reason", gap(id, 3, fmt.Sprintf(form, at(id, 3), "irrelevant", "nl")), s.Pins()),
+		aboutDossier("by nobody", gap(id, 3, fmt.Sprintf(form, at(id, 3), "redacted", "")), s.Pins()),
+		aboutDossier("by who turns the writing", gap(id, 3, fmt.Sprintf(form, at(id, 3), "redacted", "\u202e")), s.Pins()),
+		aboutDossier("salt beside it", gap(id, 3, good, "salt"), s.Pins()),
+		aboutDossier("compact", gap(id, 3, strings.ReplaceAll(good, "\n  ", "")), s.Pins()),
+		aboutDossier("first entry", gap(id, 0, fmt.Sprintf(form, at(id, 0), "redacted", "nl")), s.Pins()),
+		aboutDossier("relay's record", gap("relay", len(d.Records["relay"])-1, fmt.Sprintf(form, at("relay", len(d.Records["relay"])-1), "redacted", "nl")), s.Pins()),
+		aboutDossier("directory", gap("authority/de", 1, fmt.Sprintf(form, at("authority/de", 1), "redacted", "nl")), s.Pins()),
+		aboutDossier("erased, as a party says", gap(id, 3, fmt.Sprintf(form, at(id, 3), "erased", "nl")), s.Pins()),
+		aboutDossier("erased, and no event says so", gap(id, 3, fmt.Sprintf(form, at(id, 3), "erased", s.Origin)), s.Pins()),
+	}) {
+		if want := map[bool]string{true: "in-part", false: "failed"}[i < 2]; a.Result != want {
+			t.Errorf("gap %d: %s (%s: %s), want %s", i, a.Result, a.Check, a.Why, want)
+		}
+	}
+}
