@@ -31,7 +31,7 @@ func TestVerifyDocument(t *testing.T) {
 		script.WriteString(code)
 	}
 	if len(blocks) != 2 {
-		t.Fatalf("%d blocks of commands, want 2", len(blocks))
+		t.Fatalf("%d blocks of commands, want 2: what this test cannot run as it stands is indented instead", len(blocks))
 	}
 	world := t.TempDir()
 	build(t, world)
