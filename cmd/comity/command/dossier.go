@@ -13,7 +13,9 @@ import (
 )
 
 const dossierHelp = `Write all that proves a request's path into one file, which comity-verify checks
-offline, years later. The file is verified before it is written. By default it
+offline, years later. First this agent attests the record, if there is something new in
+it, so that the file says how far it is complete by this State's word. The file is
+verified before it is written. By default it
 holds the inner statements and manifests of the packages that this machine sent
 or fetched: with them a court can recognise an exhibit, and reads its file name.
 --without-contents leaves them out.
