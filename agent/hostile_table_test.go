@@ -105,6 +105,8 @@ func (h *hostile) machine(fresh bool) *agent.Session {
 func TestHostileTable(t *testing.T) {
 	h := newHostile(t)
 	last := h.size - 1
+	doc, err := os.ReadFile(filepath.Join("..", "docs", "threats.md"))
+	check(t, err)
 	middle := func(p *wire.RecordProof) { p.Lines = slices.Delete(p.Lines, 1, 2) }
 	swapped := func(p *wire.RecordProof) { p.Lines[1], p.Lines[2] = p.Lines[2], p.Lines[1] }
 	first := func(before custody.Time) custody.Time { return statement.At(before.Time().Add(-time.Hour)) }
@@ -147,6 +149,9 @@ func TestHostileTable(t *testing.T) {
 		{"hides a revocation under a tree of today, from who has not seen a newer one", true, h.frozen(last), "", nil},
 		{"shows a State entries that the other never sees", true, h.log(func(l []translog.Leaf) []translog.Leaf { return append(l, translog.Leaf{Seq: 3}) }), "", nil},
 	} {
+		if !bytes.Contains(doc, []byte("| "+row.act+" |")) {
+			t.Errorf("docs/threats.md has no row for %q", row.act)
+		}
 		t.Run(row.act, func(t *testing.T) {
 			s := h.machine(row.new)
 			s.Tamper(row.lie)

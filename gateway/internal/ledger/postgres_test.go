@@ -19,7 +19,7 @@ func TestPostgres(t *testing.T) {
 		"TestClock": TestClock, "TestReload": TestReload, "TestClosed": TestClosed, "TestDirectoryUpdate": TestDirectoryUpdate,
 		"TestDirectory": TestDirectory, "TestFile": TestFile, "TestFileOnce": TestFileOnce, "TestStoreFails": TestStoreFails,
 		"TestOldBackup": TestOldBackup, "TestFork": TestFork, "TestOtherKey": TestOtherKey, "TestDamagedDatabase": TestDamagedDatabase,
-		"TestLostStore": TestLostStore, "TestClockBehind": TestClockBehind, "TestOpenRefuses": TestOpenRefuses, "TestCrash": TestCrash, "TestTessera": TestTessera,
+		"TestLostStore": TestLostStore, "TestClockBehind": TestClockBehind, "TestOpenRefuses": TestOpenRefuses, "TestCrash": TestCrash, "TestTessera": TestTessera, "TestDuplicateLeaf": TestDuplicateLeaf,
 	}, map[string]string{
 		"TestCopies":     "it has no database",
 		"TestPoints":     "it reads source",
