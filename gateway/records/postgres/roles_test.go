@@ -63,7 +63,7 @@ func TestRoles(t *testing.T) {
 	fatalIfErr(t, db.Close())
 	for _, q := range []string{
 		`UPDATE entries SET salt = ''`, `DELETE FROM entries`, `TRUNCATE entries`, `UPDATE log_hash SET hash = ''`, `DELETE FROM log_hash`,
-		`UPDATE checkpoints SET note = ''`, `DELETE FROM checkpoints`, `DELETE FROM parties`, `DELETE FROM log_head`, `INSERT INTO log_head VALUES (2, 0, '', 0)`,
+		`UPDATE checkpoints SET note = ''`, `DELETE FROM checkpoints`, `DELETE FROM parties`, `UPDATE tokens SET note = ''`, `DELETE FROM tokens`, `DELETE FROM log_head`, `INSERT INTO log_head VALUES (2, 0, '', 0)`,
 		`DROP TABLE entries`, `ALTER TABLE entries DISABLE TRIGGER ALL`, `DROP TRIGGER entries_no_change ON entries`, `CREATE TABLE x ()`,
 		`CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
 		`SET session_replication_role = replica`, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9, true)`,
