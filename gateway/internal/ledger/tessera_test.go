@@ -21,6 +21,9 @@ var entries = flag.Int64("entries", 700, "entries of the log that tessera's fsck
 // most of all. Altered at one byte of one tile, or with two entries in another order, the
 // same program does not say that all is well.
 func TestTessera(t *testing.T) {
+	if testing.Short() {
+		t.Skip("without -short: a log of several tiles")
+	}
 	w := newSetWorld(t)
 	began := time.Now()
 	w.fill(*entries)
