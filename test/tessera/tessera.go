@@ -2,7 +2,8 @@
 // Tessera, which reads every tile and entry bundle over HTTP, hashes all of it again,
 // and compares with the tiles and with the signed checkpoint.
 //
-// It refuses to take silence for success: that program ends with 0 whatever it found.
+// It refuses to take silence for success: that program ends with 0 whatever it found, and
+// on a large log that is altered it may not end at all.
 package tessera
 
 import (
@@ -31,6 +32,9 @@ var ErrNotThere = errors.New("not there")
 // Fetch returns a resource of a log by its C2SP path, such as "checkpoint".
 type Fetch func(ctx context.Context, path string) ([]byte, error)
 
+// patience is for what takes half a second with a hundred thousand entries.
+const patience = time.Minute
+
 var success = regexp.MustCompile(`Successfully fsck'd log with size (\d+) `)
 
 // Fsck checks a log by its verifier key (C2SP signed note) and returns the size that was
@@ -58,9 +62,12 @@ func Fsck(t testing.TB, vkey string, fetch Fetch) (size int64, ok bool, said str
 	if err := os.WriteFile(key, []byte(vkey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, done := context.WithTimeout(t.Context(), 30*time.Minute)
+	ctx, done := context.WithTimeout(t.Context(), patience)
 	defer done()
 	out, err := exec.CommandContext(ctx, program, "-storage_url", s.URL+"/", "-public_key", key, "-ui=false", "-N", "2").CombinedOutput()
+	if ctx.Err() != nil {
+		return 0, false, string(out) + "it has not ended after " + patience.String()
+	}
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", program, err, out)
 	}
