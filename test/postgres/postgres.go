@@ -295,6 +295,7 @@ func (s *Server) Crash(t testing.TB) {
 func (s *Server) end() {
 	s.keep.Close()
 	_ = s.wait()
+	os.RemoveAll(s.Folder) // after a Crash the keeper has left it
 }
 
 // killChildren kills the processes of one parent.
