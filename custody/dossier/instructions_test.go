@@ -2,13 +2,16 @@ package dossier_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"comity.example/comity/custody"
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/test/need"
 	"comity.example/comity/test/tsa"
@@ -230,5 +233,24 @@ func TestRenderedStamps(t *testing.T) {
 	html := string(d.Documents.Files["timeline.html"])
 	if !strings.Contains(html, "“Good &lt;b&gt;”") || !strings.Contains(html, "not checked here") || strings.Contains(html, "a time stamp shows") {
 		t.Error("the timeline does not tell of the stamp, or believes it")
+	}
+}
+
+// TestInstructionsGap: where an entry is withheld and its salted hash shown, the commands
+// say so and find the log whole; with another hash they do not.
+func TestInstructionsGap(t *testing.T) {
+	_, d, _ := renderedTale(t)
+	b := blocks(t, string(d.Documents.Files["VERIFY.txt"]))
+	gone := d.Records[custody.RecordID(d.Request)][3]
+	at := "records/request/000003/"
+	for salted, want := range map[string]string{
+		gone.Salted().String(): "ok: the log holds every entry", strings.Repeat("0", 64): "FAILED: records/request/000003 is not in the log",
+	} {
+		files := slices.DeleteFunc(dossier.Files(d), func(f dossier.File) bool { return strings.HasPrefix(f.Name, at) && f.Name != at+"proof" })
+		gap := fmt.Sprintf("{\n  \"_type\": \"comity/gap/v1\",\n  \"salted\": %q,\n  \"reason\": \"redacted\",\n  \"by\": \"nl\"\n}\n", salted)
+		files = append(files, dossier.File{Name: at + "gap.json", Data: []byte(gap)})
+		if out := court(t, dossier.Pack(files), nil, b["1"], b["3"], b["5"], b["6"]); !strings.Contains(out, "withheld: records/request/000003 (redacted)") || !strings.Contains(out, want) {
+			t.Errorf("the shell does not say %q:\n%s", want, out)
+		}
 	}
 }
