@@ -36,6 +36,9 @@ func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Wr
 	if err == nil {
 		err = s.stamps(ctx, snap, d)
 	}
+	if err == nil {
+		err = s.witnessed(ctx, snap, d)
+	}
 	if err != nil {
 		return err
 	}

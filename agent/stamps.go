@@ -1,10 +1,13 @@
 package agent
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/internal/wire"
@@ -43,6 +46,49 @@ func (s *Session) stamps(ctx context.Context, snap *Snapshot, d *dossier.Dossier
 			d.Earlier[k.Size] = e
 		}
 	}
+	return nil
+}
+
+// witnessed asks the relay for the checkpoints by which witnesses hold each act to an
+// interval: the last without it, as they last cosigned it, and the first with it, as they
+// first did. It comes after stamps, and checks nothing either.
+func (s *Session) witnessed(ctx context.Context, snap *Snapshot, d *dossier.Dossier) error {
+	for _, index := range dated(d) {
+		got, err := s.CosignedAround(ctx, index, snap.Checkpoint.Size)
+		if err != nil {
+			return fmt.Errorf("asking for what witnesses cosigned: %w", err)
+		}
+		if got.Before == nil && got.After == nil {
+			break // nobody cosigned this log
+		}
+		if err := errors.Join(addNote(d, got.Before, true), addNote(d, got.After, false)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addNote adds a cosigned checkpoint in the one place that it has in a dossier.
+func addNote(d *dossier.Dossier, n *wire.CosignedNote, last bool) error {
+	if n == nil {
+		return nil
+	}
+	note := []byte(n.Note)
+	size, err := translog.SizeOf(note)
+	if err != nil {
+		return fmt.Errorf("reading what witnesses cosigned: %w: %w", err, ErrVerify)
+	}
+	e, known := d.Earlier[size]
+	switch {
+	case !known:
+		e = dossier.Earlier{Note: note, Proof: hashes(n.Proof)}
+	case bytes.Equal(note, e.Note) || bytes.Equal(note, e.First) || bytes.Equal(note, e.Last):
+	case last:
+		e.Last = note
+	default:
+		e.First = note
+	}
+	d.Earlier[size] = e
 	return nil
 }
 

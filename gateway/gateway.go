@@ -40,6 +40,7 @@ import (
 	"comity.example/comity/gateway/internal/deliver"
 	"comity.example/comity/gateway/internal/ingest"
 	"comity.example/comity/gateway/internal/ledger"
+	"comity.example/comity/gateway/internal/stamps"
 	"comity.example/comity/gateway/internal/tally"
 	"comity.example/comity/gateway/objects"
 	"comity.example/comity/gateway/records"
@@ -153,6 +154,8 @@ type Gateway struct {
 	server  *link.Server // nil before Listen
 	closing chan struct{}
 	close   sync.Once
+
+	stamps *stamps.Stamper // asks time stamping authorities, if there are any
 
 	policy atomic.Pointer[Policy] // the operator's, in force; nil: none
 
@@ -274,8 +277,7 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	if err != nil {
 		return err
 	}
-	stamper, err := g.stamper()
-	if err != nil {
+	if g.stamps, err = g.stamper(); err != nil {
 		return err
 	}
 	g.removeExpired(ctx)
@@ -285,7 +287,6 @@ func (g *Gateway) start(ctx context.Context, d *custody.Statement) error {
 	g.tending.Go(func() { g.count(tend) })
 	g.tending.Go(func() { g.expire(tend) })
 	g.tending.Go(func() { g.lapse(tend) })
-	g.stamp(tend, stamper)
 	return nil
 }
 
@@ -336,12 +337,16 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	if g.server == nil {
 		return errors.New("serving: Listen was not called")
 	}
+	// Close ends the sockets and then waits for who asks: they end with Serve.
+	ask, done := context.WithCancel(ctx)
+	defer done()
 	if g.cfg.Witnesses != nil { // only a relay that serves asks, not one that is looked at
 		asker := cosign.New(cosign.Config{
 			Ledger: g.ledger, Key: g.cfg.LogKey.Key(), Policy: g.cfg.Witnesses, Client: witness.NewClient(), Now: g.cfg.Now, Logger: g.cfg.Logger,
 		})
-		g.tending.Go(func() { asker.Run(ctx) })
+		g.tending.Go(func() { asker.Run(ask) })
 	}
+	g.stamp(ask)
 	// Long polls must not hold the end up.
 	stop := context.AfterFunc(ctx, func() { close(g.closing) })
 	defer stop()

@@ -98,9 +98,10 @@ func (g *Gateway) getTokens(w http.ResponseWriter, r *http.Request, _ admit.Prin
 	return admit.WriteJSON(w, out)
 }
 
-// stamp runs the stamper until ctx ends.
-func (g *Gateway) stamp(ctx context.Context, s *stamps.Stamper) {
+// stamp has the authorities asked until ctx ends: of a relay that serves, and not of one
+// that is only looked at.
+func (g *Gateway) stamp(ctx context.Context) {
 	for i := range g.cfg.Timestamps {
-		g.tending.Go(func() { s.Run(ctx, i) })
+		g.tending.Go(func() { g.stamps.Run(ctx, i) })
 	}
 }

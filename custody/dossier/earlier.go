@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ const (
 	checkpointsFolder = "checkpoints"
 	tokensFolder      = "tokens"
 	proofSuffix       = ".proof"
+	firstSuffix       = ".first"
+	lastSuffix        = ".last"
 	tokenSuffix       = ".tsr"
 
 	maxProof  = 64      // hashes of a consistency proof: more than any tree needs
@@ -30,6 +33,10 @@ const (
 type Earlier struct {
 	Note  []byte
 	Proof []tlog.Hash
+	// First and Last are notes of the same tree as witnesses first and last cosigned
+	// it, if Note is not that one: the first bounds from above what is in the tree, the
+	// last from below what is not.
+	First, Last []byte
 	// Tokens are time stamps over exactly the bytes of Note, as package timestamp
 	// keeps them.
 	Tokens [][]byte
@@ -61,7 +68,13 @@ func (d *Dossier) earlier() (list []file, err error) {
 			return nil, fmt.Errorf("earlier checkpoint of size %d, with %d tokens and a proof of %d hashes, is out of range", size, len(e.Tokens), len(e.Proof))
 		}
 		at := fmt.Sprintf("%s/%d", checkpointsFolder, size)
-		list = append(list, file{at, e.Note}, file{at + proofSuffix, hashLines(nil, e.Proof)})
+		list = append(list, file{at + proofSuffix, hashLines(nil, e.Proof)})
+		for name, note := range e.notes(size) {
+			list = append(list, file{name, note})
+		}
+		if bytes.Equal(e.Note, e.First) || bytes.Equal(e.Note, e.Last) || len(e.First) > 0 && bytes.Equal(e.First, e.Last) {
+			return nil, fmt.Errorf("earlier checkpoint of size %d is there twice in one form", size)
+		}
 		for n, t := range e.Tokens {
 			list = append(list, file{fmt.Sprintf("%s/%d-%d%s", tokensFolder, size, n, tokenSuffix), t})
 		}
@@ -78,16 +91,25 @@ func hashLines(b []byte, list []tlog.Hash) []byte {
 
 // putCheckpoint stores a member of the folder of earlier checkpoints.
 func (d *Dossier) putCheckpoint(name string, data []byte) error {
-	digits, isProof := strings.CutSuffix(name, proofSuffix)
+	digits, _, _ := strings.Cut(name, ".")
 	size, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
 		return errName
 	}
 	e := d.Earlier[size]
-	if !isProof {
+	switch strings.TrimPrefix(name, digits) {
+	case "":
 		e.Note = data
-	} else if e.Proof, err = parseHashes(string(data)); err != nil {
-		return err
+	case firstSuffix:
+		e.First = data
+	case lastSuffix:
+		e.Last = data
+	case proofSuffix:
+		if e.Proof, err = parseHashes(string(data)); err != nil {
+			return err
+		}
+	default:
+		return errName
 	}
 	d.Earlier[size] = e
 	return nil

@@ -2,6 +2,7 @@ package dossier_test
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/crypto/translog"
@@ -159,6 +161,8 @@ func TestSecondVerifierTells(t *testing.T) {
 	stamped(t, s, timed, stamps, s.Log.Size()-3, s.Now().Time())
 	stamped(t, s, timed, stamps, s.Log.Size(), s.Now().Time())
 	all = append(all, story{"whole", s, d}, story{"not opened", s, closed}, story{"rendered", s, rendered}, story{"stamped", s, timed})
+	s, d = vouchedTale(t)
+	all = append(all, story{"vouched", s, d})
 	for name, tell := range map[string]func(testing.TB) (*env.Story, *dossier.Dossier){"events": eventfulTale, "suspension": suspensionTale} {
 		s, d := tell(t)
 		all = append(all, story{name, s, d})
@@ -196,6 +200,20 @@ func TestSecondVerifierTells(t *testing.T) {
 			compareVerdicts(t, "not pinned", v, answers[len(all)], "unpinned", false)
 		}
 	}
+}
+
+// vouchedTale is a dossier with all that others say of its times, which the second
+// verifier lets pass and does not judge: stamps, cosignatures, a renewal.
+func vouchedTale(t *testing.T) (*env.Story, *dossier.Dossier) {
+	s, d := watchedTale(t)
+	a := tsa.New(tsa.Options{Intermediate: true})
+	d = clone(d)
+	end, now := s.Log.Size(), s.Now().Time()
+	_, e := cosignedNote(t, s, end, now, s.From.Witness, s.To.Witness)
+	e.Last, _ = cosignedNote(t, s, end, now.Add(time.Minute), s.From.Witness, s.To.Witness)
+	d.Earlier = map[int64]dossier.Earlier{end: e}
+	stamped(t, s, d, a, 7, now)
+	return s, renewed(t, d, a, crypto.SHA512, now)
 }
 
 // compareVerdicts compares a verdict with what the second verifier tells.

@@ -10,6 +10,7 @@ import (
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/crypto/timestamp"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody"
 )
 
@@ -23,6 +24,10 @@ const MaxPins = 1 << 20
 type Pins struct {
 	Authorities map[string]custody.Digest
 	Relays      map[string]custody.Digest
+
+	// Policy says which witnesses must have cosigned; nil: the parties', as their
+	// directories in the dossier list them.
+	Policy *translog.Policy
 
 	// Stampers are the roots of time stamping authorities; nil: none is trusted.
 	Stampers *timestamp.Roots

@@ -69,12 +69,18 @@ func (c *verifier) documents() error {
 
 // neutral is the verdict as everybody reaches it, whatever pins and policy they bring:
 // the maker of a dossier renders its documents with his, and the court compares with its
-// own. Whatever in a verdict depends on these is taken out here; else good dossiers fail.
-// Besides the result, which no document tells, that is what time stamps show.
+// own. Whatever in a verdict depends on these is taken out here; else good dossiers fail:
+// what witnesses, time stamps and renewals show of times. The result does too, and no
+// document tells it.
 func (v *Verdict) neutral() *Verdict {
-	n := v.unstamped()
-	n.Times, n.NotProved = n.vouched(), notProved(n)
-	return n
+	x := *v
+	x.Stamps, x.Renewals, x.Witnessed, x.Delayed, x.LastBefore, x.Acts = nil, nil, nil, nil, nil, slices.Clone(v.Acts)
+	for i := range x.Acts {
+		x.Acts[i].Before, x.Acts[i].After = nil, nil
+	}
+	x.Times = x.vouched()
+	x.NotProved = notProved(&x)
+	return &x
 }
 
 // Who beside the relay vouches for times and log depends on whom a reader believes. A

@@ -1,12 +1,12 @@
 package dossier
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"comity.example/comity/crypto/statement"
 	"comity.example/comity/crypto/timestamp"
@@ -31,11 +31,13 @@ type Stamp struct {
 	Checked   bool           `json:"checked"` // it leads to a root that was named
 }
 
-// Bound is a time before which something existed, and who says so.
+// Bound is a time before or after which something came, and who says so: a time stamping
+// authority, or witnesses.
 type Bound struct {
 	Time      custody.Time `json:"time"`
 	Authority string       `json:"authority"`
 	Size      int64        `json:"checkpoint_size"`
+	Witness   bool         `json:"witnesses,omitempty"` // Authority names witnesses
 }
 
 // timed is an entry and the time that the relay gave it.
@@ -52,19 +54,10 @@ type timed struct {
 func (c *verifier) early() error {
 	for _, size := range slices.Sorted(maps.Keys(c.d.Earlier)) {
 		e := c.d.Earlier[size]
-		older, err := c.openNote(e.Note)
-		if err == nil && older.Size != size {
-			err = fmt.Errorf("it is of size %d", older.Size)
-		}
-		if err == nil {
-			err = translog.CheckConsistency(older, c.checkpoint, e.Proof)
-		}
-		if err := c.check(err, "earlier checkpoint of size %d", size); err != nil {
-			return err
-		}
-		c.trees[size] = tree{root: custody.Digest(older.Root)}
-		if len(e.Tokens) == 0 {
-			return c.check(errors.New("nobody vouches for it"), "earlier checkpoint of size %d", size)
+		for name, note := range e.notes(size) {
+			if err := c.check(c.continued(note, size, e.Proof), "earlier checkpoint %q", name); err != nil {
+				return err
+			}
 		}
 		for n, t := range e.Tokens {
 			name := fmt.Sprintf("%s/%d-%d%s", tokensFolder, size, n, tokenSuffix)
@@ -78,9 +71,22 @@ func (c *verifier) early() error {
 	return nil
 }
 
-// openNote opens a checkpoint that is kept as evidence.
-func (c *verifier) openNote(note []byte) (translog.Checkpoint, error) {
-	return translog.OpenExact(note, c.d.Relay, c.logKey)
+// continued checks that the main checkpoint continues an earlier one, which the log has
+// signed with both keys. Lines of others are looked at when the replay knows whose they
+// may be.
+func (c *verifier) continued(note []byte, size int64, proof []tlog.Hash) error {
+	older, err := translog.Open(note, c.d.Relay, c.logKey)
+	if err != nil {
+		return err
+	}
+	if older.Size != size {
+		return fmt.Errorf("it is of size %d", older.Size)
+	}
+	if err := translog.CheckConsistency(older, c.checkpoint, proof); err != nil {
+		return err
+	}
+	c.trees[size] = tree{root: custody.Digest(older.Root)}
+	return nil
 }
 
 func stampOf(s *timestamp.Stamp, name string, size int64) Stamp {
@@ -90,37 +96,25 @@ func stampOf(s *timestamp.Stamp, name string, size int64) Stamp {
 	}
 }
 
-// times holds what the relay says of times against what the stamps show, and tells of
-// each act, and of the last entry, by when it existed.
+// times holds what the relay says of times against those who vouch for them, and tells
+// of each act, and of the last entry, between which times it came.
 func (c *verifier) times() error {
 	v := c.verdict
-	checked := slices.DeleteFunc(slices.Clone(v.Stamps), func(s Stamp) bool { return !s.Checked })
-	slices.SortStableFunc(checked, func(a, b Stamp) int {
-		return cmp.Or(a.Latest.Time().Compare(b.Latest.Time()), cmp.Compare(a.Size, b.Size))
-	})
-	before := func(index int64) *Bound {
-		i := slices.IndexFunc(checked, func(s Stamp) bool { return s.Size > index })
-		if i < 0 {
-			return nil
-		}
-		return &Bound{checked[i].Latest, checked[i].Authority, checked[i].Size}
-	}
 	var last timed
 	for _, e := range c.timed {
-		if b := before(e.index); b != nil && e.time.Time().Sub(b.Time.Time()) > clockTolerance {
-			return c.check(fmt.Errorf("the relay says that it was made at %s, and by the time stamp of %q it existed before %s", e.time, b.Authority, b.Time),
-				"time of entry %d of record %q", e.seq, e.record)
+		if err := v.within(e); err != nil {
+			return c.check(err, "time of entry %d of record %q", e.seq, e.record)
 		}
 		if e.index >= last.index {
 			last = e
 		}
 	}
 	for i := range v.Acts {
-		v.Acts[i].Before = before(v.Acts[i].Index)
+		v.Acts[i].Before, v.Acts[i].After = v.before(v.Acts[i].Index), v.after(v.Acts[i].Index)
 	}
-	v.LastBefore = before(last.index)
-	if len(checked) > 0 {
-		c.passed("times of %d entries against %d time stamps", len(c.timed), len(checked))
+	v.LastBefore = v.before(last.index)
+	if len(v.Stamps)+len(v.Witnessed) > 0 {
+		c.passed("times of %d entries against %d time stamps and %d cosigned checkpoints", len(c.timed), len(v.Stamps), len(v.Witnessed))
 	}
 	return nil
 }

@@ -6,33 +6,41 @@ import (
 	"strings"
 )
 
-// unstamped is the verdict as it would be without time stamps. Documents are rendered
-// from it: what a stamp shows depends on whom a verifier trusts, and they must not.
-func (v *Verdict) unstamped() *Verdict {
-	x := *v
-	x.Stamps, x.Renewals, x.LastBefore, x.Acts = nil, nil, nil, slices.Clone(v.Acts)
-	for i := range x.Acts {
-		x.Acts[i].Before = nil
-	}
-	return &x
-}
-
-// boundBy counts the acts that a time stamp bounds.
-func (v *Verdict) boundBy() (n int) {
+// bound counts the acts that others than the relay bound from above, and those of them
+// that they bound from below as well.
+func (v *Verdict) bound() (above, both int) {
 	for _, a := range v.Acts {
 		if a.Before != nil {
-			n++
+			above++
+			if a.After != nil {
+				both++
+			}
 		}
 	}
-	return n
+	return above, both
+}
+
+// witnessed reports whether witnesses cosigned what the policy counts.
+func (v *Verdict) witnessed() bool {
+	return slices.ContainsFunc(v.Witnessed, func(w Witnessed) bool { return w.Checked })
 }
 
 // vouched says who vouches for the times.
 func (v *Verdict) vouched() string {
-	if n := v.boundBy(); n > 0 {
-		return fmt.Sprintf("%s; of %d of %d acts a time stamp shows by when they existed", timesText, n, len(v.Acts))
+	by, s := timesText, ""
+	if v.witnessed() {
+		by = "asserted by the relay"
 	}
-	return timesText
+	switch above, both := v.bound(); {
+	case both > 0:
+		s = fmt.Sprintf("; of %d of %d acts others show between which times they came into the log", both, len(v.Acts))
+	case above > 0:
+		s = fmt.Sprintf("; of %d of %d acts a time stamp shows by when they existed", above, len(v.Acts))
+		if v.witnessed() {
+			s = fmt.Sprintf("; of %d of %d acts others show by when they existed", above, len(v.Acts))
+		}
+	}
+	return by + s
 }
 
 // stamped tells of the time stamps.
@@ -50,7 +58,7 @@ func (v *Verdict) stamped(b *strings.Builder) {
 		}
 	}
 	if x := v.LastBefore; x != nil {
-		fmt.Fprintf(b, "  the last entry in this file existed before %s by the time stamp of %q\n", x.Time, x.Authority)
+		fmt.Fprintf(b, "  the last entry in this file existed before %s by %s\n", x.Time, x.who())
 	} else {
 		fmt.Fprintf(b, "  no time stamp that is checked covers the last entry in this file\n")
 	}
@@ -58,13 +66,18 @@ func (v *Verdict) stamped(b *strings.Builder) {
 
 // unprovedTimes says what is not shown of the times.
 func (v *Verdict) unprovedTimes() string {
-	switch n := v.boundBy(); {
-	case n == 0:
-		return "the times: the order of entries is the log's, the hours are the relay's"
-	case n < len(v.Acts):
-		return "the times: the order of entries is the log's, the hours are the relay's; the time stamps show by when some acts existed, and not how long before"
+	const said = "the times: the order of entries is the log's, the hours are the relay's"
+	switch above, both := v.bound(); {
+	case above == 0:
+		return said
+	case both == len(v.Acts):
+		return "the times to the minute: the order of entries is the log's, the hours are the relay's, and others show only the intervals in which they lie"
+	case both > 0:
+		return said + "; others show the intervals in which those of some acts lie"
+	case above < len(v.Acts):
+		return said + "; others show by when some acts existed, and not how long before"
 	}
-	return "the times: the order of entries is the log's, the hours are the relay's; the time stamps show by when the acts existed, and not how long before"
+	return said + "; others show by when the acts existed, and not how long before"
 }
 
 // unchecked names the time stamps that nobody who was named made.

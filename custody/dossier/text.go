@@ -25,13 +25,14 @@ func (v *Verdict) Text() string {
 	fmt.Fprintf(&b, "\nWhat the record says (times are %s)\n", v.Times)
 	for _, a := range v.Acts {
 		fmt.Fprintf(&b, "  %s  %s\n      %s\n", a.Time, a.Says, a.signed())
-		if x := a.Before; x != nil {
-			fmt.Fprintf(&b, "      existed before %s by the time stamp of %q\n", x.Time, x.Authority)
+		if x := a.interval(); x != "" {
+			fmt.Fprintf(&b, "      %s\n", x)
 		}
 		if !a.Policy.IsZero() {
 			fmt.Fprintf(&b, "      narrowed by policy %s of the relay's operator, as the relay says\n", a.Policy)
 		}
 	}
+	v.witnessing(&b)
 	v.stamped(&b)
 	v.renewals(&b)
 	fmt.Fprintf(&b, "\nPackages\n")
@@ -378,7 +379,7 @@ func ids(list []custody.PartyID) string {
 func notProved(v *Verdict) []string {
 	list := append(withheld(v),
 		v.unprovedTimes(),
-		"that the relay showed everybody this same log: no witness cosigned, and the logs that unlocks refer to are not compared with it",
+		v.unwitnessed(),
 		"who else has a package: the relay can hand out without an entry what it holds, and a recipient what it received",
 		"that two keys are two people, or who sat at a keyboard",
 		"what the annexes say (reasons, persons, further conditions): only their hashes stand here",

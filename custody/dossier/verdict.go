@@ -35,15 +35,17 @@ type Verdict struct {
 	Result       Result                `json:"result"`
 	Failed       *Failure              `json:"failed,omitempty"`
 	Relay        Origin                `json:"relay"`
-	Authorities  []Origin              `json:"authorities"` // requesting, then requested
-	Request      string                `json:"request"`     // its id
-	Acts         []Act                 `json:"acts"`        // the request's record, and what suspended the pair or lifted that
-	Suspensions  []Suspension          `json:"suspensions"` // of all transfers between the two, by either, oldest first
-	Packages     []Package             `json:"packages"`    // deposited ones
-	Checkpoint   custody.CheckpointRef `json:"checkpoint"`  // up to which the log is proved
-	Times        string                `json:"times"`       // who vouches for them
-	Stamps       []Stamp               `json:"time_stamps"` // over the log, by its size
-	Renewals     []Renewal             `json:"renewals"`    // of the whole file, in their order
+	Authorities  []Origin              `json:"authorities"`       // requesting, then requested
+	Request      string                `json:"request"`           // its id
+	Acts         []Act                 `json:"acts"`              // the request's record, and what suspended the pair or lifted that
+	Suspensions  []Suspension          `json:"suspensions"`       // of all transfers between the two, by either, oldest first
+	Packages     []Package             `json:"packages"`          // deposited ones
+	Checkpoint   custody.CheckpointRef `json:"checkpoint"`        // up to which the log is proved
+	Times        string                `json:"times"`             // who vouches for them
+	Stamps       []Stamp               `json:"time_stamps"`       // over the log, by its size
+	Witnessed    []Witnessed           `json:"witnessed"`         // earlier checkpoints with cosignatures, by size
+	Delayed      []string              `json:"delayed,omitempty"` // entries that came into the log well after the time that they bear
+	Renewals     []Renewal             `json:"renewals"`          // of the whole file, in their order
 	LastBefore   *Bound                `json:"last_entry_existed_before,omitempty"`
 	Completeness string                `json:"completeness"`
 	Attested     []Attested            `json:"attested"`         // by each State: how far its agents saw the record
@@ -83,6 +85,7 @@ type Act struct {
 	Via       custody.PartyID   `json:"via,omitempty"`
 	Statement custody.Digest    `json:"statement_sha256,omitzero"`
 	Event     *custody.Event    `json:"event,omitempty"`
+	After     *Bound            `json:"came_after,omitempty"` // into the log
 	Before    *Bound            `json:"existed_before,omitempty"`
 	Policy    custody.Digest    `json:"operator_policy_sha256,omitzero"` // that had to allow it too, by the relay's word; it proves nothing
 	Says      string            `json:"says"`                            // one plain sentence
@@ -184,7 +187,7 @@ type Exhibit struct {
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Request: d.Request, Documents: DocumentsNone,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, Witnessed: []Witnessed{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
 		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
 }
@@ -199,7 +202,7 @@ func (v *Verdict) fail(err error) *Verdict {
 	}
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request, Documents: DocumentsNone,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
+		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, Witnessed: []Witnessed{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
 	}
 }
 

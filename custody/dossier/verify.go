@@ -59,6 +59,7 @@ type verifier struct {
 	logKey     *translog.LogKey
 	book       *custody.Book
 	timed      []timed
+	sizes      []int64                 // of earlier checkpoints that the replay has not come to yet
 	senders    map[string]*keys.Public // by package, as listed when its seal was logged
 	trees      map[int64]tree          // by size: that agents say they have read
 }
@@ -183,7 +184,7 @@ func (c *verifier) log() error {
 		return err
 	}
 	c.logKey = key
-	c.checkpoint, err = c.openNote(c.d.Checkpoint)
+	c.checkpoint, err = translog.OpenExact(c.d.Checkpoint, c.d.Relay, key)
 	c.verdict.Checkpoint = custody.CheckpointRef{Size: c.checkpoint.Size, Root: custody.Digest(c.checkpoint.Root)}
 	return c.check(err, "signature of the checkpoint")
 }
@@ -205,12 +206,16 @@ func (c *verifier) replay() error {
 	}
 	slices.SortStableFunc(all, func(a, b placed) int { return cmp.Compare(a.Index, b.Index) })
 	c.book = custody.NewBook(c.d.Relay, c.trusted.Authorities, c.trusted.Relays[c.d.Relay])
+	c.sizes = slices.Sorted(maps.Keys(c.d.Earlier))
 	for _, p := range all {
+		if err := c.witnesses(p.Index); err != nil {
+			return err
+		}
 		if err := c.line(p); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.witnesses(c.checkpoint.Size)
 }
 
 // line replays one entry and checks that the log holds it at its index.

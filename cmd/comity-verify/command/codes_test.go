@@ -41,6 +41,8 @@ func TestExitCodes(t *testing.T) {
 		{"good --pins pins --exhibits src", 0},
 		{"good --pins pins --tsa tsa.pem", 0},
 		{"good --pins pins --tsa absent", 1},
+		{"good --pins pins --policy absent", 1},
+		{"good --pins pins --policy pins", 1},
 		{"good --pins pins --tsa pins", 1},
 		{"", 2},
 		{"good --root nl=" + strings.ToUpper(nl), 2},

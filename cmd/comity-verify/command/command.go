@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"comity.example/comity/crypto/timestamp"
+	"comity.example/comity/crypto/translog"
 	"comity.example/comity/custody/display"
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/custody/dossier/page"
@@ -31,6 +32,7 @@ an alarm: whether the relay's own signatures in it contradict each other.
   --relay ORIGIN=FP   fingerprint of a relay's root keys
   --tsa PEM           file of root certificates of a time stamping authority
   --pins PINS         file of "root NAME FP", "relay ORIGIN FP", "tsa BASE64DER"
+  --policy FILE       tlog-policy: by other witnesses than the directories list
   --exhibits DIR      say for each file below DIR whether it is in the evidence:
                       sent by the sender's word and confirmed by a receipt
   --sealed DIR        check head, payload, inner.age there, or in DIR/PACKAGE
@@ -41,8 +43,8 @@ made the file: take them from the authorities, not from who gave you the file.
 
 Exit status: 0 verified, or the alarm is proved; 1 something could not be read;
 2 usage; 4 verification failed, no dossier, origin or rendered documents not
-checked, or a file was not found to be what it should be: also a disputed
-exhibit, or one that the sender alone lists.
+checked, or a file is not what it should be: also a disputed exhibit, or one of
+which the sender alone says so.
 
 Example:
   $ comity-verify case.dossier --pins agreement.pins --exhibits ./exhibits
@@ -71,7 +73,7 @@ type options struct {
 	alarm                  string
 	json, page             bool
 	pins                   dossier.Pins
-	pinsFile               string
+	pinsFile, policyFile   string
 	tsa                    []string // files of root certificates
 }
 
@@ -134,6 +136,7 @@ func parse(args []string) (*options, error) {
 	f.Func("root", "", func(s string) error { return o.pin("root", s) })
 	f.Func("relay", "", func(s string) error { return o.pin("relay", s) })
 	f.BoolVar(&o.page, "page", false, "")
+	f.StringVar(&o.policyFile, "policy", "", "")
 	f.Func("tsa", "", func(s string) error { o.tsa = append(o.tsa, s); return nil })
 	f.StringVar(&o.pinsFile, "pins", "", "")
 	f.StringVar(&o.exhibits, "exhibits", "", "")
@@ -198,6 +201,15 @@ func (o *options) readPins() error {
 		}
 		if p.Stampers != nil {
 			o.pins.AddStampers(p.Stampers)
+		}
+	}
+	if o.policyFile != "" {
+		text, err := readLimited(o.policyFile, translog.MaxPolicyBytes)
+		if err != nil {
+			return fmt.Errorf("reading policy: %w", err)
+		}
+		if o.pins.Policy, err = translog.ParsePolicy(text); err != nil {
+			return fmt.Errorf("%q: %w", o.policyFile, err)
 		}
 	}
 	for _, name := range o.tsa {

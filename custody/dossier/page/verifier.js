@@ -3887,16 +3887,17 @@ ${indent}}`;
   }
   var maxCheckpoint = 64 << 10;
   var lastSecond = 253402300799;
-  function openCheckpoint(raw, keys, cosigners2 = []) {
+  function openCheckpoint(raw, keys, cosigners2 = [], others = false) {
     if (raw.length > maxCheckpoint) refuse("it is too large");
     const lines2 = textOf(raw).split("\n");
     if (lines2.length < 7 || lines2[3] !== "" || lines2.at(-1) !== "") refuse("it is not three lines, an empty one and two signatures of the log");
     const c = parseText(lines2, keys[0].name);
-    const signed = lines2.slice(4, -1).map((l, i) => i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners2));
+    const end = others ? 6 : -1;
+    const signed = lines2.slice(4, end).map((l, i) => i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners2));
     if (signed.slice(2).some((s) => s.seconds === 0)) refuse("a cosignature does not say when");
     const order2 = signed.slice(2).map((s) => `${s.key.name} ${hex(s.key.id)}`);
     if (order2.some((name, i) => i > 0 && order2[i - 1] >= name)) refuse("its cosignatures are repeated or not in their order");
-    return { ...c, signed };
+    return { ...c, signed, others: others ? lines2.length - 7 : 0 };
   }
   function parseText(lines2, origin) {
     if (lines2[0] !== origin) refuse(`it is of the log ${JSON.stringify(lines2[0].slice(0, 80))}`);
@@ -4049,8 +4050,8 @@ ${c.text}`), sig);
     if (documents.includes(name)) return { document: name, most: 48 << 20 };
     if (p.length === 3 && p[0] === "packages" && [...ofPackage, "index.txt"].includes(last)) return { package: p[1], file: last, most: sizes[last] };
     if (p.length === 4 && p[0] === "records" && ofLine.includes(last)) return { record: p[1], seq: p[2], file: last, most: sizes[last] };
-    const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(\.proof)?$/.exec(name);
-    if (early) return { early: Number(early[1]), file: early[2] ? "proof" : "note", most: early[2] ? 8 << 10 : 64 << 10 };
+    const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(?:\.(proof|first|last))?$/.exec(name);
+    if (early) return { early: Number(early[1]), file: early[2] ?? "note", most: early[2] === "proof" ? 8 << 10 : 64 << 10 };
     const token = /^tokens\/(0|[1-9][0-9]{0,15})-([0-9])\.tsr$/.exec(name);
     if (token) return { early: Number(token[1]), file: "tokens", n: Number(token[2]), most: 64 << 10 };
     const renewal = /^renewals\/([0-9]{6})\/token\.tsr$/.exec(name);
@@ -4137,6 +4138,8 @@ ${c.text}`), sig);
   var maxRenewals = 1e3;
   function finishEarly(e, size) {
     if (!e.note || !e.proof) refuse(`a file of the earlier checkpoint of size ${size} is missing`);
+    const notes = [e.note, e.first, e.last].filter(Boolean);
+    if (notes.some((a, i) => notes.some((b, j) => j < i && equal(a, b)))) refuse(`the earlier checkpoint of size ${size} is there twice in one form`);
     e.path = hashLines(textOf(e.proof));
     if (e.path.length > maxProof) refuse(`the proof of the earlier checkpoint of size ${size} is too long`);
   }
@@ -4654,7 +4657,7 @@ ${c.text}`), sig);
     { id: "carriers", text: "Whether the office that carried an act to the relay was listed for it." },
     { id: "certificates", text: "The network certificates and encryption keys inside the directories; who listed them is checked." },
     { id: "documents", text: "Documents for reading inside the file (timeline, transfer record, CASE/UCO, VERIFY.txt): whether they say what the rest says. Do not read those of a file that only this page has checked; read this page." },
-    { id: "stamps", text: "Time stamps of time stamping authorities, over checkpoints or over the whole file, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked." }
+    { id: "stamps", text: "Time stamps of time stamping authorities, cosignatures of witnesses, renewals, and whether the hours agree with them. That the log continues the checkpoints which they are over is checked." }
   ];
   function* run(bytes, pins, formats) {
     const v = new Verifier(pins, formats);
@@ -4755,10 +4758,14 @@ ${c.text}`), sig);
     early() {
       for (const [size, e] of this.d.early) {
         this.check("early", `earlier checkpoint of size ${size}`, () => {
-          const c = openCheckpoint(e.note, this.keys);
-          if (c.size !== size) refuse(`it is of size ${c.size}`);
-          checkConsistency(c, this.checkpoint, e.path);
-          if (e.tokens === 0) refuse("nobody vouches for it");
+          let vouched = e.tokens > 0;
+          for (const note of [e.note, e.first, e.last].filter(Boolean)) {
+            const c = openCheckpoint(note, this.keys, [], true);
+            if (c.size !== size) refuse(`it is of size ${c.size}`);
+            checkConsistency(c, this.checkpoint, e.path);
+            vouched ||= c.others > 0;
+          }
+          if (!vouched) refuse("nobody vouches for it");
         });
       }
     }

@@ -34,8 +34,8 @@ function place(name) {
   if (documents.includes(name)) return { document: name, most: 48 << 20 };
   if (p.length === 3 && p[0] === 'packages' && [...ofPackage, 'index.txt'].includes(last)) return { package: p[1], file: last, most: sizes[last] };
   if (p.length === 4 && p[0] === 'records' && ofLine.includes(last)) return { record: p[1], seq: p[2], file: last, most: sizes[last] };
-  const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(\.proof)?$/.exec(name);
-  if (early) return { early: Number(early[1]), file: early[2] ? 'proof' : 'note', most: early[2] ? 8 << 10 : 64 << 10 };
+  const early = /^checkpoints\/(0|[1-9][0-9]{0,15})(?:\.(proof|first|last))?$/.exec(name);
+  if (early) return { early: Number(early[1]), file: early[2] ?? 'note', most: early[2] === 'proof' ? 8 << 10 : 64 << 10 };
   const token = /^tokens\/(0|[1-9][0-9]{0,15})-([0-9])\.tsr$/.exec(name);
   if (token) return { early: Number(token[1]), file: 'tokens', n: Number(token[2]), most: 64 << 10 };
   const renewal = /^renewals\/([0-9]{6})\/token\.tsr$/.exec(name);
@@ -132,6 +132,8 @@ const maxRenewals = 1000;
 
 function finishEarly(e, size) {
   if (!e.note || !e.proof) refuse(`a file of the earlier checkpoint of size ${size} is missing`);
+  const notes = [e.note, e.first, e.last].filter(Boolean);
+  if (notes.some((a, i) => notes.some((b, j) => j < i && equal(a, b)))) refuse(`the earlier checkpoint of size ${size} is there twice in one form`);
   e.path = hashLines(textOf(e.proof));
   if (e.path.length > maxProof) refuse(`the proof of the earlier checkpoint of size ${size} is too long`);
 }
