@@ -44,7 +44,8 @@ func TestAgentsAttest(t *testing.T) {
 	make := func() *dossier.Verdict {
 		t.Helper()
 		var b bytes.Buffer
-		check(t, ag.Dossier(t.Context(), s, w.request, &b, false))
+		_, _, err := ag.Dossier(t.Context(), s, w.request, &b, dossier.Redaction{Contents: true})
+		check(t, err)
 		d, err := dossier.Read(bytes.NewReader(b.Bytes()), int64(b.Len()))
 		check(t, err)
 		snap, err := s.Sync(t.Context(), w.request)

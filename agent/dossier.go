@@ -15,24 +15,28 @@ import (
 )
 
 // Dossier writes all that proves a request's path as one file that comity-verify
-// checks offline. With contents it carries the inner statements and manifests of
-// the packages that this home sent or opened: with them a court can recognise an
-// exhibit, and read its name. It always carries the rendered documents. First the session's agent attests the record, if something
-// came to it since it last did, so that the file says how far it is complete by this
-// State's word; where it cannot, because the relay does not take it, it says less.
-func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Writer, withContents bool) error {
+// checks offline, but for what r leaves out. It carries the inner statements and
+// manifests of the packages that this home sent or opened: with them a court can
+// recognise an exhibit, and read its name. It always carries the rendered documents.
+// First the session's agent attests the record, if something came to it since it last
+// did, so that the file says how far it is complete by this State's word; where it
+// cannot, because the relay does not take it, it says less. It returns what a court's
+// verifier says of the file, and the packages whose contents went with their seal;
+// without entries that were left out or erased the file is verified whole, or there is
+// an error.
+func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Writer, r dossier.Redaction) (*dossier.Verdict, []string, error) {
 	snap, err := s.Sync(ctx, request)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if e, err := s.Attest(ctx, snap, request); err != nil {
 		a.log.Warn("the dossier is made without a new attestation", "request", request, "error", err)
 	} else if e != nil {
 		if snap, err = s.Sync(ctx, request); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
-	d, err := a.collect(snap, request, withContents)
+	d, err := a.collect(snap, request, !r.Contents)
 	if err == nil {
 		err = s.stamps(ctx, snap, d)
 	}
@@ -40,18 +44,24 @@ func (a *Agent) Dossier(ctx context.Context, s *Session, request string, w io.Wr
 		err = s.witnessed(ctx, snap, d)
 	}
 	if err != nil {
-		return err
+		return nil, nil, err
+	}
+	var left []string
+	if len(r.Entries)+len(r.Kinds)+len(r.Packages) > 0 {
+		if d, left, err = dossier.Redact(d, r); err != nil {
+			return nil, nil, err
+		}
 	}
 	// What leaves this machine as proof has been checked as the court will.
 	v, err := dossier.Verify(d, a.Pins(snap))
 	if err != nil {
-		return fmt.Errorf("checking the dossier before writing it: %w: %w", err, ErrVerify)
+		return nil, nil, fmt.Errorf("checking the dossier before writing it: %w: %w", err, ErrVerify)
 	}
-	if !v.Verified() {
-		return fmt.Errorf("checking the dossier before writing it: %s: %w", v.Result, ErrVerify)
+	if !v.Verified() && v.Result != dossier.ResultInPart {
+		return nil, nil, fmt.Errorf("checking the dossier before writing it: %s: %w", v.Result, ErrVerify)
 	}
 	d.Documents = v.Render()
-	return dossier.Write(w, d)
+	return v, left, dossier.Write(w, d)
 }
 
 // Verdict says of a snapshot what a court's verifier would say.

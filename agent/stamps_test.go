@@ -46,7 +46,8 @@ func TestDossierStamped(t *testing.T) {
 
 	a, s := w.agent("de"), w.connect("de", "lab-1")
 	var b bytes.Buffer
-	check(t, a.Dossier(t.Context(), s, w.request, &b, true))
+	_, _, err := a.Dossier(t.Context(), s, w.request, &b, dossier.Redaction{})
+	check(t, err)
 	d, err := dossier.Read(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	check(t, err)
 	snap, err := s.Sync(t.Context(), w.request)

@@ -144,6 +144,8 @@ func (s *story) content(k custody.Kind) custody.Body {
 		return &custody.Closure{Request: req, Outcome: "executed"}
 	case custody.KindHold:
 		return s.holding(req)
+	case custody.KindErasure:
+		return s.erasing(req)
 	case custody.KindUseReport:
 		return &custody.UseReport{Request: req, Package: s.pkg, Use: "used-in-proceedings", Date: s.time()}
 	}
@@ -205,6 +207,8 @@ func (s *story) packageContent(k custody.Kind, req custody.Digest) custody.Body 
 func (s *story) by(k custody.Kind) string {
 	if c := s.kase(); k == custody.KindRefusal && c != nil && c.Offer != nil {
 		return "fr" // does not want it
+	} else if k == custody.KindErasure && (c == nil || c.Offer == nil) {
+		return "fr" // has begun
 	}
 	switch k {
 	case custody.KindRequest, custody.KindAcceptance, custody.KindWithdrawal, custody.KindClosure, custody.KindUseReport,

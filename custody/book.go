@@ -17,10 +17,14 @@ type Line struct {
 	Entry    []byte // exact bytes
 	Envelope []byte // exact bytes; none of an event
 	Salt     Digest
+	Gap      *Gap // in place of all but the index, if the entry is not shown
 }
 
 // Salted returns the hash by which the next entry of the record names this one.
 func (l *Line) Salted() Digest {
+	if l.Gap != nil {
+		return l.Gap.Salted
+	}
 	return translog.Salted(l.Salt, sha256.Sum256(l.Entry), envelopeSHA256(l.Envelope))
 }
 
@@ -36,6 +40,9 @@ func envelopeSHA256(envelope []byte) Digest {
 // Parse reads the entry and its statement; s is nil of an event. It checks that
 // a line has an envelope where its entry has one, not that they fit: Apply does.
 func (l *Line) Parse() (e *Entry, s *Statement, err error) {
+	if l.Gap != nil {
+		return nil, nil, fmt.Errorf("log entry %d is not shown: %s", l.Index, l.Gap.Reason)
+	}
 	if e, err = ParseEntry(l.Entry); err != nil {
 		return nil, nil, err
 	}
@@ -114,10 +121,12 @@ func (b *Book) Add(l Line) (translog.Leaf, *Entry, error) {
 	if r == nil {
 		r = NewRecord(e.Record)
 	}
-	if err := b.decided(r, e, s); err != nil {
-		return none, nil, err
+	if r.Torn() {
+		err = b.addTorn(r, e, s, l.Salted())
+	} else if err = b.decided(r, e, s); err == nil {
+		err = r.Apply(e, s, l.Salted())
 	}
-	if err := r.Apply(e, s, l.Salted()); err != nil {
+	if err != nil {
 		return none, nil, err
 	}
 	b.records[e.Record] = r
@@ -153,6 +162,12 @@ func (b *Book) decided(r *Record, e *Entry, s *Statement) error {
 	if e.Decision != d {
 		return fmt.Errorf("entry %d of record %q: the entry says %q, the rules say %q", e.Seq, e.Record, e.Decision, d)
 	}
+	return b.directories(r, e, s)
+}
+
+// directories: an entry names those in force at its place in the log, and a carrier
+// only where one is needed.
+func (b *Book) directories(r *Record, e *Entry, s *Statement) error {
 	if want := b.view.refs(r, s); !slices.Equal(e.Directories, want) {
 		return fmt.Errorf("entry %d of record %q was decided with other directories than those in force at its place in the log", e.Seq, e.Record)
 	}

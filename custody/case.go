@@ -26,10 +26,12 @@ type Case struct {
 	UseReports    []*UseReportState // oldest first
 	Orders        []*OrderState     // oldest first
 	Hold          *HoldState        // what was said last; nil: nothing ever
+	Erasures      []*ErasureState   // oldest first
 
 	reviews     []reviewState // oldest first
 	objectedSeq int64         // of the last objection's entry; 0 if none, which is the request's
 	signers     []signer      // of both States, once for each statement
+	hidden      int64         // entries that are not shown
 
 	attested     map[PartyID]attesting // by agent; nil until one has
 	attestations map[int64]bool        // their places in the record
@@ -333,7 +335,9 @@ func (c *Case) apply(e *Entry, s *Statement) error {
 	case *Consent:
 		c.Consents = append(c.Consents, &ConsentState{b, s.SHA256, e.Time})
 	case *Hold:
-		c.Hold = &HoldState{b, s.SHA256, e.Time}
+		c.Hold = &HoldState{b, s.SHA256, e.Time, e.Seq}
+	case *Erasure:
+		c.Erasures = append(c.Erasures, &ErasureState{Erasure: b, SHA256: s.SHA256, Time: e.Time})
 	case *UseReport:
 		c.UseReports = append(c.UseReports, &UseReportState{b, s.SHA256, e.Time})
 	case *Acceptance:

@@ -74,6 +74,8 @@ const (
 	CodeOffered           Code = "offered"            // the case began with an offer, not with a request
 	CodeOnHold            Code = "on-hold"            // nothing of the request may be destroyed
 	CodeNotReceived       Code = "not-received"       // nothing of it was receipted
+	CodeNotEnded          Code = "request-not-ended"  // nothing of it is erased before its end
+	CodeNotErasable       Code = "not-erasable"       // the entry is of the other State, or all else rests on it
 	CodeOperatorPolicy    Code = "operator-policy"    // the rules allow it, the policy of the relay's operator does not; no answer of Decide
 	CodeRetention         Code = "retention-too-long" // the grant has the relay keep packages for longer than its operator does; no answer of Decide
 	CodeNothingNew        Code = "nothing-new"        // the record has no more than the agent has attested
@@ -142,6 +144,8 @@ var explanations = map[Code]string{
 	CodeOffered:           "this begins with an offer, not with a request: it is accepted or refused by the State that it is for, and revoked by the one that made it",
 	CodeOnHold:            "the State that the evidence is from has put it on hold: nothing of it is destroyed until that is lifted",
 	CodeNotReceived:       "no receipt says that anything of it has arrived",
+	CodeNotEnded:          "the request goes on: nothing of it is erased before it was withdrawn, closed or refused",
+	CodeNotErasable:       "a State erases what it has said itself, and whole entries only of kinds on which nothing rests after the end: dangers, reviews, consents, use reports; the annex of any entry that has one",
 	CodeOperatorPolicy:    "the rules allow it, the policy of the relay's operator does not, for now: nothing is lost",
 	CodeRetention:         "the grant has the relay keep packages for longer than its operator does: nothing is sent under it until one of the two is changed",
 	CodeNothingNew:        "nothing but attestations has come to the record since this agent attested it",

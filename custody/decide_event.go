@@ -9,7 +9,7 @@ import "time"
 //
 // CodeDuplicate means that the record says it already: a denial within the same
 // hour of UTC, a probe that found what the last one did, a head destroyed before, a
-// sign of life within an hour of the record's last entry.
+// sign of life within an hour of the record's last entry, an erasure done before.
 func DecideEvent(r *Record, v *View, ev *Event, now Time) Decision {
 	switch {
 	case ev == nil || ev.check() != nil:
@@ -20,6 +20,8 @@ func DecideEvent(r *Record, v *View, ev *Event, now Time) Decision {
 		return decideDestroyed(r, ev.Destroyed)
 	case ev.Lapsed != nil:
 		return decideLapsed(r, ev.Lapsed, now)
+	case ev.Erased != nil:
+		return decideErased(r, ev.Erased)
 	case r.ID != RelayRecord || r.relay == nil: // the first entry of a record has a statement
 		return deny("relays-own", CodeUnknownAction)
 	case ev.Counted != nil:

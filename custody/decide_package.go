@@ -11,8 +11,8 @@ import (
 // state of the package.
 func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decision {
 	s := a.Statement
-	if n, err := s.verify(map[keys.ID]*keys.Public{m.Key.ID(): m.Key}); err != nil || n != 1 {
-		return deny("agent-signs", CodeBadSignature)
+	if d := agentSigned(s, m); !d.Allowed() {
+		return d
 	}
 	if b, ok := s.Body.(*Seal); ok {
 		return unlessSuspended(v, c.From, c.To, decideSeal(c, v, b, m, a.Open, now))
@@ -39,6 +39,15 @@ func decideAgentStatement(c *Case, v *View, a Action, m *Member, now Time) Decis
 	return deny("acts", CodeUnknownAction)
 }
 
+// agentSigned: the agent alone signed.
+func agentSigned(s *Statement, m *Member) Decision {
+	const rule = "agent-signs"
+	if n, err := s.verify(map[keys.ID]*keys.Public{m.Key.ID(): m.Key}); err != nil || n != 1 {
+		return deny(rule, CodeBadSignature)
+	}
+	return allow(rule)
+}
+
 // decideSeal: a deposit under a live grant, for exactly its recipients, within
 // what it leaves.
 func decideSeal(c *Case, v *View, b *Seal, m *Member, open Usage, now Time) Decision {
@@ -53,7 +62,7 @@ func decideSeal(c *Case, v *View, b *Seal, m *Member, open Usage, now Time) Deci
 	if d := room(g, b.PayloadSize, open); !d.Allowed() {
 		return d
 	}
-	if b.Delivery != g.Packages+1 {
+	if n := b.Delivery - g.Packages - 1; n < 0 || n > c.hidden { // each entry that is not shown may be a seal
 		return deny(rule, CodeBadStatement)
 	}
 	if code := c.Supersedable(b.Supersedes); code != CodeAllowed {

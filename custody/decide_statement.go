@@ -5,18 +5,27 @@ import "slices"
 // decideStatement says whether a statement may become the next entry.
 func decideStatement(r *Record, v *View, a Action, now Time) Decision {
 	s := a.Statement
-	switch {
-	case s == nil || s.Record() != r.ID:
-		return deny("fits-record", CodeBadStatement)
-	case s.Header.Relay != "" && s.Header.Relay != v.Origin:
-		return deny("this-relay", CodeWrongRelay)
-	case s.Header.Issued.Time().After(now.Time().Add(maxSkew)):
-		return deny("issued", CodeNotYetIssued)
+	if d := fitting(r, v, s, now); !d.Allowed() {
+		return d
 	}
 	if r.ID == RelayRecord || r.ID.Authority() != "" {
 		return decidePublic(r, v, s, now)
 	}
 	return decideCase(r, v, a, now)
+}
+
+// fitting: it is a statement of this record and this relay, and of no later time.
+func fitting(r *Record, v *View, s *Statement, now Time) Decision {
+	const rule = "fits-record"
+	switch {
+	case s == nil || s.Record() != r.ID:
+		return deny(rule, CodeBadStatement)
+	case s.Header.Relay != "" && s.Header.Relay != v.Origin:
+		return deny("this-relay", CodeWrongRelay)
+	case s.Header.Issued.Time().After(now.Time().Add(maxSkew)):
+		return deny("issued", CodeNotYetIssued)
+	}
+	return allow(rule)
 }
 
 // decidePublic: statements that anybody may bring, since anybody may read them.
@@ -69,27 +78,12 @@ func decideRelay(r *Record, v *View, s *Statement) Decision {
 // decideCase: the common rules of statements in a case, then the kind's own.
 func decideCase(r *Record, v *View, a Action, now Time) Decision {
 	s := a.Statement
-	carrier, d := agent(v, a.Via, now)
+	carrier, d := spoken(r, v, a, now)
 	if !d.Allowed() {
-		return d
-	}
-	if d := audits(carrier, ActStatement); !d.Allowed() {
-		return d
-	}
-	if d := decideCarrier(s, carrier); !d.Allowed() {
-		return d
-	}
-	if d := decidePlace(r, s, carrier); !d.Allowed() {
 		return d
 	}
 	if s.byAgent() {
 		return decideAgentStatement(r.kase, v, a, carrier, now)
-	}
-	if d := decideOfficers(v, s, now); !d.Allowed() {
-		return d
-	}
-	if d := distinct(r.kase, v, s); !d.Allowed() {
-		return d
 	}
 	if d := ofRequests(r.kase, s.Kind); !d.Allowed() {
 		return d
@@ -134,16 +128,41 @@ func decideCase(r *Record, v *View, a Action, now Time) Decision {
 		return decideUseReport(r.kase, b)
 	case *Hold:
 		return decideHold(r.kase, b)
+	case *Erasure:
+		return decideErasure(r, b)
 	case *Recall:
 		return decideRecall(r.kase, b)
 	}
 	return deny("acts", CodeUnknownAction)
 }
 
+// spoken: who brings a statement may bring it, it has a place in the record, and if
+// officers say it, enough of them signed.
+func spoken(r *Record, v *View, a Action, now Time) (*Member, Decision) {
+	s := a.Statement
+	carrier, d := agent(v, a.Via, now)
+	if !d.Allowed() {
+		return nil, d
+	}
+	if d := audits(carrier, ActStatement); !d.Allowed() {
+		return nil, d
+	}
+	if d := decideCarrier(s, carrier); !d.Allowed() {
+		return nil, d
+	}
+	if d := decidePlace(r, s, carrier); !d.Allowed() || s.byAgent() {
+		return carrier, d
+	}
+	if d := decideOfficers(v, s, now); !d.Allowed() {
+		return nil, d
+	}
+	return carrier, distinct(r.kase, v, s)
+}
+
 // going: nothing is decided of a request that has ended. A grant can be revoked and a
 // package recalled all the same: the one says why for the record, the other has the
 // head destroyed. And what was received can be passed on with consent, and its use be
-// told; and what the relay has of it can be put on hold.
+// told; and what the relay has of it can be put on hold, or erased.
 func going(c *Case, s *Statement) Decision {
 	const rule = "request-goes-on"
 	if c != nil && c.End != nil && !slices.Contains(afterEnd, s.Kind) {
@@ -153,7 +172,7 @@ func going(c *Case, s *Statement) Decision {
 }
 
 // afterEnd are the kinds of officers' statements that are heard after a request has ended.
-var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport, KindHold, KindOrder, KindDestruction, KindRestriction}
+var afterEnd = []Kind{KindRevocation, KindRecall, KindConsent, KindUseReport, KindHold, KindErasure, KindOrder, KindDestruction, KindRestriction}
 
 // decideCarrier: an agent speaks for itself; officers' statements are carried by
 // a desk agent of their authority, and what only stops something by one of either party.
@@ -359,7 +378,7 @@ func decideClosure(c *Case, b *Closure) Decision {
 		return deny(rule, CodeNotRequesting)
 	case c.Refusal != nil:
 		return deny(rule, CodeAlreadyDecided)
-	case c.Live() == nil:
+	case c.Live() == nil && c.hidden == 0: // an entry that is not shown may be the grant
 		return deny(rule, CodeNoGrant)
 	}
 	return allow(rule)

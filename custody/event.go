@@ -16,11 +16,13 @@ const (
 	KindLapsed Kind = "lapsed" // in a request's record: a grant made in an emergency was not validated in time
 
 	KindDestroyed Kind = "destroyed" // in a request's record: head and inner file of a recalled package are gone
+
+	KindErased Kind = "erased" // in a request's record: what an erasure names is gone
 )
 
 // IsEvent reports whether entries of that kind are made without a statement.
 func (k Kind) IsEvent() bool {
-	return k == KindDenied || k == KindCounted || k == KindProbed || k == KindDestroyed || k == KindLapsed
+	return k == KindDenied || k == KindCounted || k == KindProbed || k == KindDestroyed || k == KindLapsed || k == KindErased
 }
 
 // Event is what an entry without a statement says. Exactly one field is set: that
@@ -31,6 +33,7 @@ type Event struct {
 	Probed    *Probed    `json:"probed,omitempty"`
 	Destroyed *Destroyed `json:"destroyed,omitempty"`
 	Lapsed    *Lapsed    `json:"lapsed,omitempty"`
+	Erased    *Erased    `json:"erased,omitempty"`
 }
 
 // Denied says that the rules refused an act to an agent of a party. A record has
@@ -115,6 +118,9 @@ func (ev *Event) kind() Kind {
 	if ev.Lapsed != nil {
 		list = append(list, KindLapsed)
 	}
+	if ev.Erased != nil {
+		list = append(list, KindErased)
+	}
 	if len(list) != 1 {
 		return ""
 	}
@@ -135,6 +141,8 @@ func (ev *Event) check() error {
 		return nil
 	case KindLapsed:
 		return refs(ev.Lapsed.Grant)
+	case KindErased:
+		return ev.Erased.check()
 	case KindDestroyed:
 		if err := CheckID(ev.Destroyed.Package); err != nil {
 			return bad("package: %v", err)

@@ -24,12 +24,30 @@ func (ev *Event) Says() string {
 		return fmt.Sprintf("the relay says what it refused from %s to %s: %s", c.From, c.To, strings.Join(list, ", "))
 	case ev.Destroyed != nil:
 		return fmt.Sprintf("the relay says that it destroyed head and inner file of package %s, which was recalled", ev.Destroyed.Package)
+	case ev.Erased != nil:
+		return "the relay says that it erased what it kept of this record: " + ev.Erased.says() + "; copies that others have are not reached"
 	case ev.Lapsed != nil:
 		return "the relay says that grant " + ev.Lapsed.Grant.String()[:8] + ", made in an emergency, was not validated in time: nothing moves under it any more"
 	case ev.Probed != nil:
 		return "the relay says that " + ev.Probed.says()
 	}
 	return "the relay says nothing"
+}
+
+// says names what is gone.
+func (e *Erased) says() string {
+	var list []string
+	if len(e.Entries) > 0 {
+		list = append(list, "entries "+numbers(e.Entries)+" whole")
+	}
+	if len(e.Annexes) > 0 {
+		list = append(list, "the annexes of entries "+numbers(e.Annexes))
+	}
+	return strings.Join(list, ", ")
+}
+
+func numbers(list []int64) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
 }
 
 // doing is an act after "let somebody".

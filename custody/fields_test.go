@@ -20,7 +20,7 @@ func oneOfEach(t failer) map[custody.Kind]*custody.Statement {
 		all[k] = st
 	}
 	for _, k := range []custody.Kind{custody.KindSuspension, custody.KindReport, custody.KindRefusal, custody.KindRevocation, custody.KindWithdrawal, custody.KindClosure, custody.KindRejection,
-		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport, custody.KindHold, custody.KindAttestation,
+		custody.KindRecall, custody.KindAmendment, custody.KindConsent, custody.KindUseReport, custody.KindHold, custody.KindErasure, custody.KindAttestation,
 		custody.KindDanger, custody.KindValidation, custody.KindOrder, custody.KindDestruction, custody.KindRestriction, custody.KindOffer} {
 		all[k] = s.make(k)
 	}
@@ -150,6 +150,20 @@ func TestGrantFields(t *testing.T) {
 		"an empty annex": func(b *custody.Hold) { b.Annex = &custody.AnnexRef{} },
 	} {
 		refused(name, custody.KindHold, edit(f))
+	}
+	type x = custody.Erasure
+	for name, f := range map[string]func(*x){
+		"no request": func(b *x) { b.Request = custody.Digest{} }, "an unknown reason": func(b *x) { b.Reason = "mood" }, "nothing": func(b *x) { b.Annexes = []custody.Ref{} },
+		"an entry without hash": func(b *x) { b.Annexes[0].Leaf = custody.Digest{} }, "an entry twice": func(b *x) { b.Annexes = append(b.Annexes, b.Annexes[0]) },
+		"a negative entry": func(b *x) { b.Annexes[0].Seq = -1 }, "an entry and its annex": func(b *x) { b.Entries = b.Annexes },
+		"entries out of order": func(b *x) { b.Entries = []custody.Ref{{Seq: 2, Leaf: digest}, {Seq: 1, Leaf: digest}} },
+		"too many": func(b *x) {
+			for i := range int64(1001) {
+				b.Entries = append(b.Entries, custody.Ref{Seq: i + 1, Leaf: digest})
+			}
+		},
+	} {
+		refused(name, custody.KindErasure, edit(f))
 	}
 	type u = custody.UseReport
 	for name, f := range map[string]func(*u){

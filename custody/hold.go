@@ -33,6 +33,7 @@ type HoldState struct {
 	*Hold
 	SHA256 Digest
 	Time   Time
+	seq    int64 // of its entry
 }
 
 // OnHold reports whether nothing of the request's evidence may be destroyed.

@@ -33,6 +33,7 @@ const (
 	KindRestriction Kind = "restriction" // or uses it no more
 	KindUseReport   Kind = "use-report"  // it says what use it made of what arrived
 	KindHold        Kind = "hold"        // what the relay has of a request must not be destroyed, or may be again
+	KindErasure     Kind = "erasure"     // what the relay keeps of entries must be destroyed
 	KindSeal        Kind = "seal"        // the sender's agent fixes a package's bytes
 	KindUnlock      Kind = "unlock"      // and lets its head go, once accepted
 	KindRelease     Kind = "release"     // the recipient's agent takes it
@@ -512,6 +513,8 @@ func newBody(k Kind) Body {
 		return new(UseReport)
 	case KindHold:
 		return new(Hold)
+	case KindErasure:
+		return new(Erasure)
 	case KindSeal:
 		return new(Seal)
 	case KindUnlock:
@@ -535,7 +538,7 @@ func Kinds() []Kind {
 	return []Kind{KindRoot, KindDirectory, KindSuspension, KindReport, KindRelay, KindRequest, KindOffer, KindDanger, KindReview, KindGrant, KindValidation, KindRefusal, KindAcceptance,
 		KindAmendment, KindConsent, KindRevocation, KindWithdrawal, KindClosure,
 		KindSeal, KindUnlock, KindRelease, KindReceipt, KindRejection, KindRecall,
-		KindOrder, KindDestruction, KindRestriction, KindUseReport, KindHold, KindAttestation}
+		KindOrder, KindDestruction, KindRestriction, KindUseReport, KindHold, KindErasure, KindAttestation}
 }
 
 func (k Kind) typeName() string    { return "comity/" + string(k) + "/v1" }

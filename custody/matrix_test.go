@@ -133,6 +133,8 @@ var may = map[custody.Kind]struct{ who, when string }{
 	custody.KindClosure:     {"fr officers", granting},
 	custody.KindUseReport:   {"fr officers", "received received-recalled received-closed"},
 	custody.KindHold:        {"nl officers", but("empty")},
+	custody.KindErasure: {"fr officers", "refused requested-withdrawn granted-withdrawn revoked-withdrawn sealed-withdrawn released-withdrawn" +
+		" accepted-closed unlocked-closed released-closed received-closed"},
 	custody.KindAttestation: {"sender|sender's colleague|sender's desk|recipient|backup's holder", but("empty")},
 	custody.KindSeal:        {"sender", "granted accepted regranted granted-amended"},
 	custody.KindUnlock:      {"sender", "sealed sealed-amended"},

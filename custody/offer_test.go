@@ -47,6 +47,7 @@ var mayOffered = map[custody.Kind]struct{ who, when string }{
 	custody.KindClosure:     {"fr officers", "offered offered-revoked accepted accepted-revoked sealed unlocked released released-recalled received rejected"},
 	custody.KindUseReport:   {"fr officers", "received received-closed"},
 	custody.KindHold:        {"nl officers", "*"},
+	custody.KindErasure:     {"nl officers", "refused offered-revoked offered-closed accepted-revoked received-closed"},
 	custody.KindAttestation: {"sender|sender's colleague|sender's desk|recipient|backup's holder", "*"},
 	custody.KindSeal:        {"sender", "accepted"},
 	custody.KindUnlock:      {"sender", "sealed"},

@@ -97,6 +97,8 @@ func fillLists(body Body) {
 		b.Terms.fillLists()
 	case *Amendment:
 		b.Terms.fillLists()
+	case *Erasure:
+		b.Entries, b.Annexes = append([]Ref{}, b.Entries...), append([]Ref{}, b.Annexes...)
 	case *Directory:
 		b.Relays = append([]RelayPin{}, b.Relays...)
 		b.Entries = append([]Listing{}, b.Entries...)
@@ -156,6 +158,8 @@ func (s *Statement) request() Digest {
 	case *UseReport:
 		return b.Request
 	case *Hold:
+		return b.Request
+	case *Erasure:
 		return b.Request
 	case *Seal:
 		return b.Request

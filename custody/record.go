@@ -62,6 +62,7 @@ type Record struct {
 	ID RecordID
 
 	leaves     []Digest         // salted leaf hash of each entry
+	acts       []act            // what each entry is
 	first      Digest           // payload hash of the first statement: the record's tag derives from it
 	last       Time             // of the last entry
 	statements map[Digest]int64 // payload hash to seq
@@ -71,6 +72,7 @@ type Record struct {
 	relaySHA  Digest
 	kase      *Case
 	events    events
+	gaps      gaps
 }
 
 // NewRecord returns the empty record of that name.
@@ -139,6 +141,7 @@ func (r *Record) Apply(e *Entry, s *Statement, leaf Digest) error {
 		r.statements[s.SHA256] = e.Seq
 	}
 	r.leaves = append(r.leaves, leaf)
+	r.remember(e, s)
 	r.last = e.Time
 	return nil
 }
@@ -171,11 +174,13 @@ func (r *Record) fits(e *Entry, s *Statement) error {
 // happened folds an event.
 func (r *Record) happened(ev *Event, now Time) error {
 	switch {
-	case ev.Destroyed == nil && ev.Lapsed == nil:
+	case ev.Destroyed == nil && ev.Lapsed == nil && ev.Erased == nil:
 		r.events.apply(ev, now)
 		return nil
 	case r.kase == nil:
 		return errOrder
+	case ev.Erased != nil:
+		return r.erased(ev.Erased, now)
 	case ev.Lapsed != nil:
 		return r.kase.lapsed(ev.Lapsed.Grant, now)
 	}

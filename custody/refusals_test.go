@@ -392,7 +392,7 @@ func dutyLost(name string, k custody.Kind) func(*story) custody.Decision {
 func TestRefusals(t *testing.T) {
 	// The rules never know what an operator refuses: see TestPolicyRef.
 	reached := map[custody.Code]bool{custody.CodeAllowed: true, custody.CodeOperatorPolicy: true, custody.CodeRetention: true, custody.CodeOtherLog: true}
-	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals, reportRefusals, offerRefusals, originRefusals, attestationRefusals)
+	rows := slices.Concat(refusals, moreRefusals, authorityRefusals, suspensionRefusals, amendmentRefusals, emergencyRefusals, reportRefusals, offerRefusals, originRefusals, attestationRefusals, erasureRefusals)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			s := told(t, r.before...)

@@ -73,7 +73,7 @@ func (t Thresholds) For(k Kind) int64 {
 		return t.Request // who asked says that no more is asked for, how urgent it is, or what became of it
 	case KindReport:
 		return t.Request // it moves nothing, and speaks for the authority in public
-	case KindHold:
+	case KindHold, KindErasure:
 		return holdOfficers // whatever the directory says
 	case KindOrder:
 		return t.Revocation

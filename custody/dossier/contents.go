@@ -20,7 +20,7 @@ func (c *verifier) contents() error {
 		p := kase.Package(id)
 		var err error
 		if p == nil {
-			err = errors.New("the record holds no seal of it")
+			err = errors.New("the record holds no seal of it, or only one that rests on what is not shown")
 		}
 		if err := c.check(err, "contents of package %q", id); err != nil {
 			return err

@@ -21,7 +21,9 @@
 //	records/authority-NAME/SEQ/salt            64 hexadecimal digits
 //	records/authority-NAME/SEQ/statement.json  the payload of the envelope, to be read
 //	records/relay/SEQ/…                        likewise
-//	records/request/SEQ/…                      likewise
+//	records/request/SEQ/…                      likewise, or in place of an entry that is not shown:
+//	records/request/SEQ/gap.json               {"_type", "salted", "reason", "by"}: what the log holds there, and why it is not shown
+//	records/request/SEQ/proof                  as of an entry
 //	renewals/SEQ/token.tsr                     time stamp over all bytes of the dossier as it was without it
 //	timeline.html, timeline.pdf                rendered: for a judge
 //	transfer.json, transfer.pdf                rendered: for the official system
@@ -39,7 +41,7 @@
 // so that a moved byte, a member more or less, another order, time or compression
 // all fail. Nothing in a dossier is compressed, so none can expand. Verify takes
 // no key on trust but the pinned ones, and answers "origin not checked" without
-// pins. The package opens no file and no connection and asks no clock.
+// pins; of a dossier with gaps it never says "verified". The package opens no file and no connection and asks no clock.
 package dossier
 
 import (

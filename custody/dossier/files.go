@@ -25,6 +25,7 @@ const (
 	dossierName     = "dossier.json"
 	entryName       = "entry.json"
 	envelopeName    = "envelope.json"
+	gapName         = "gap.json"
 	proofName       = "proof"
 	saltName        = "salt"
 	statementName   = "statement.json"
@@ -55,7 +56,7 @@ func maxSizeOf(name string) int64 {
 		return statement.MaxEnvelope
 	case entryName:
 		return 1 << 20
-	case dossierName, proofName, saltName, tagManifestName:
+	case dossierName, gapName, proofName, saltName, tagManifestName:
 		return 8 << 10
 	case renewalName:
 		return timestamp.MaxBytes
@@ -153,9 +154,12 @@ func (d *Dossier) folder(id custody.RecordID) (string, error) {
 	return "", fmt.Errorf("record %q does not belong into the dossier of request %q", id, d.Request)
 }
 
-// files returns the five files of an entry, or the three of an event, which has no
-// statement.
+// files returns the five files of an entry, the three of an event, which has no
+// statement, or the two of a gap.
 func (l *Line) files(at string) ([]file, error) {
+	if g := l.Gap; g != nil {
+		return []file{{at + gapName, g.Marshal()}, {at + proofName, l.proof()}}, errors.Join(l.bare(), g.Check())
+	}
 	list := []file{{at + entryName, l.Entry}, {at + proofName, l.proof()}, {at + saltName, []byte(l.Salt.String() + "\n")}}
 	if len(l.Envelope) == 0 {
 		return list, nil
@@ -165,6 +169,14 @@ func (l *Line) files(at string) ([]file, error) {
 		return nil, err
 	}
 	return append(list, file{at + envelopeName, l.Envelope}, file{at + statementName, env.Payload}), nil
+}
+
+// bare: a gap has nothing beside it of the entry in whose place it stands.
+func (l *Line) bare() error {
+	if len(l.Entry)+len(l.Envelope) > 0 || !l.Salt.IsZero() {
+		return errors.New("a gap stands beside what it says is not shown")
+	}
+	return nil
 }
 
 func (l *Line) proof() []byte {
@@ -279,6 +291,8 @@ func (l *Line) put(name string, data []byte) (err error) {
 		l.Index, l.Proof, err = parseProof(string(data))
 	case saltName:
 		l.Salt, err = statement.ParseDigest(strings.TrimSuffix(string(data), "\n"))
+	case gapName:
+		l.Gap, err = custody.ParseGap(data)
 	case statementName: // derived from the envelope; the comparison is exact
 	default:
 		return errName

@@ -8,7 +8,7 @@ import (
 
 // fate tells what its sender's side did with a package after it was deposited: sent
 // another in its place, took it back.
-func (p *Package) fate(b *strings.Builder) {
+func (p *Package) fate(b *strings.Builder, absent string) {
 	if p.Supersedes != "" {
 		fmt.Fprintf(b, "    in place of    package %s, by the sender's seal\n", p.Supersedes)
 	}
@@ -24,7 +24,7 @@ func (p *Package) fate(b *strings.Builder) {
 	case p.Released.IsZero():
 		fmt.Fprintf(b, "    head           never left its sender, as far as this record goes\n")
 	case r.Destroyed.IsZero():
-		fmt.Fprintf(b, "    head           that the relay destroyed it is %s\n", notInRecord)
+		fmt.Fprintf(b, "    head           that the relay destroyed it is %s\n", absent)
 	default:
 		fmt.Fprintf(b, "    head           destroyed %s, as the relay says\n", r.Destroyed)
 	}

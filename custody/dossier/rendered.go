@@ -113,7 +113,7 @@ func (c *verifier) facts() *documents.Facts {
 	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
 	f := &documents.Facts{
 		Relay: root(v.Relay), Request: v.Request, Case: kase, Checkpoint: v.Checkpoint, Note: sha256.Sum256(c.d.Checkpoint),
-		Times: timesOnPaper, Complete: v.Completeness, NotProved: v.notProvedOnPaper(), Notes: v.notes(),
+		Times: timesOnPaper, Complete: v.Completeness, NotProved: v.notProvedOnPaper(), Notes: append(v.withheldNotes(), v.notes()...), Withheld: len(v.Gaps),
 	}
 	for i := range f.Authorities {
 		f.Authorities[i] = root(v.Authorities[i])
@@ -146,6 +146,9 @@ func (c *verifier) acts(v *Verdict) []documents.Act {
 		x := documents.Act{
 			Record: string(a.Record), Seq: a.Seq, Index: a.Index, Kind: a.Kind, Time: a.Time, By: a.By, Signers: a.Signers, Signed: a.signed(),
 			Says: a.Says, Statement: a.Statement, Policy: a.Policy,
+		}
+		if a.Unchecked {
+			x.Signed += "; " + notCheckedText
 		}
 		if i >= documents.MaxActs {
 			// counted only

@@ -25,6 +25,9 @@ func (v *Verdict) Text() string {
 	fmt.Fprintf(&b, "\nWhat the record says (times are %s)\n", v.Times)
 	for _, a := range v.Acts {
 		fmt.Fprintf(&b, "  %s  %s\n      %s\n", a.Time, a.Says, a.signed())
+		if a.Unchecked {
+			fmt.Fprintf(&b, "      %s\n", notCheckedText)
+		}
 		if x := a.interval(); x != "" {
 			fmt.Fprintf(&b, "      %s\n", x)
 		}
@@ -37,10 +40,10 @@ func (v *Verdict) Text() string {
 	v.renewals(&b)
 	fmt.Fprintf(&b, "\nPackages\n")
 	if len(v.Packages) == 0 {
-		fmt.Fprintf(&b, "  none was deposited, %s\n", notInRecord)
+		fmt.Fprintf(&b, "  none was deposited, %s\n", v.absent())
 	}
 	for _, p := range v.Packages {
-		p.text(&b)
+		p.text(&b, v.absent())
 	}
 	v.completeness(&b)
 	fmt.Fprintf(&b, "\nNot proved\n")
@@ -53,7 +56,7 @@ func (v *Verdict) Text() string {
 
 // completeness says what is known of entries that are not shown.
 func (v *Verdict) completeness(b *strings.Builder) {
-	fmt.Fprintf(b, "\nCompleteness\n  no gap from the first entry of each record to the last one shown here, all in the log of size %d;\n", v.Checkpoint.Size)
+	fmt.Fprintf(b, "\nCompleteness\n  %s from the first entry of each record to the last one shown here, all in the log of size %d;\n", v.without(), v.Checkpoint.Size)
 	if len(v.Attested) == 0 {
 		fmt.Fprintf(b, "  whether that log has more of them is not shown: %s\n", v.Completeness)
 	} else {
@@ -66,11 +69,16 @@ func (v *Verdict) completeness(b *strings.Builder) {
 }
 
 func (v *Verdict) result(b *strings.Builder) {
-	if v.Verified() {
+	if v.Result == ResultInPart {
+		fmt.Fprintf(b, "VERIFIED IN PART: request %s; %d of its entries are withheld, and what they say is not known\n", v.Request, len(v.Gaps))
+	} else if v.Verified() {
 		fmt.Fprintf(b, "VERIFIED: request %s, signed and logged as told below, by the parties whose roots you named\n", v.Request)
 	} else {
 		fmt.Fprintf(b, "CONSISTENT, ORIGIN NOT CHECKED: request %s\n", v.Request)
 		fmt.Fprintf(b, "  anybody can make a consistent file: compare the fingerprints marked \"not checked\" with those on paper\n")
+	}
+	for _, s := range v.withheldNotes() {
+		fmt.Fprintf(b, "  %s\n", s)
 	}
 	switch v.Documents {
 	case DocumentsNotChecked:
@@ -148,23 +156,23 @@ func (a Act) signed() string {
 	return s + ", brought by " + string(a.Via) + " as the relay says"
 }
 
-func (p *Package) text(b *strings.Builder) {
+func (p *Package) text(b *strings.Builder, absent string) {
 	fmt.Fprintf(b, "  %s: %d sealed bytes from %s for %s, delivery %d", p.ID, p.PayloadSize, p.Sender, ids(p.Recipients), p.Delivery)
 	if p.Final {
 		fmt.Fprintf(b, ", the last one by the sender's word")
 	}
 	fmt.Fprintf(b, "\n    deposited      %s by the sender's seal; stored, as the relay says\n", p.Deposited)
 	if p.Released.IsZero() {
-		fmt.Fprintf(b, "    head released  %s\n", notInRecord)
+		fmt.Fprintf(b, "    head released  %s\n", absent)
 	} else {
 		fmt.Fprintf(b, "    head released  %s by the sender's unlock\n", p.Released)
 	}
-	p.fate(b)
+	p.fate(b, absent)
 	if len(p.Taken) == 0 {
-		fmt.Fprintf(b, "    signed for     %s\n", notInRecord)
+		fmt.Fprintf(b, "    signed for     %s\n", absent)
 	}
 	for _, t := range p.Taken {
-		t.text(b)
+		t.text(b, absent)
 	}
 	for _, s := range p.Doubts {
 		fmt.Fprintf(b, "    doubtful       %s\n", s)
@@ -203,10 +211,10 @@ func (o *Opened) received(b *strings.Builder) {
 	}
 }
 
-func (t *Taking) text(b *strings.Builder) {
+func (t *Taking) text(b *strings.Builder, absent string) {
 	fmt.Fprintf(b, "    signed for     %s by %s for %s\n", t.Time, t.By, t.Recipient)
 	if t.Answer && t.Unlocked.IsZero() {
-		fmt.Fprintf(b, "    let go         for this one: %s\n", notInRecord)
+		fmt.Fprintf(b, "    let go         for this one: %s\n", absent)
 	} else if t.Answer {
 		fmt.Fprintf(b, "    let go         %s by the sender's unlock for this one\n", t.Unlocked)
 	}
@@ -216,13 +224,13 @@ func (t *Taking) text(b *strings.Builder) {
 	}
 	switch t.Outcome {
 	case "exhibits":
-		fmt.Fprintf(b, "    receipted      the whole: %s\n", notInRecord)
+		fmt.Fprintf(b, "    receipted      the whole: %s\n", absent)
 	case "receipted":
 		fmt.Fprintf(b, "    receipted      %s: by its signed word everything in it arrived and verified there\n", t.Closed)
 	case "rejected":
 		fmt.Fprintf(b, "    rejected       %s: by its signed word %s; whose doing that is, it does not show\n", t.Closed, reasonSays(t.Reason))
 	default:
-		fmt.Fprintf(b, "    receipted      %s\n", notInRecord)
+		fmt.Fprintf(b, "    receipted      %s\n", absent)
 	}
 }
 
@@ -269,6 +277,8 @@ func sentence(s *custody.Statement) string {
 			return more(fmt.Sprintf("%s lifts its hold, and what the relay has may be destroyed again: %s", b.By, b.Reason), b.Annex)
 		}
 		return more(fmt.Sprintf("%s puts what the relay has of the request on hold, none of which may be destroyed: %s", b.By, b.Reason), b.Annex)
+	case *custody.Erasure:
+		return fmt.Sprintf("%s has the relay erase what it keeps of entries that %s made: %s (%s)", b.By, b.By, erasureSays(b), b.Reason)
 	case *custody.UseReport:
 		return more(fmt.Sprintf("%s says what use was made of %s: %s, %s; whether that is so, is not shown", b.By, used(b), b.Use, b.Date), b.Annex)
 	case *custody.Suspension:
@@ -391,6 +401,7 @@ func notProved(v *Verdict) []string {
 	if slices.ContainsFunc(v.Packages, func(p Package) bool { return p.Recalled != nil }) {
 		list = append(list, "that nobody kept, opened or used a package that was recalled: a recall stops what moves, and takes back nothing that had arrived")
 	}
+	list = append(v.notProvedOfGaps(), list...)
 	list = append(list, v.unchecked()...)
 	for _, p := range v.Packages {
 		if s := p.unproven(); s != "" {

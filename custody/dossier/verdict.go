@@ -17,6 +17,7 @@ type Result string
 // The results. Only the first says that the dossier is what it seems.
 const (
 	ResultVerified  Result = "verified"
+	ResultInPart    Result = "verified-in-part"              // entries are not shown
 	ResultUnchecked Result = "consistent-origin-not-checked" // a pin is missing
 	ResultFailed    Result = "failed"
 )
@@ -37,6 +38,7 @@ type Verdict struct {
 	Relay        Origin                `json:"relay"`
 	Authorities  []Origin              `json:"authorities"`       // requesting, then requested
 	Request      string                `json:"request"`           // its id
+	Gaps         []Gap                 `json:"gaps"`              // entries of the request's record that are not shown, oldest first
 	Acts         []Act                 `json:"acts"`              // the request's record, and what suspended the pair or lifted that
 	Suspensions  []Suspension          `json:"suspensions"`       // of all transfers between the two, by either, oldest first
 	Packages     []Package             `json:"packages"`          // deposited ones
@@ -89,6 +91,7 @@ type Act struct {
 	Before    *Bound            `json:"existed_before,omitempty"`
 	Policy    custody.Digest    `json:"operator_policy_sha256,omitzero"` // that had to allow it too, by the relay's word; it proves nothing
 	Says      string            `json:"says"`                            // one plain sentence
+	Unchecked bool              `json:"not_checked,omitempty"`           // by the rules: what it rests on may stand in an entry that is not shown
 }
 
 // Suspension is a time in which nothing moved between the two authorities.
@@ -187,7 +190,7 @@ type Exhibit struct {
 func newVerdict(d *Dossier) *Verdict {
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Request: d.Request, Documents: DocumentsNone,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, Witnessed: []Witnessed{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
+		Authorities: []Origin{}, Gaps: []Gap{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, Witnessed: []Witnessed{}, NotProved: []string{}, Checks: []string{}, Attested: []Attested{},
 		opened: map[string]*Opened{}, doubts: map[string][]string{},
 	}
 }
@@ -202,11 +205,12 @@ func (v *Verdict) fail(err error) *Verdict {
 	}
 	return &Verdict{
 		Type: verdictType, Result: ResultFailed, Failed: f, Request: v.Request, Documents: DocumentsNone,
-		Authorities: []Origin{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, Witnessed: []Witnessed{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
+		Authorities: []Origin{}, Gaps: []Gap{}, Acts: []Act{}, Suspensions: []Suspension{}, Packages: []Package{}, Stamps: []Stamp{}, Renewals: []Renewal{}, Witnessed: []Witnessed{}, NotProved: []string{}, Checks: v.Checks, Attested: []Attested{},
 	}
 }
 
-// Verified reports whether everything was verified down from pinned roots.
+// Verified reports whether everything was verified down from pinned roots, and nothing
+// is left out.
 func (v *Verdict) Verified() bool { return v.Result == ResultVerified }
 
 // note adds a verified act of the request's record, or of a pair.
@@ -264,6 +268,9 @@ func signer(view *custody.View, s *custody.Statement, id keys.ID, now custody.Ti
 // tell fills in the story once all checks have passed.
 func (v *Verdict) tell(kase *custody.Case) {
 	v.Result = ResultVerified
+	if len(v.Gaps) > 0 {
+		v.Result = ResultInPart
+	}
 	for _, o := range append(slices.Clone(v.Authorities), v.Relay) {
 		if !o.Pinned {
 			v.Result = ResultUnchecked
@@ -319,12 +326,13 @@ func (v *Verdict) Exhibits(sums map[custody.Digest]bool) map[custody.Digest][]Ex
 	for _, id := range slices.Sorted(maps.Keys(v.opened)) {
 		o := v.opened[id]
 		n, note := int64(0), v.withdrawn(id)
+		tail := note + v.doubtful()
 		for l := range bag.Lines(o.manifest) {
 			if n++; sums != nil && !sums[l.Sum] {
 				continue
 			}
 			stands, why := o.stands(n)
-			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why + note, note != ""})
+			m[l.Sum] = append(m[l.Sum], Exhibit{id, l.Path, stands, why + tail, note != ""})
 		}
 	}
 	return m

@@ -215,11 +215,17 @@ func (c *verifier) replay() error {
 			return err
 		}
 	}
+	if err := c.declared(); err != nil {
+		return err
+	}
 	return c.witnesses(c.checkpoint.Size)
 }
 
 // line replays one entry and checks that the log holds it at its index.
 func (c *verifier) line(p placed) error {
+	if p.Gap != nil {
+		return c.gap(p)
+	}
 	leaf, e, err := c.book.Add(p.Line.Line)
 	if err == nil && (e.Record != p.record || e.Seq != p.seq) {
 		err = fmt.Errorf("it is entry %d of record %q", e.Seq, e.Record)
@@ -235,8 +241,10 @@ func (c *verifier) line(p placed) error {
 	if string(p.record) != c.d.Request && e.Kind != custody.KindSuspension {
 		return nil
 	}
+	unchecked := c.book.Record(e.Record).Unchecked(e.Seq)
 	if e.Event != nil {
 		c.verdict.noteEvent(p, e)
+		c.unchecked(unchecked)
 		return nil
 	}
 	s, err := custody.ParseStatement(p.Envelope)
@@ -250,6 +258,9 @@ func (c *verifier) line(p placed) error {
 		return nil
 	}
 	c.verdict.note(p, e, s, c.book.View())
+	if c.unchecked(unchecked) {
+		return nil
+	}
 	switch b := s.Body.(type) {
 	case *custody.Seal:
 		return c.deposited(e, b)

@@ -46,7 +46,9 @@ func TestClientHostile(t *testing.T) {
 		return func(rw http.ResponseWriter, _ *http.Request) { rw.Write([]byte(text)) }
 	}
 	for name, h := range map[string]http.HandlerFunc{
-		"redirect":       func(rw http.ResponseWriter, q *http.Request) { http.Redirect(rw, q, elsewhere.URL, http.StatusTemporaryRedirect) },
+		"redirect": func(rw http.ResponseWriter, q *http.Request) {
+			http.Redirect(rw, q, elsewhere.URL, http.StatusTemporaryRedirect)
+		},
 		"no size":        size("many\n"),
 		"negative":       size("-1\n"),
 		"huge":           size("99999999999999999999\n"),

@@ -75,13 +75,17 @@ func (s *Story) Revoke() error {
 }
 
 // Unlock lets a package's head go.
-func (s *Story) Unlock(p *Package) error {
+func (s *Story) Unlock(p *Package) error { return s.UnlockBy(s.To, s.To.Lab, p) }
+
+// UnlockBy does so in the name of the lab agent of an authority, which the rules refuse
+// of all but the sender's.
+func (s *Story) UnlockBy(a *Authority, k *keys.Private, p *Package) error {
 	c, err := s.Log.Head(s.Origin)
 	if err != nil {
 		return err
 	}
-	return s.agent(s.To, s.To.Lab, &custody.Unlock{
-		Header: s.header(string(s.To.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
+	return s.agent(a, k, &custody.Unlock{
+		Header: s.header(string(a.ID("agent/lab-1"))), Request: s.Case().RequestSHA256, Package: p.Seal.Package,
 		Seal: p.SealSHA256, HeadSHA256: p.Seal.HeadSHA256, Acceptance: s.Case().Live().Acceptance,
 		Checkpoint: custody.CheckpointRef{Size: c.Size, Root: custody.Digest(c.Root)},
 	})
@@ -197,4 +201,26 @@ func (s *Story) agent(a *Authority, k *keys.Private, body custody.Body) error {
 // header begins a later statement of the request's record.
 func (s *Story) header(by string) custody.Header {
 	return custody.Header{Relay: s.Origin, By: by, Issued: s.Now(), After: s.records[s.request].Tip()}
+}
+
+// Close ends the request.
+func (s *Story) Close() error {
+	_, err := s.Post(s.From.ID("agent/desk-1"), &custody.Closure{
+		Header: s.header(s.From.Name), Request: s.Case().RequestSHA256, Outcome: "executed",
+	}, s.From.Officers[0])
+	return err
+}
+
+// Erase has entries of an authority erased, whole, and the relay say that it did so. The
+// lines stay in the story.
+func (s *Story) Erase(a *Authority, seqs ...int64) error {
+	b := &custody.Erasure{Header: s.header(a.Name), Request: s.Case().RequestSHA256, Reason: "retention-over"}
+	for _, seq := range seqs {
+		b.Entries = append(b.Entries, custody.Ref{Seq: seq, Leaf: s.Lines[s.request][seq].Salted()})
+	}
+	st, err := s.Post(a.ID("agent/desk-1"), b, a.Officers[0], a.Officers[1])
+	if err != nil {
+		return err
+	}
+	return s.Event(b.Event(st.SHA256))
 }

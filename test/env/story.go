@@ -163,10 +163,10 @@ func (s *Story) Post(via custody.PartyID, body custody.Body, signers ...*keys.Pr
 }
 
 // Event makes an entry of what the relay says of itself, if the rule book allows
-// it: a denial or a destroyed head in the request's record, all else in the relay's.
+// it: a denial, a destroyed head or an erasure in the request's record, all else in the relay's.
 func (s *Story) Event(ev *custody.Event) error {
 	r := s.records[custody.RelayRecord]
-	if ev.Denied != nil || ev.Destroyed != nil {
+	if ev.Denied != nil || ev.Destroyed != nil || ev.Erased != nil {
 		r = s.records[s.request]
 	}
 	d := custody.DecideEvent(r, s.view, ev, s.Now())

@@ -148,6 +148,14 @@ func dossiers() ([]Vector, error) {
 	}
 	s.take("form", "a dossier in form, of which nothing would verify: no record, an unsigned checkpoint", zip(good(), nil)).set("request", packageID()).set("packages", 1)
 	s.take("no-package", "the same without a package", zip(good()[:2], nil)).set("request", packageID()).set("packages", 0)
+	gap := func(salted, reason, by, more string) []file {
+		in := "records/request/000000/"
+		return append(good(), file{in + "gap.json", fmt.Sprintf("{\n  \"_type\": \"comity/gap/v1\",\n  \"salted\": %q,\n  \"reason\": %q,\n  \"by\": %q%s\n}\n", salted, reason, by, more)},
+			file{in + "proof", "index 7\n"})
+	}
+	sum := digest("salted")
+	salted := hex.EncodeToString(sum[:])
+	s.take("gap", "the same with a gap in place of an entry; that it is the first one, Verify refuses", zip(gap(salted, "redacted", "nl, for the defence", ""), nil)).set("request", packageID()).set("packages", 1)
 	change := func(name, comment string, f func([]file) []file) { s.refuse(name, comment, zip(f(good()), nil)) }
 	rendered := func(form string) []file {
 		l := good()
@@ -159,6 +167,17 @@ func dossiers() ([]Vector, error) {
 	s.take("documents", "with rendered documents, of a form that nobody knows", zip(rendered("comity/documents/v0"), nil)).set("request", packageID()).set("packages", 1)
 	s.refuse("documents-five", "with a rendered document too few", zip(rendered("comity/documents/v0")[1:], nil))
 	s.refuse("documents-no-form", "with rendered documents whose form nothing names", zip(rendered(""), nil))
+	s.refuse("gap-reason", "a gap with a reason that is none", zip(gap(salted, "secret", "nl", ""), nil))
+	s.refuse("gap-by", "a gap that nobody declares", zip(gap(salted, "redacted", "", ""), nil))
+	s.refuse("gap-hash", "a gap without a hash", zip(gap(strings.Repeat("0", 64), "redacted", "nl", ""), nil))
+	s.refuse("gap-field", "a gap with a field more", zip(gap(salted, "redacted", "nl", ",\n  \"index\": 7"), nil))
+	s.refuse("gap-compact", "a gap in another spelling", zip(func() []file {
+		l := gap(salted, "redacted", "nl", "")
+		l[5].data = strings.ReplaceAll(l[5].data, "\n", "") + "\n"
+		return l
+	}(), nil))
+	s.refuse("gap-proof", "a gap without its proof", zip(gap(salted, "redacted", "nl", "")[:6], nil))
+	s.refuse("gap-salt", "a gap with the salt of the entry beside it", zip(append(gap(salted, "redacted", "nl", ""), file{"records/request/000000/salt", salted + "\n"}), nil))
 	field := func(name, comment string, f func(i int, b []byte)) { s.refuse(name, comment, zip(good(), f)) }
 	change("out-of-order", "members out of order", func(l []file) []file { l[0], l[1] = l[1], l[0]; return l })
 	change("twice", "a member twice", func(l []file) []file { return slices.Insert(l, 0, l[0]) })

@@ -44,7 +44,7 @@ made the file: take them from the authorities, not from who gave you the file.
 Exit status: 0 verified, or the alarm is proved; 1 something could not be read;
 2 usage; 4 verification failed, no dossier, origin or rendered documents not
 checked, or a file is not what it should be: also a disputed exhibit, or one of
-which the sender alone says so.
+which the sender alone says so; 5 verified in part: entries are withheld.
 
 Example:
   $ comity-verify case.dossier --pins agreement.pins --exhibits ./exhibits
@@ -55,6 +55,7 @@ const (
 	exitError    = 1
 	exitUsage    = 2
 	exitFailed   = 4
+	exitInPart   = 5
 )
 
 // gcPercent keeps the heap close to what is alive: nearly all of that is the dossier,
@@ -312,7 +313,10 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 // heading begins a comparison with the dossier, which proves no more than the
 // dossier does.
 func (r *report) heading(b *strings.Builder, name string) {
-	if !r.Verdict.Verified() {
+	switch r.Verdict.Result {
+	case dossier.ResultInPart:
+		name += ", compared with a file in which entries are withheld"
+	case dossier.ResultUnchecked:
 		name += ", compared with a file whose origin is not checked"
 	}
 	fmt.Fprintf(b, "\n%s\n", name)
@@ -339,7 +343,12 @@ func (r *report) explain(stderr io.Writer) int {
 		status = fail(stderr, errors.New("the rendered documents in the dossier were not checked: this version does not know their form"), exitFailed)
 		fmt.Fprintln(stderr, "comity-verify: hint: do not rely on them, or check them with the version of comity-verify that knows their form")
 	}
-	if !v.Verified() {
+	if v.Result == dossier.ResultInPart {
+		fail(stderr, fmt.Errorf("verified in part: %d entries of the record are withheld, and what they say is not known", len(v.Gaps)), exitInPart)
+		if status == exitVerified {
+			status = exitInPart
+		}
+	} else if !v.Verified() {
 		status = fail(stderr, errors.New("the origin of the dossier is not checked"), exitFailed)
 		fmt.Fprintln(stderr, "comity-verify: hint: name the fingerprints of both authorities and of the relay with --root and --relay, or with --pins")
 	}

@@ -74,6 +74,7 @@ type Facts struct {
 	Complete    string    // what is known of completeness
 	Notes       []string  // what a reader has to know before all else
 	NotProved   []string
+	Withheld    int // entries of the request's record that are not shown
 
 	more, moreStamps int // acts and time stamps that are not listed
 }
@@ -131,6 +132,14 @@ type Line struct {
 	bag.Line
 	Size   int64 // bytes; -1: not known
 	Stands string
+}
+
+// record is where something that did not come is not.
+func (f *Facts) record() string {
+	if f.Withheld > 0 {
+		return "in what is shown of this record up to the checkpoint"
+	}
+	return "in this record up to the checkpoint"
 }
 
 // Render makes all documents, by name.

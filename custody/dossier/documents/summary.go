@@ -47,7 +47,7 @@ func (f *Facts) granted() []string {
 		list = append(list, fmt.Sprintf("%s refused: %s.", r.By, strings.Join(r.Grounds, ", ")))
 	}
 	if len(list) == 0 {
-		list = append(list, "Nothing was granted, in this record up to the checkpoint.")
+		list = append(list, "Nothing was granted, "+f.record()+".")
 	}
 	return list
 }
@@ -77,7 +77,7 @@ func (f *Facts) grant(g *custody.GrantState) string {
 	}
 	switch {
 	case g.Acceptance.IsZero():
-		s += fmt.Sprintf(" %s has not accepted them, in this record up to the checkpoint.", f.Case.From)
+		s += fmt.Sprintf(" %s has not accepted them, %s.", f.Case.From, f.record())
 	default:
 		s += fmt.Sprintf(" %s accepted exactly that on %s.", f.Case.From, when(g.Accepted))
 	}
@@ -122,7 +122,7 @@ func (f *Facts) moved() string {
 		}
 	}
 	if len(f.Packages) == 0 {
-		return "No package was deposited, in this record up to the checkpoint."
+		return "No package was deposited, " + f.record() + "."
 	}
 	s := fmt.Sprintf("%s deposited %s", ids(f.senders()), plural(len(f.Packages), "package"))
 	var parts []string

@@ -47,7 +47,7 @@ func timeline(f *Facts) *sheet {
 	add(f.identities()...)
 	add(heading{2, "2  Who had the evidence, and when"})
 	if len(f.Packages) == 0 {
-		add(paragraph{"No package is deposited in this record up to the checkpoint.", plain})
+		add(paragraph{"No package is deposited " + f.record() + ".", plain})
 	} else {
 		add(paragraph{"Electronic evidence is copied, not handed over: several have it at once. A package lies with the relay sealed; " +
 			"only the recipients’ keys open it, and only with its head, which stays with the sender until its State lets it go.", plain})

@@ -182,7 +182,7 @@ func transferSheet(f *Facts) *sheet {
 		add(facts{{"Signed order", hash("SHA-256 " + r.OrderSHA256.String())}})
 	}
 	if len(f.Packages) == 0 {
-		add(paragraph{"No package was deposited, in this record up to the checkpoint.", strong})
+		add(paragraph{"No package was deposited, " + f.record() + ".", strong})
 	}
 	for i := range min(len(f.Packages), maxPackages) {
 		add(f.transferOf(i)...)
