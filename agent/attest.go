@@ -57,6 +57,9 @@ func (s *Snapshot) news(request string, by custody.PartyID) bool {
 	var others []int64
 	for seq := range lines {
 		l := lines[seq].Custody()
+		if l.Gap != nil { // erased, and nothing new
+			continue
+		}
 		e, st, err := l.Parse()
 		if err != nil {
 			return false // not after Sync

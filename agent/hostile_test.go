@@ -60,11 +60,20 @@ func TestLyingRelay(t *testing.T) {
 	flip := func(b []byte) []byte { b = bytes.Clone(b); b[len(b)/2] ^= 1; return b }
 	id := "/v1/records/" + w.request
 	cut := func(p *wire.RecordProof) { p.Lines = p.Lines[:len(p.Lines)-1] }
+	hidden := func(reason, by string) func(*wire.RecordProof) { // the revocation
+		return func(p *wire.RecordProof) {
+			last := &p.Lines[len(p.Lines)-1]
+			line := last.Custody()
+			*last = wire.Line{Index: last.Index, Entry: []byte{}, Envelope: []byte{}, Gap: custody.NewGap(&line, reason, by), Proof: last.Proof}
+		}
+	}
 	for _, row := range []struct {
 		name string
 		lie  func(*http.Request, call) (*http.Response, error)
 	}{
 		{"the revocation is left out", rewrite(id, recordOf(t, cut))},
+		{"the revocation is said to be erased", rewrite(id, recordOf(t, hidden(custody.GapErased, snap.Checkpoint.Origin)))},
+		{"the revocation is withheld", rewrite(id, recordOf(t, hidden(custody.GapRedacted, "de")))},
 		{"a line in the middle is left out", rewrite(id, recordOf(t, func(p *wire.RecordProof) { p.Lines = slices.Delete(p.Lines, 1, 2) }))},
 		{"two lines are swapped", rewrite(id, recordOf(t, func(p *wire.RecordProof) { p.Lines[1], p.Lines[2] = p.Lines[2], p.Lines[1] }))},
 		{"two indexes are swapped", rewrite(id, recordOf(t, func(p *wire.RecordProof) { p.Lines[1].Index, p.Lines[2].Index = p.Lines[2].Index, p.Lines[1].Index }))},

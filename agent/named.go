@@ -34,6 +34,9 @@ func namedIn(snap *Snapshot) (*compared, error) {
 		}
 		for i := range lines {
 			l := lines[i].Custody()
+			if l.Gap != nil { // erased
+				continue
+			}
 			_, st, err := l.Parse()
 			if err != nil {
 				return nil, err // not after replay

@@ -54,8 +54,8 @@ func (s *Session) keepRecord(id custody.RecordID, lines []wire.Line) error {
 		return err
 	}
 	bare := make([]wire.Line, len(lines))
-	for i, l := range lines {
-		bare[i] = wire.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt, Proof: []custody.Digest{}}
+	for i, l := range s.unerased(id, lines) {
+		bare[i] = wire.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt, Gap: l.Gap, Proof: []custody.Digest{}}
 	}
 	data, err := json.Marshal(bare)
 	if err != nil {
@@ -73,6 +73,25 @@ func (s *Session) keepRecord(id custody.RecordID, lines []wire.Line) error {
 		}
 	}
 	return nil
+}
+
+// unerased puts what is kept here in the place of what the relay has erased since: an
+// erasure there says nothing of copies here, which are for their holder to clear.
+func (s *Session) unerased(id custody.RecordID, lines []wire.Line) []wire.Line {
+	if !slices.ContainsFunc(lines, func(l wire.Line) bool { return l.Gap != nil }) {
+		return lines
+	}
+	kept, _ := s.provenRecord(id) // if there is none, the gaps stay
+	lines = slices.Clone(lines)
+	for i, l := range lines {
+		if l.Gap == nil || i >= len(kept) || kept[i].Gap != nil {
+			continue
+		}
+		if c := kept[i].Custody(); c.Salted() == l.Gap.Salted {
+			lines[i] = kept[i]
+		}
+	}
+	return lines
 }
 
 func (s *Session) provenPath(id custody.RecordID, n int) string {
@@ -150,13 +169,23 @@ func (s *Session) provenRecord(id custody.RecordID) (lines []wire.Line, err erro
 // again replays what was proven before.
 func (s *Session) again(snap *Snapshot) error {
 	var all []wire.Line
-	for _, lines := range snap.Records {
+	of := map[int64]custody.RecordID{}
+	for id, lines := range snap.Records {
 		all = append(all, lines...)
+		for _, l := range lines {
+			of[l.Index] = id
+		}
 	}
 	slices.SortFunc(all, func(a, b wire.Line) int { return cmp.Compare(a.Index, b.Index) })
 	snap.Book = custody.NewBook(s.Origin, s.agent.home.Trust.Pins(), s.fp)
 	for _, l := range all {
-		if _, _, err := snap.Book.Add(l.Custody()); err != nil {
+		var err error
+		if l.Gap != nil {
+			_, err = snap.Book.AddGap(of[l.Index], l.Index, l.Gap)
+		} else {
+			_, _, err = snap.Book.Add(l.Custody())
+		}
+		if err != nil {
 			return fmt.Errorf("replaying the records as they were proven here: %w", err)
 		}
 	}

@@ -53,6 +53,9 @@ func (s *Session) Report(ctx context.Context, spec ReportSpec) (*custody.Statist
 // entries reads the entries of a request, which the replay has checked.
 func (s *Snapshot) entries(request string) (list []*custody.Entry, err error) {
 	for _, l := range s.Records[custody.RecordID(request)] {
+		if l.Gap != nil { // erased
+			continue
+		}
 		e, err := custody.ParseEntry(l.Entry)
 		if err != nil {
 			return nil, err

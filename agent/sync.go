@@ -163,7 +163,21 @@ func (s *Session) replay(snap *Snapshot) (map[custody.RecordID]*translog.Watch, 
 	slices.SortFunc(lines, func(a, b wire.Line) int { return cmp.Compare(a.Index, b.Index) })
 	snap.Book = custody.NewBook(s.Origin, s.agent.home.Trust.Pins(), s.fp)
 	watches := map[custody.RecordID]*translog.Watch{}
+	of := map[int64]custody.RecordID{} // of what was erased, by index
+	for id, list := range snap.Records {
+		for _, l := range list {
+			if l.Gap != nil {
+				of[l.Index] = id
+			}
+		}
+	}
 	for _, l := range lines {
+		if l.Gap != nil {
+			if err := s.gap(snap, of[l.Index], l); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		leaf, e, err := snap.Book.Add(l.Custody())
 		if err != nil {
 			return nil, err
@@ -179,11 +193,33 @@ func (s *Session) replay(snap *Snapshot) (map[custody.RecordID]*translog.Watch, 
 		}
 	}
 	for id, list := range snap.Records {
-		if r := snap.Book.Record(id); r == nil && len(list) > 0 || r != nil && r.Len() != int64(len(list)) {
+		r := snap.Book.Record(id)
+		if r == nil && len(list) > 0 || r != nil && r.Len() != int64(len(list)) {
 			return nil, fmt.Errorf("record %q holds entries of another record", id)
+		}
+		if r != nil {
+			if err := r.Erased(); err != nil { // else a relay could hide a revocation by calling it erased
+				return nil, err
+			}
 		}
 	}
 	return watches, s.newest(snap.Book.Record(custody.RelayRecord))
+}
+
+// gap takes an entry that the relay says it has erased. That it may say so, the rest of the
+// record has to show: see replay.
+func (s *Session) gap(snap *Snapshot, id custody.RecordID, l wire.Line) error {
+	if len(l.Entry)+len(l.Envelope) > 0 || !l.Salt.IsZero() {
+		return fmt.Errorf("log entry %d is said to be erased, and stands beside that", l.Index)
+	}
+	leaf, err := snap.Book.AddGap(id, l.Index, l.Gap)
+	if err != nil {
+		return err
+	}
+	if err := translog.CheckInclusion(snap.Checkpoint, l.Index, leaf, hashes(l.Proof)); err != nil {
+		return fmt.Errorf("entry %d of record %q: %w", leaf.Seq, id, err)
+	}
+	return nil
 }
 
 // newest refuses a connection that was made with an older description of the

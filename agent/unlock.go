@@ -236,6 +236,9 @@ func (s *Session) signUnlock(snap *Snapshot, p packageFile, release custody.Dige
 func (s *Snapshot) unlockOf(p packageFile, release custody.Digest) ([]byte, error) {
 	for _, l := range s.Records[custody.RecordID(p.Request)] {
 		c := l.Custody()
+		if l.Gap != nil { // erased
+			continue
+		}
 		_, st, err := c.Parse()
 		if err != nil {
 			return nil, err

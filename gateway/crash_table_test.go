@@ -82,6 +82,9 @@ func TestCrashTable(t *testing.T) {
 	for _, c := range table() {
 		rows[c.point]++
 	}
+	for _, p := range erasurePoints { // see TestEraseCrash
+		rows[p]++
+	}
 	for _, p := range ledger.Points() {
 		if rows[p] == 0 {
 			t.Errorf("no act is killed at %s", p)

@@ -25,8 +25,16 @@ func (g *Gateway) expire(ctx context.Context) {
 			return
 		case <-tick.C:
 			g.removeExpired(ctx)
+			g.erase(ctx) // what a hold or a lock kept when it was due
 		}
 	}
+}
+
+// erase does what erasures want that are not done yet. Nobody binds an annex meanwhile.
+func (g *Gateway) erase(ctx context.Context) {
+	g.annexes.Lock()
+	defer g.annexes.Unlock()
+	g.ingest.Erase(ctx)
 }
 
 // removeExpired removes the proposals whose time is up with the annexes that they

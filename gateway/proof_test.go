@@ -21,7 +21,7 @@ func (w *world) proven(p *wire.Proof, first custody.Digest) *custody.Ref {
 }
 
 func lineOf(l wire.Line) custody.Line {
-	return custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt}
+	return l.Custody()
 }
 
 func (w *world) open(note string) translog.Checkpoint {
@@ -48,6 +48,7 @@ func (w *world) replay(c *wire.Client, ids ...custody.RecordID) *custody.Book {
 	check(w.t, err)
 	size := w.open(string(note)).Size
 	var lines []wire.Line
+	of := map[int64]custody.RecordID{} // by index
 	for _, id := range append(ids, custody.RelayRecord, "authority/nl", "authority/fr", "authority/de") {
 		p, err := c.Record(w.t.Context(), id, size)
 		check(w.t, err)
@@ -55,6 +56,9 @@ func (w *world) replay(c *wire.Client, ids ...custody.RecordID) *custody.Book {
 			w.t.Errorf("record %q is proven at size %d, not %d", id, w.open(p.Checkpoint).Size, size)
 		}
 		lines = append(lines, p.Lines...)
+		for _, l := range p.Lines {
+			of[l.Index] = id
+		}
 	}
 	slices.SortFunc(lines, func(a, b wire.Line) int { return int(a.Index - b.Index) })
 	pins := map[string]custody.Digest{}
@@ -63,7 +67,12 @@ func (w *world) replay(c *wire.Client, ids ...custody.RecordID) *custody.Book {
 	}
 	book := custody.NewBook(origin, pins, w.fp)
 	for _, l := range lines {
-		leaf, _, err := book.Add(lineOf(l))
+		var leaf translog.Leaf
+		if l.Gap != nil {
+			leaf, err = book.AddGap(of[l.Index], l.Index, l.Gap)
+		} else {
+			leaf, _, err = book.Add(lineOf(l))
+		}
 		check(w.t, err)
 		w.included(string(note), l, leaf)
 	}

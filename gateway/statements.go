@@ -92,7 +92,11 @@ func (g *Gateway) file(ctx context.Context, who admit.Principal, envelope, annex
 	case custody.KindSeal, custody.KindUnlock, custody.KindRelease:
 		return nil, wire.NewProblem(wire.CodeWrongRoute, "")
 	}
-	return g.fileCase(ctx, who, s, annex)
+	proof, err := g.fileCase(ctx, who, s, annex)
+	if err == nil && s.Kind == custody.KindErasure {
+		g.erase(ctx)
+	}
+	return proof, err
 }
 
 // fileCase files a statement of a request's record, or a suspension, which comes the
@@ -150,6 +154,12 @@ func follow(tx *records.Tx, s *custody.Statement, scope []string) error {
 	}
 	if b, ok := s.Body.(*custody.Hold); ok {
 		if err := tx.PutHold(s.Record(), b.State == custody.StateHeld); err != nil {
+			return err
+		}
+	}
+	if b, ok := s.Body.(*custody.Erasure); ok {
+		e := b.Event(s.SHA256).Erased
+		if err := tx.AddErasure(records.Erasure{Record: s.Record(), SHA256: s.SHA256, Entries: e.Entries, Annexes: e.Annexes}); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 // Entry is one line of the log with what is kept beside it.
 type Entry struct {
-	custody.Line // index, entry, envelope, salt
+	custody.Line // index, entry, envelope, salt; of one that was erased a gap that nobody declares yet
 
 	Record    custody.RecordID
 	Seq       int64 // within the record
@@ -110,15 +110,18 @@ func scanEntry(s scanner) (e Entry, err error) {
 	if err != nil {
 		return e, err
 	}
+	if e.Leaf, err = translog.ParseLeaf(leaf); err != nil {
+		return e, err
+	}
+	if len(e.Entry) == 0 {
+		return e, e.gap(salt, sha)
+	}
 	if e.Salt, err = digest(salt); err != nil {
 		return e, err
 	}
 	if sha != nil || !e.Kind.IsEvent() {
-		if e.Statement, err = digest(sha); err != nil {
-			return e, err
-		}
+		e.Statement, err = digest(sha)
 	}
-	e.Leaf, err = translog.ParseLeaf(leaf)
 	return e, err
 }
 

@@ -43,6 +43,8 @@ var tables = []table{
 	{name: "holds", key: "record", texts: "record"},
 	{name: "lapses", key: "grant_sha256", numbers: "due", texts: "record", bytes: "grant_sha256"},
 	{name: "annexes", key: "sha256, record", numbers: "size", texts: "record scope", bytes: "sha256"},
+	{name: "erasures", key: "record, seq, erasure", numbers: "seq whole", texts: "record", bytes: "erasure"},
+	{name: "erased", key: "statement_sha256", bytes: "statement_sha256"},
 	{name: "proposals", key: "sha256", numbers: "expires", texts: "record kind authority", bytes: "sha256 envelope annex_sha256"},
 	{name: "pins", key: "authority", texts: "authority", bytes: "fingerprint"},
 }

@@ -43,7 +43,8 @@ func filled(t *testing.T) *records.DB {
 	update(t, db, func(tx *records.Tx) error {
 		_, err := tx.PutPart("a", 1, objects.Part{Number: 0, Size: 4, SHA256: [32]byte{5}, ETag: "é"})
 		_, err2 := tx.Freeze("a", 1, []byte("seal"))
-		return errors.Join(err, err2)
+		done := records.Erasure{Record: "r2", SHA256: custody.Digest{6}, Entries: []int64{1}}
+		return errors.Join(err, err2, tx.AddErasure(done), tx.Erase(done, nil), tx.AddErasure(records.Erasure{Record: "r1", SHA256: custody.Digest{7}, Entries: []int64{1}}))
 	})
 	return db
 }

@@ -10,7 +10,8 @@
 // since 1970.
 //
 // It refuses to change or delete an entry, a hash or a checkpoint: triggers of
-// the schema abort such a statement whoever sends it, this package included.
+// the schema abort such a statement whoever sends it, this package included. The one
+// exception is an entry that an erasure names: it becomes empty, and its leaf stays.
 package records
 
 import (
@@ -35,7 +36,8 @@ type DB struct {
 
 	turn    chan struct{} // of capacity 1: taken by the transaction that writes
 	lost    <-chan struct{}
-	release func() // may be nil
+	release func()   // may be nil
+	scrub   []string // see Scrub
 }
 
 // longest is how long one write transaction may take. Longer than this no server takes

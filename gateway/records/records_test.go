@@ -21,7 +21,7 @@ func TestPostgres(t *testing.T) {
 	pgtest.Suite(t, map[string]func(*testing.T){
 		"TestUndo": TestUndo, "TestPackage": TestPackage, "TestRecalled": TestRecalled, "TestHolds": TestHolds, "TestFences": TestFences,
 		"TestParts": TestParts, "TestOpenUsage": TestOpenUsage, "TestAnnex": TestAnnex, "TestProposal": TestProposal,
-		"TestAppend": TestAppend, "TestAppendUndone": TestAppendUndone, "TestAppendRefused": TestAppendRefused,
+		"TestAppend": TestAppend, "TestAppendUndone": TestAppendUndone, "TestAppendRefused": TestAppendRefused, "TestErasure": TestErasure,
 		"TestMove": TestMove, "TestMoveCompares": TestMoveCompares,
 	}, map[string]string{
 		"TestMoveKnowsAll": "it reads the schema of SQLite, which TestSameSchema of package postgres compares",

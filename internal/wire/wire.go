@@ -43,12 +43,13 @@ type Line struct {
 	Entry    []byte           `json:"entry"`
 	Envelope []byte           `json:"envelope"` // empty of an event of the relay's
 	Salt     custody.Digest   `json:"salt"`
-	Proof    []custody.Digest `json:"proof"` // RFC 6962 audit path in the tree of the answer's checkpoint
+	Gap      *custody.Gap     `json:"gap,omitempty"` // of an entry that was erased, in place of entry, envelope and salt: these are empty, and zeros
+	Proof    []custody.Digest `json:"proof"`         // RFC 6962 audit path in the tree of the answer's checkpoint
 }
 
 // Custody returns the line without its proof.
 func (l *Line) Custody() custody.Line {
-	return custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt}
+	return custody.Line{Index: l.Index, Entry: l.Entry, Envelope: l.Envelope, Salt: l.Salt, Gap: l.Gap}
 }
 
 // Proof is what the relay answers for a statement: its line, and the signed

@@ -171,10 +171,7 @@ func (d *Deliver) Annex(ctx context.Context, who admit.Principal, sha custody.Di
 }
 
 // AnnexKey returns the key of an annex in the store.
-func AnnexKey(sha custody.Digest) string {
-	s := sha.String()
-	return "annexes/" + s[:2] + "/" + s
-}
+func AnnexKey(sha custody.Digest) string { return ingest.AnnexKey(sha) }
 
 // Tile returns a file of the published log by its C2SP path (tlog-tiles), such as
 // "tile/0/x001/067".

@@ -20,6 +20,10 @@ type annex struct {
 	size  int64
 	scope []string // nil: unknown
 	row   bool
+
+	binders int // entries that bind it
+	pending int // of these, those that an erasure takes it from
+	gone    int // and of these, those that an event says it was taken from
 }
 
 // checkAnnexes compares the table of annexes with the statements, and then the
@@ -43,6 +47,8 @@ func (c *checker) checkAnnexes(ctx context.Context) error {
 		case a != nil && (size != a.size || a.scope != nil && !slices.Equal(strings.Split(scope, ","), a.scope)):
 			c.found(CodeAnnexRow, annexAt(sha), "size or scope differ from the statement of record %q", record)
 			a.row = true
+		case a != nil && a.erasedWhole():
+			c.found(CodeAnnexRow, annexAt(sha), "an entry of record %q says that it was erased", record)
 		case a != nil:
 			a.row = true
 		}
@@ -54,21 +60,26 @@ func (c *checker) checkAnnexes(ctx context.Context) error {
 			return err
 		}
 		c.report.Counts.Annexes++
+		if a.erasedWhole() {
+			continue // see explainAnnex
+		}
 		if !a.row {
 			c.found(CodeAnnexRow, annexAt(id.sha), "record %q binds it, and it has no row", id.record)
 		}
 		if !seen[id.sha] {
 			seen[id.sha] = true
-			err = c.checkAnnex(ctx, id.sha, a.size)
+			err = c.checkAnnex(ctx, id.sha, a.size, a.pending > a.gone)
 		}
 	}
 	return err
 }
 
-func (c *checker) checkAnnex(ctx context.Context, sha custody.Digest, want int64) error {
+func (c *checker) checkAnnex(ctx context.Context, sha custody.Digest, want int64, erasing bool) error {
 	key := deliver.AnnexKey(sha)
 	sum, info, missing, err := c.sum(ctx, key)
 	switch {
+	case missing && erasing:
+		c.note(NoteErasing, objectAt(key), "it is gone, and the entry that says so is not there yet")
 	case missing:
 		c.found(CodeAnnexMissing, objectAt(key), "a statement or a proposal binds it")
 	case err != nil || info.Version == "": // named already
@@ -111,7 +122,7 @@ func (c *checker) checkProposals(ctx context.Context) error {
 	})
 	for sha := range c.waiting {
 		if err == nil && !c.binds(sha) {
-			err = c.checkAnnex(ctx, sha, -1)
+			err = c.checkAnnex(ctx, sha, -1, false)
 		}
 	}
 	return err
@@ -119,8 +130,8 @@ func (c *checker) checkProposals(ctx context.Context) error {
 
 // binds reports whether a statement of the log binds an annex.
 func (c *checker) binds(sha custody.Digest) bool {
-	for id := range c.annexes {
-		if id.sha == sha {
+	for id, a := range c.annexes {
+		if id.sha == sha && !a.erasedWhole() {
 			return true
 		}
 	}

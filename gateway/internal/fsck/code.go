@@ -56,6 +56,8 @@ const (
 	CodeRecalled       Code = "recalled"        // the list of heads to destroy is not what follows from the log
 	CodeHold           Code = "hold"            // the list of requests on hold is not what follows from the log
 	CodeCosigned       Code = "cosigned"        // a note that witnesses cosigned is not by the log key, or of another tree
+	CodeErased         Code = "erased"          // an entry, its copy or an annex is here or not against what the log says was erased
+	CodeErasure        Code = "erasure"         // the list of what is to be erased is not what follows from the log
 	CodePayloadVersion Code = "payload-version" // a newer version lies over the one that the entry names, or a delete marker
 
 	CodeToken        Code = "token"         // a time stamp that is not over its checkpoint, or does not verify
@@ -72,5 +74,6 @@ const (
 	NoteCompleted   Code = "completed"    // a payload that is whole, of a package that is not sealed
 	NoteLeftover    Code = "leftover"     // what the next start frees
 	NoteUnbound     Code = "unbound"      // an annex that no statement binds, readable by nobody
+	NoteErasing     Code = "erasing"      // what an erasure names, in part gone perhaps: the next start goes on
 	NoteRecalled    Code = "recalled"     // head or inner file of a recalled package, handed out to nobody: destroyed when its lock lets it
 )

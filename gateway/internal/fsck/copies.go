@@ -46,6 +46,9 @@ func (c *checker) checkCopies(ctx context.Context, key, path string) error {
 	c.copiesMissing(index)
 	c.report.Counts.Copies += max(0, index+n-c.copied)
 	c.copied = max(c.copied, index+n)
+	if c.copyErased(key, index, n) {
+		return nil
+	}
 	data, _, err := c.get(ctx, key, objects.MaxPut)
 	if err != nil || data == nil {
 		return err
@@ -59,10 +62,19 @@ func (c *checker) checkCopies(ctx context.Context, key, path string) error {
 
 // copiesMissing names the published entries before an index that have no copy.
 func (c *checker) copiesMissing(before int64) {
-	if before = min(before, c.published()); c.copied < before {
-		c.found(CodeCopyMissing, entryAt(c.copied), "entries %d to %d have no copy in the store", c.copied, before-1)
-		c.copied = before
+	before = min(before, c.published())
+	none := c.uncopied()
+	for from := c.copied; from < before; from++ {
+		to := from
+		for to < before && !none[to] {
+			to++
+		}
+		if to > from {
+			c.found(CodeCopyMissing, entryAt(from), "entries %d to %d have no copy in the store", from, to-1)
+		}
+		from = to
 	}
+	c.copied = max(c.copied, before)
 }
 
 // checkCopySizes checks that an object has an age file of the right size for each

@@ -130,6 +130,7 @@ type checker struct {
 	// retention is, for each grant and offer, the days that its terms in force have a package
 	// kept; an amendment shares that of what it amends.
 	retention map[custody.Digest]*int64
+	gone      erasing
 	waiting   map[custody.Digest]bool  // annexes of proposals
 	owners    map[string]owner         // of payload objects and heads that rows explain
 	tokens    map[string]bool          // keys that rows explain
@@ -147,7 +148,7 @@ func Check(ctx context.Context, cfg Config) (*Report, error) {
 	c := &checker{
 		cfg: cfg, report: &Report{}, chains: map[custody.RecordID]*chain{}, tags: map[translog.Tag]custody.RecordID{},
 		damaged: map[int64]bool{}, deposits: map[string]*deposit{}, holds: map[custody.RecordID]bool{}, annexes: map[annexID]*annex{}, retention: map[custody.Digest]*int64{}, waiting: map[custody.Digest]bool{},
-		owners: map[string]owner{}, tokens: map[string]bool{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{}, witnessed: map[int64]tlog.Hash{},
+		gone: newErasing(), owners: map[string]owner{}, tokens: map[string]bool{}, spoilt: map[int64]*translog.Leaf{}, mended: map[int64]tlog.Hash{}, witnessed: map[int64]tlog.Hash{},
 	}
 	if err := c.check(ctx); err != nil {
 		return nil, fmt.Errorf("checking relay %q: %w", cfg.Origin, err)
@@ -166,7 +167,7 @@ func (c *checker) check(ctx context.Context) error {
 	// and objects with what all of them explain.
 	for _, step := range []func(context.Context) error{
 		c.checkDatabase, c.readStored, c.checkLog, c.checkParties, c.checkHead, c.checkStored, c.checkTiles, c.checkTokens,
-		c.checkPackages, c.checkRecalls, c.checkHolds, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
+		c.checkPackages, c.checkRecalls, c.checkHolds, c.checkErasures, c.checkAnnexes, c.checkProposals, c.checkObjects, c.checkUploads,
 	} {
 		err := step(ctx)
 		if ctx.Err() != nil {

@@ -26,6 +26,9 @@ type chain struct {
 // hash above it.
 func (c *checker) checkLine(l *line, stored *tlog.Hash) translog.Leaf {
 	column, _ := translog.ParseLeaf(l.leaf) // of the right length: see readLine
+	if l.Gap != nil {
+		return c.checkErased(l, column, stored)
+	}
 	e, s, code, what := c.parse(l)
 	var own *translog.Leaf
 	if code == "" {
@@ -58,6 +61,8 @@ func (c *checker) checkLine(l *line, stored *tlog.Hash) translog.Leaf {
 		c.remember(l, e, s)
 	case e.Event.Destroyed != nil:
 		c.rememberDestroyed(e.Event.Destroyed.Package)
+	case e.Event.Erased != nil:
+		c.rememberErased(e)
 	}
 	return leaf
 }
@@ -180,6 +185,8 @@ func parties(s *custody.Statement) []string {
 	return s.Parties()
 }
 
+func isCase(id custody.RecordID) bool { return id != custody.RelayRecord && id.Authority() == "" }
+
 // replay asks the rules again.
 func (c *checker) replay(l *line, leaf translog.Leaf) {
 	if c.book == nil {
@@ -215,6 +222,8 @@ func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
 		if d := c.deposits[b.Package]; d != nil {
 			d.unlocked = true
 		}
+	case *custody.Erasure:
+		c.rememberErasure(e, s.SHA256, b)
 	case *custody.Hold:
 		c.holds[e.Record] = b.State == custody.StateHeld
 	case *custody.Recall:
@@ -222,8 +231,14 @@ func (c *checker) remember(l *line, e *custody.Entry, s *custody.Statement) {
 			d.recalled = true
 		}
 	}
+	if isCase(e.Record) {
+		c.gone.indices[place{e.Record, e.Seq}] = l.Index
+	}
 	if ref, bound := s.Annex(); bound {
-		c.rememberAnnex(annexID{ref.SHA256, e.Record}, ref.Size, s)
+		id := annexID{ref.SHA256, e.Record}
+		c.rememberAnnex(id, ref.Size, s)
+		c.gone.binding[place{e.Record, e.Seq}] = id
+		c.annexes[id].binders++
 	}
 }
 

@@ -40,6 +40,11 @@ func readLine(scan func(...any) error) (l line, err error) {
 	if len(l.leaf) != translog.LeafSize {
 		return l, errors.New("leaf")
 	}
+	if l.erasedRow(salt) {
+		leaf, err := translog.ParseLeaf(l.leaf)
+		l.Gap = &custody.Gap{Salted: leaf.Salted}
+		return l, err
+	}
 	l.Salt, err = digest32(salt)
 	return l, err
 }

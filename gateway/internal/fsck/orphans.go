@@ -20,8 +20,13 @@ var ageHeader = []byte("age-encryption.org/v1\n")
 // checkObjects walks the keys of the store and names what nothing explains.
 func (c *checker) checkObjects(ctx context.Context) error {
 	bound := map[custody.Digest]bool{}
-	for id := range c.annexes {
-		bound[id.sha] = true
+	erased := map[custody.Digest]bool{}
+	for id, a := range c.annexes {
+		if a.erasedWhole() {
+			erased[id.sha] = true
+		} else {
+			bound[id.sha] = true
+		}
 	}
 	for key, err := range c.cfg.Store.List(ctx, "") {
 		if err != nil {
@@ -39,7 +44,7 @@ func (c *checker) checkObjects(ctx context.Context) error {
 		case "heads":
 			c.explainHead(key)
 		case "annexes":
-			err = c.explainAnnex(ctx, key, bound)
+			err = c.explainAnnex(ctx, key, bound, erased)
 		default:
 			c.found(CodeOrphan, objectAt(key), "the store has no such area")
 		}
@@ -84,7 +89,7 @@ func (c *checker) explainHead(key string) {
 // explainAnnex looks at an annex that no statement binds. One that is what its name
 // says is what a refused statement, an expired proposal or a crash before the entry
 // left: nobody can read it.
-func (c *checker) explainAnnex(ctx context.Context, key string, bound map[custody.Digest]bool) error {
+func (c *checker) explainAnnex(ctx context.Context, key string, bound, erased map[custody.Digest]bool) error {
 	sha, err := statement.ParseDigest(key[strings.LastIndexByte(key, '/')+1:])
 	if err != nil || deliver.AnnexKey(sha) != key {
 		c.found(CodeOrphan, objectAt(key), "no annex has that name")
@@ -92,6 +97,10 @@ func (c *checker) explainAnnex(ctx context.Context, key string, bound map[custod
 	}
 	if bound[sha] || c.waiting[sha] {
 		return nil // see checkAnnexes
+	}
+	if erased[sha] {
+		c.found(CodeErased, objectAt(key), "an entry says that it was erased, and it is here")
+		return nil
 	}
 	data, _, err := c.get(ctx, key, objects.MaxPut)
 	if err != nil || data == nil {

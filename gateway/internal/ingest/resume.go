@@ -23,7 +23,7 @@ const lookBack = 60 * 24 * time.Hour
 // Resume gives up what nobody will finish, and then finishes what an earlier
 // process left: deposits between their two transactions, reservations without
 // uploads, payloads that were not locked yet, uploads of packages that were given
-// up, heads of packages that were recalled. It is called before the first request. A package that cannot be driven on is logged and left for the
+// up, heads of packages that were recalled, what is to be erased. It is called before the first request. A package that cannot be driven on is logged and left for the
 // next start: one broken package must not keep a relay down.
 func (i *Ingest) Resume(ctx context.Context) error {
 	if err := i.reap(ctx); err != nil {
@@ -59,7 +59,8 @@ func (i *Ingest) Resume(ctx context.Context) error {
 		}
 		i.cfg.Logger.ErrorContext(ctx, "failed to destroy heads of recalled packages", "error", err)
 	}
-	return nil
+	i.Erase(ctx)
+	return i.cfg.DB.Scrub(ctx) // what an erasure left in it that a crash cut short
 }
 
 func (i *Ingest) resume(ctx context.Context, p records.Package) error {

@@ -25,6 +25,15 @@ func (l *Ledger) accept(tx *records.Tx, p *pending) error {
 			return err
 		}
 	}
+	if r.Torn() { // whoever has kept it replays that it was said already
+		gone, err := tx.WasErased(s.SHA256)
+		if err != nil {
+			return err
+		}
+		if gone {
+			return refused(custody.Decision{Code: custody.CodeDuplicate, Rule: "once"})
+		}
+	}
 	if p.sub.Open != nil {
 		if a.Open, err = p.sub.Open(tx); err != nil {
 			return err
@@ -54,7 +63,11 @@ func (l *Ledger) note(tx *records.Tx, p *pending) error {
 	if !d.Allowed() {
 		return refused(d)
 	}
-	return l.append(tx, r, p, custody.NewEvent(r, st.view, p.event, now, d), nil)
+	err = l.append(tx, r, p, custody.NewEvent(r, st.view, p.event, now, d), nil)
+	if err == nil && p.event.Erased != nil {
+		st.records.drop(r.ID) // it holds what was erased
+	}
+	return err
 }
 
 // again answers a statement that the log holds, if it came in the same envelope

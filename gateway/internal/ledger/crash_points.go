@@ -140,6 +140,26 @@ const (
 	RecallDone Point = "ingest/after-recall-done"
 )
 
+// The points of an erasure, after its entry. What is left to do is noted with it, and each
+// step can be done again.
+const (
+	// ErasureEntry: the erasure is in the log, and everything is here. The next start
+	// erases it.
+	ErasureEntry Point = "ingest/after-erasure"
+
+	// AnnexesErased: the annexes are gone, the entries are here with their copies. The next
+	// start finds no annexes and goes on.
+	AnnexesErased Point = "ingest/after-erase-annexes"
+
+	// CopiesErased: the entries are in the database alone. The next start finds no copies
+	// and goes on.
+	CopiesErased Point = "ingest/after-erase-copies"
+
+	// ErasedEntry: all is gone and the log says so; pages that were freed may still hold
+	// it. The next start empties the log of writes, as a stop does.
+	ErasedEntry Point = "ingest/after-erased"
+)
+
 // Points lists all of them, in the order in which a package passes them.
 func Points() []Point {
 	return []Point{
@@ -150,6 +170,7 @@ func Points() []Point {
 		UnlockEntry, HeadStored, HeadLocked, InnerStored, InnerLocked,
 		ReleaseEntry, HeadAnswered, InnerAnswered, PayloadAnswered,
 		RecallEntry, HeadDestroyed, InnerDestroyed, DestroyedEntry, RecallDone,
+		ErasureEntry, AnnexesErased, CopiesErased, ErasedEntry,
 		AbandonRow,
 	}
 }

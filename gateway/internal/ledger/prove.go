@@ -49,6 +49,9 @@ func (p *pending) proves() bool { return p.err == nil && p.sub.Statement != nil 
 // prove returns a line with its proof in the tree of a size.
 func prove(tx *records.Tx, line custody.Line, size int64) (wire.Line, error) {
 	w := wire.Line{Index: line.Index, Entry: line.Entry, Envelope: line.Envelope, Salt: line.Salt, Proof: []custody.Digest{}}
+	if g := line.Gap; g != nil {
+		w.Entry, w.Gap = []byte{}, g
+	}
 	if w.Envelope == nil { // of an event: in JSON an empty string, not null
 		w.Envelope = []byte{}
 	}
@@ -93,7 +96,7 @@ func (l *Ledger) RecordProof(ctx context.Context, id custody.RecordID, size int6
 			return err
 		}
 		p.Checkpoint = string(c.Note)
-		p.Lines, err = proveRecord(tx, id, size)
+		p.Lines, err = proveRecord(tx, l.cfg.Origin, id, size)
 		return err
 	})
 	if err != nil {
@@ -102,7 +105,7 @@ func (l *Ledger) RecordProof(ctx context.Context, id custody.RecordID, size int6
 	return p, nil
 }
 
-func proveRecord(tx *records.Tx, id custody.RecordID, size int64) ([]wire.Line, error) {
+func proveRecord(tx *records.Tx, origin string, id custody.RecordID, size int64) ([]wire.Line, error) {
 	list, err := tx.Lines(id, 0, size)
 	if err != nil {
 		return nil, err
@@ -112,6 +115,9 @@ func proveRecord(tx *records.Tx, id custody.RecordID, size int64) ([]wire.Line, 
 	}
 	lines := make([]wire.Line, len(list))
 	for i, e := range list {
+		if e.Gap != nil {
+			e.Gap = custody.NewGap(&e.Line, e.Gap.Reason, origin)
+		}
 		if lines[i], err = prove(tx, e.Line, size); err != nil {
 			return nil, err
 		}

@@ -130,12 +130,30 @@ func (l *Ledger) putCopies(ctx context.Context, from, to int64) error {
 			}
 			return err
 		})
-		if err == nil {
-			err = l.putCopy(ctx, lines)
+		for _, run := range unerased(lines) {
+			if err == nil {
+				err = l.putCopy(ctx, run)
+			}
 		}
 		from, weights = from+n, weights[min(n, int64(len(weights))):]
 	}
 	return err
+}
+
+// unerased returns the runs of lines between those that were erased, of which there are
+// no copies.
+func unerased(lines []custody.Line) (runs [][]custody.Line) {
+	from := 0
+	for i := 0; i <= len(lines); i++ {
+		if i < len(lines) && lines[i].Gap == nil {
+			continue
+		}
+		if i > from {
+			runs = append(runs, lines[from:i])
+		}
+		from = i + 1
+	}
+	return runs
 }
 
 // fit returns how many of the next entries go into one object: at least one.

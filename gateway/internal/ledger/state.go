@@ -164,11 +164,17 @@ func replayEach(tx *records.Tx, r *custody.Record, size int64, applied func(*cus
 		return err
 	}
 	for _, l := range lines {
+		if l.Gap != nil { // the rules were asked about it, and what follows, when the entries were made
+			if err := r.Skip(custody.NewGap(&l.Line, l.Gap.Reason, "the relay")); err != nil {
+				return fmt.Errorf("replaying record %q at %d: %v", r.ID, l.Index, err)
+			}
+			continue
+		}
 		e, s, err := l.Parse()
 		if err != nil {
 			return fmt.Errorf("replaying record %q at %d: %v", r.ID, l.Index, err)
 		}
-		if err := r.Apply(e, s, l.Salted()); err != nil {
+		if err := r.Fold(e, s, l.Salted()); err != nil {
 			return fmt.Errorf("replaying record %q at %d: %v", r.ID, l.Index, err)
 		}
 		applied(s)
@@ -198,6 +204,11 @@ func (c *cache[T]) get(id custody.RecordID) (v T, ok bool) {
 		c.put(id, v)
 	}
 	return v, ok
+}
+
+func (c *cache[T]) drop(id custody.RecordID) {
+	delete(c.young, id)
+	delete(c.old, id)
 }
 
 func (c *cache[T]) put(id custody.RecordID, v T) {

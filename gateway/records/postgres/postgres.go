@@ -96,7 +96,9 @@ func open(ctx context.Context, cfg *Config) (*records.DB, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	read := readPool(*c)
-	return records.Owned(write, read, bind, o.lost, o.watch(write)), nil
+	db := records.Owned(write, read, bind, o.lost, o.watch(write))
+	db.Scrubs("VACUUM entries", "VACUUM annexes") // rows that were overwritten; archives of the WAL are the operator's
+	return db, nil
 }
 
 // readPool makes connections of which each transaction sees one moment, and that

@@ -239,7 +239,14 @@ func TestAppendOnly(t *testing.T) {
 		`INSERT INTO log_hash VALUES (0, '\x00')`,
 		`INSERT INTO checkpoints VALUES (1, '\x00')`,
 		`UPDATE log_head SET size = 1`)
+	const empty = `UPDATE entries SET entry = '', envelope = '', salt = '', statement_sha256 = NULL`
+	s.Exec(t, cfg.Database,
+		`INSERT INTO entries VALUES (3, 'r', 1, 'review', '\x03', '\x00', '\x00', '\x00', '\x00')`,
+		`INSERT INTO entries VALUES (4, 'r', 2, 'review', '\x04', '\x00', '\x00', '\x00', '\x00')`,
+		`INSERT INTO erasures VALUES ('relay', 0, '\x01', 1), ('r', 1, '\x01', 1), ('r', 2, '\x01', 0)`)
 	for _, q := range []string{
+		empty + ` WHERE idx = 0`, empty + ` WHERE idx = 4`, empty, empty + `, leaf = '\x01' WHERE idx = 3`, empty + `, seq = 9 WHERE idx = 3`,
+		empty + `, kind = 'grant' WHERE idx = 3`, `UPDATE entries SET envelope = '\x01' WHERE idx = 3`,
 		`UPDATE entries SET salt = '\x01'`, `DELETE FROM entries`, `TRUNCATE entries`,
 		`UPDATE log_hash SET hash = '\x01'`, `DELETE FROM log_hash`, `TRUNCATE log_hash`,
 		`UPDATE checkpoints SET note = '\x01'`, `DELETE FROM checkpoints`, `TRUNCATE checkpoints`,
@@ -256,6 +263,10 @@ func TestAppendOnly(t *testing.T) {
 		if err := s.Try(cfg.Database, q); err == nil {
 			t.Errorf("%q was done", q)
 		}
+	}
+	s.Exec(t, cfg.Database, empty+` WHERE idx = 3`) // what an erasure names whole, once
+	if err := s.Try(cfg.Database, empty+` WHERE idx = 3`); err == nil {
+		t.Error("an entry is erased twice")
 	}
 }
 

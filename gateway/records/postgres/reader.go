@@ -65,7 +65,7 @@ func (r *Reader) Close() error {
 // guards are the triggers that keep custody append-only, as "table/trigger".
 var guards = []string{
 	"checkpoints/checkpoints_no_change", "checkpoints/checkpoints_no_truncate", "tokens/tokens_no_change", "tokens/tokens_no_truncate",
-	"entries/entries_no_change", "entries/entries_no_truncate",
+	"entries/entries_no_change", "entries/entries_no_delete", "entries/entries_no_truncate",
 	"log_hash/log_hash_no_change", "log_hash/log_hash_no_truncate",
 	"log_head/log_head_no_delete", "log_head/log_head_no_rollback", "log_head/log_head_no_truncate",
 }

@@ -30,7 +30,8 @@ func statements(t *testing.T, word, name string) (list []string) {
 }
 
 // TestRoles sets a server up as docs/operating.md says. The relay works, with a role
-// that cannot change what it wrote, before any trigger is asked.
+// that cannot change what it wrote, before any trigger is asked, but for what an erasure
+// names.
 func TestRoles(t *testing.T) {
 	cfg := pgtest.Database(t) // for the server
 	s := pgtest.Of(cfg)
@@ -48,7 +49,7 @@ func TestRoles(t *testing.T) {
 	}
 	fatalIfErr(t, open(t, &owner).Close())
 	grant := statements(t, "GRANT", name)
-	if len(grant) != 5 {
+	if len(grant) != 6 {
 		t.Fatalf("docs/operating.md grants %q", grant)
 	}
 	s.Exec(t, name, grant...)
@@ -60,9 +61,18 @@ func TestRoles(t *testing.T) {
 		return errors.Join(tx.Append(records.Entry{Line: custody.Line{Entry: []byte("e"), Envelope: []byte("v")}, Record: "r", Kind: custody.KindRequest}),
 			tx.SetHead(records.Head{Size: 1}), tx.PutCheckpoint(records.Checkpoint{Size: 1, Note: []byte("n")}))
 	}))
+	fatalIfErr(t, db.Update(t.Context(), func(tx *records.Tx) error {
+		e := records.Erasure{Record: "r", SHA256: custody.Digest{7}, Entries: []int64{1}}
+		return errors.Join(tx.Append(records.Entry{Line: custody.Line{Index: 1, Entry: []byte("e"), Envelope: []byte("v")}, Record: "r", Seq: 1, Kind: custody.KindReview, Statement: custody.Digest{1}}),
+			tx.SetHead(records.Head{Size: 2}), tx.AddErasure(e), tx.Erase(e, nil))
+	}))
+	fatalIfErr(t, db.Scrub(t.Context()))
 	fatalIfErr(t, db.Close())
+	if err := s.TryAs(name, name, `UPDATE entries SET salt = ''`); err == nil {
+		t.Error("an entry that no erasure names was changed")
+	}
 	for _, q := range []string{
-		`UPDATE entries SET salt = ''`, `DELETE FROM entries`, `TRUNCATE entries`, `UPDATE log_hash SET hash = ''`, `DELETE FROM log_hash`,
+		`UPDATE entries SET leaf = ''`, `DELETE FROM entries`, `TRUNCATE entries`, `UPDATE log_hash SET hash = ''`, `DELETE FROM log_hash`,
 		`UPDATE checkpoints SET note = ''`, `DELETE FROM checkpoints`, `DELETE FROM parties`, `UPDATE tokens SET note = ''`, `DELETE FROM tokens`, `DELETE FROM log_head`, `INSERT INTO log_head VALUES (2, 0, '', 0)`,
 		`DROP TABLE entries`, `ALTER TABLE entries DISABLE TRIGGER ALL`, `DROP TRIGGER entries_no_change ON entries`, `CREATE TABLE x ()`,
 		`CREATE OR REPLACE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,

@@ -69,7 +69,11 @@ func open(path string) (*records.DB, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return records.New(write, read, nil), nil
+	db := records.New(write, read, nil)
+	// What was overwritten is zeroed in its page (secure_delete), and the old page stands in
+	// the log of writes until that is emptied.
+	db.Scrubs("PRAGMA wal_checkpoint(TRUNCATE)")
+	return db, nil
 }
 
 // create makes the empty file that SQLite takes for a new database, so that its
@@ -100,7 +104,7 @@ func dsn(path string) (string, error) {
 		p = "/" + p // C:/x
 	}
 	u := url.URL{Scheme: "file", Path: p}
-	return u.String() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)", nil
+	return u.String() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_pragma=foreign_keys(1)", nil
 }
 
 // check reads back what the connection really does.

@@ -114,3 +114,62 @@ func TestAppendOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestEraseAlone: the schema lets an entry change in one way: what an erasure names whole
+// becomes empty, once, and keeps its place and its leaf. Everything else is refused, whoever
+// has the connection.
+func TestEraseAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "relay.db")
+	db, err := sqlite.Open(path)
+	fatalIfErr(t, err)
+	fatalIfErr(t, db.Close())
+	r := raw(t, path)
+	do := func(query string) error {
+		_, err := r.Exec(query)
+		return err
+	}
+	for seq, kind := range []string{"request", "review", "grant", "denied"} {
+		statement, envelope := "x'0"+string(rune('1'+seq))+"'", "x'aa'"
+		if kind == "denied" {
+			statement, envelope = "NULL", "x''"
+		}
+		fatalIfErr(t, do("INSERT INTO entries VALUES ("+string(rune('0'+seq))+", 'r', "+string(rune('0'+seq))+", '"+kind+"', "+statement+", x'bb', "+envelope+", x'cc', x'dd')"))
+	}
+	const empty = "UPDATE entries SET entry = x'', envelope = x'', salt = x'', statement_sha256 = NULL"
+	if err := do(empty + " WHERE seq = 1"); err == nil {
+		t.Error("an entry that no erasure names becomes empty")
+	}
+	for _, seq := range []string{"0", "1", "3"} {
+		fatalIfErr(t, do("INSERT INTO erasures VALUES ('r', "+seq+", x'01', 1)"))
+	}
+	fatalIfErr(t, do("INSERT INTO erasures VALUES ('r', 2, x'01', 0)"))
+	for what, query := range map[string]string{
+		"the first entry":           empty + " WHERE seq = 0",
+		"an entry whose annex goes": empty + " WHERE seq = 2",
+		"an event":                  empty + " WHERE seq = 3",
+		"another leaf":              empty + ", leaf = x'00' WHERE seq = 1",
+		"another place":             empty + ", seq = 9 WHERE seq = 1",
+		"another index":             empty + ", idx = 9 WHERE seq = 1",
+		"another record":            empty + ", record = 's' WHERE seq = 1",
+		"another kind":              empty + ", kind = 'denied' WHERE seq = 1",
+		"the salt stays":            "UPDATE entries SET entry = x'', envelope = x'', statement_sha256 = NULL WHERE seq = 1",
+		"the entry stays":           "UPDATE entries SET salt = x'', envelope = x'', statement_sha256 = NULL WHERE seq = 1",
+		"the statement stays":       "UPDATE entries SET entry = x'', envelope = x'', salt = x'' WHERE seq = 1",
+		"another envelope":          "UPDATE entries SET envelope = x'ab' WHERE seq = 1",
+		"all of them":               empty,
+		"deleted":                   "DELETE FROM entries WHERE seq = 1",
+	} {
+		if do(query) == nil {
+			t.Errorf("%s: taken", what)
+		}
+	}
+	fatalIfErr(t, do(empty+" WHERE seq = 1"))
+	for what, query := range map[string]string{
+		"again": empty + " WHERE seq = 1", "back": "UPDATE entries SET entry = x'bb', envelope = x'aa', salt = x'cc', statement_sha256 = x'02' WHERE seq = 1",
+		"in its place": "INSERT OR REPLACE INTO entries VALUES (1, 'r', 1, 'review', x'02', x'bb', x'aa', x'cc', x'dd')",
+	} {
+		if do(query) == nil {
+			t.Errorf("%s: taken", what)
+		}
+	}
+}
