@@ -46,5 +46,26 @@ func TestUseReport(t *testing.T) {
 	if want := "nl says what use was made of package " + pkg[:8] + ", 2026-01-04: used-in-proceedings"; !strings.Contains(status, want) || strings.Contains(status, promise) {
 		t.Errorf("status lacks %q, or still holds %q:\n%s", want, promise, status)
 	}
+	w.redacted(pkg)
 	w.verified("nl says what use was made of package "+pkg+": used-in-proceedings, 2026-01-04T00:00:00", "nl says what use was made of all that it had received: destroyed")
+}
+
+// redacted makes dossiers for the defence: without the use reports, and out of that one
+// without the package, too. Each says what is withheld before all else, and is never
+// called verified.
+func (w *world) redacted(pkg string) {
+	w.t.Helper()
+	w.comity(0, "2 entries are withheld, and 0 acts", "nl", "dossier", "0412", "-o", "defence.comity", "--without-kind", "use-report", "--by", "nl, for the defence")
+	w.comity(2, "--by is missing", "nl", "dossier", "redact", "defence.comity", "less.comity", "--without-package", pkg)
+	w.comity(1, "cannot be left out", "nl", "dossier", "redact", "defence.comity", "less.comity", "--without-entry", "0", "--by", "x")
+	w.comity(0, "6 entries are withheld", "nl", "dossier", "redact", "defence.comity", "less.comity", "--without-package", pkg[:6], "--by", "court")
+	for file, exhibits := range map[string]int{"defence.comity": 5, "less.comity": 1} {
+		args := []string{"comity-verify", file, "--root", "nl=" + w.roots["nl"], "--root", "de=" + w.roots["de"], "--relay", "relay.example=" + w.roots["relay"]}
+		verdict := w.run(5, "verified in part", args...)
+		if !strings.HasPrefix(verdict, "VERIFIED IN PART: ") || !strings.Contains(verdict, "\n  WITHHELD: entry ") || strings.Contains(verdict, "judgment of 4 January") ||
+			!strings.Contains(verdict, `left out of this file; "nl, for the defence" is named as who did that`) {
+			w.t.Errorf("%s:\n%s", file, verdict)
+		}
+		w.run(exhibits, "", append(args, "--exhibits", "evidence")...) // with 1: no manifest is left to compare with
+	}
 }

@@ -32,6 +32,9 @@ func statements(snap *agent.Snapshot, request string) ([]*custody.Statement, err
 	var list []*custody.Statement
 	for _, l := range snap.Records[custody.RecordID(request)] {
 		c := l.Custody()
+		if l.Gap != nil { // erased
+			continue
+		}
 		_, st, err := c.Parse()
 		if err != nil {
 			return nil, err

@@ -255,6 +255,9 @@ func TestCodes(t *testing.T) {
 		{officer.Grounds, func(s string) custody.Body {
 			return &custody.Refusal{Header: w.header("de", id), Request: c.RequestSHA256, Grounds: []string{s}}
 		}},
+		{officer.ErasureReasons, func(s string) custody.Body {
+			return &custody.Erasure{Header: w.header("de", id), Request: c.RequestSHA256, Annexes: []custody.Ref{{Seq: 0, Leaf: custody.Digest{1}}}, Reason: s}
+		}},
 		{officer.Reasons, func(s string) custody.Body {
 			return &custody.Revocation{Header: w.header("de", id), Request: c.RequestSHA256, Grant: custody.Digest{1}, Reason: s}
 		}},

@@ -32,6 +32,10 @@ func Timeline(snap *agent.Snapshot, request string) ([]Event, error) {
 	var list []Event
 	for _, l := range snap.Records[custody.RecordID(request)] {
 		c := l.Custody()
+		if l.Gap != nil {
+			list = append(list, Event{Seq: int64(len(list)), Index: l.Index, Kind: "gap", Signed: []custody.PartyID{}, What: "(erased at the relay: what this entry said is not known here)"})
+			continue
+		}
 		e, st, err := c.Parse()
 		if err != nil {
 			return nil, err
@@ -109,6 +113,8 @@ func Say(st *custody.Statement) (what string, codes []string) {
 			return fmt.Sprintf("%s lifts its hold: what the relay has may be destroyed again", by), []string{b.Reason}
 		}
 		return fmt.Sprintf("%s puts what the relay has on hold: nothing of it may be destroyed", by), []string{b.Reason}
+	case *custody.Erasure:
+		return fmt.Sprintf("%s has the relay erase what it keeps of %s", by, erasing(b)), []string{b.Reason}
 	case *custody.UseReport:
 		of := "all that it had received"
 		if b.Package != "" {

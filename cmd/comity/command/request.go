@@ -38,7 +38,7 @@ happen to a request and is no decision of it has its commands here.`
 func (a *app) requestCommand() *cobra.Command {
 	return group("request", "file requests, read, end and suspend them", requestGroupHelp,
 		a.requestNew(), a.requestOffer(), a.requestDraft(), a.requestExport(), a.requestShow(), a.requestList(),
-		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(), a.requestHold(),
+		a.requestWithdraw(), a.requestClose(), a.requestConsent(), a.requestUseReport(), a.requestHold(), a.requestErase(), a.requestErased(),
 		a.requestDanger(), a.requestOrder(),
 		a.requestExecuted("destroyed", "say that a package was destroyed here", true),
 		a.requestExecuted("restricted", "say that a package is used no more here", false),
@@ -283,6 +283,7 @@ func (a *app) showRequest(ctx context.Context, s *agent.Session, snap *agent.Sna
 		say("  marked: %s (%s)", m, officer.Means(officer.Sensitives, m))
 	}
 	say("  state: %s", officer.Held(officer.State(c, a.now()), officer.Suspensions(snap.Book.View(), c)))
+	a.erasedWords(snap.Book.Record(custody.RecordID(id)), say)
 	say("  signed: %s   expires: %s   %s", b.Issued, b.Expires, b.Urgency)
 	if !b.Deadline.IsZero() {
 		say("  needed by: %s", b.Deadline)
@@ -379,6 +380,13 @@ func (a *app) showAnswers(ctx context.Context, s *agent.Session, c *custody.Case
 		}
 		say("%s %s on %s: %s", what, h.By, h.Time, h.Reason)
 		a.sealedText(ctx, s, h.Annex, say)
+	}
+	for _, x := range c.Erasures {
+		done := "not erased yet"
+		if !x.Done.IsZero() {
+			done = "erased on " + x.Done.String() + ", as the relay says"
+		}
+		say("%s asked the relay on %s to erase %d whole entries and %d annexes of its own: %s; %s", x.By, x.Time, len(x.Entries), len(x.Annexes), x.Reason, done)
 	}
 	for _, u := range c.UseReports {
 		say("%s told on %s what use it made of %s: %s (%s), %s", u.By, u.Time, cmp.Or(u.Package, "all that it had received"), u.Use,
