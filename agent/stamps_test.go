@@ -115,7 +115,7 @@ func TestDossierWitnessed(t *testing.T) {
 
 	ag, s := w.agent("de"), w.connect("de", "lab-1")
 	var b bytes.Buffer
-	_, _, err := ag.Dossier(t.Context(), s, w.request, &b, dossier.Redaction{})
+	_, _, err = ag.Dossier(t.Context(), s, w.request, &b, dossier.Redaction{})
 	check(t, err)
 	d, err := dossier.Read(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	check(t, err)
