@@ -113,7 +113,7 @@ func (c *verifier) facts() *documents.Facts {
 	kase := c.book.Record(custody.RecordID(c.d.Request)).Case()
 	f := &documents.Facts{
 		Relay: root(v.Relay), Request: v.Request, Case: kase, Checkpoint: v.Checkpoint, Note: sha256.Sum256(c.d.Checkpoint),
-		Times: timesOnPaper, Complete: v.Completeness, NotProved: v.notProvedOnPaper(), Notes: append(v.withheldNotes(), v.notes()...), Withheld: len(v.Gaps),
+		Times: timesOnPaper, Complete: v.Completeness, NotProved: v.notProvedOnPaper(), Notes: append(v.withheldNotes(), v.notes()...),
 	}
 	for i := range f.Authorities {
 		f.Authorities[i] = root(v.Authorities[i])
@@ -123,6 +123,9 @@ func (c *verifier) facts() *documents.Facts {
 	}
 	for _, s := range v.Suspensions {
 		f.Suspensions = append(f.Suspensions, s.says())
+	}
+	for _, g := range v.Gaps {
+		f.Gaps = append(f.Gaps, documents.Gap{Seq: g.Seq, Index: g.Index, Why: g.because()})
 	}
 	f.Acts = c.acts(v)
 	for i := range v.Packages {

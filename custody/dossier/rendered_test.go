@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"comity.example/comity/custody"
 	"comity.example/comity/custody/dossier"
 	"comity.example/comity/custody/dossier/documents"
 	"comity.example/comity/test/env"
@@ -213,5 +214,54 @@ func BenchmarkRender(b *testing.B) {
 	fatalIfErr(b, err)
 	for b.Loop() {
 		v.Render()
+	}
+}
+
+// TestRenderedGaps: what is withheld is seen on every page, nothing of it stands on one,
+// and the commands of VERIFY.txt find the log whole all the same.
+func TestRenderedGaps(t *testing.T) {
+	s, d, _ := renderedTale(t)
+	withheld := d.Records[custody.RecordID(d.Request)][3] // the acceptance
+	st, err := custody.ParseStatement(withheld.Envelope)
+	fatalIfErr(t, err)
+	r, _, err := dossier.Redact(d, dossier.Redaction{By: "nl/officer/<a>", Entries: []int64{3}})
+	fatalIfErr(t, err)
+	back, err := read(write(t, r))
+	fatalIfErr(t, err)
+	v, err := dossier.Verify(back, s.Pins())
+	fatalIfErr(t, err)
+	if v.Result != dossier.ResultInPart || v.Documents != dossier.DocumentsSame {
+		t.Errorf("result %q, documents %q", v.Result, v.Documents)
+	}
+	for name, data := range r.Documents.Files {
+		if bytes.Contains(data, []byte(st.SHA256.String())) {
+			t.Errorf("%s holds the hash of what is withheld", name)
+		}
+	}
+	html := string(r.Documents.Files["timeline.html"])
+	for _, want := range []string{
+		"entry 3 of the request", "nl/officer/&lt;a&gt;", "AN ENTRY OF THE RECORD IS NOT SHOWN HERE",
+		"de has not accepted them, in what is shown of this record", "It must say VERIFIED IN PART in its first line",
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the timeline does not say %q", want)
+		}
+	}
+	if !bytes.Contains(r.Documents.Files["transfer.json"], []byte(`"withheld_entries": 1`)) || !bytes.Contains(r.Documents.Files["case.jsonld"], []byte("to know: ")) {
+		t.Error("the record of the transfer or the graph does not say what is withheld")
+	}
+	b := blocks(t, string(r.Documents.Files["VERIFY.txt"]))
+	out := court(t, write(t, r), nil, b["1"], b["3"], b["5"], b["6"])
+	if !strings.Contains(out, "withheld: records/request/000003 (redacted)") || !strings.Contains(out, "ok: the log holds every entry") || strings.Contains(out, "FAILED") {
+		t.Errorf("the shell says:\n%s", out)
+	}
+	files := dossier.Files(r)
+	for i := range files {
+		if strings.HasSuffix(files[i].Name, "gap.json") {
+			files[i].Data = bytes.Replace(files[i].Data, []byte(`"salted": "`+withheld.Salted().String()[:4]), []byte(`"salted": "0000`), 1)
+		}
+	}
+	if out := court(t, dossier.Pack(files), nil, b["1"], b["5"], b["6"]); !strings.Contains(out, "FAILED: records/request/000003 is not in the log") || !strings.Contains(out, "FAILED: records/request/000004 does not follow") {
+		t.Errorf("of another gap the shell says:\n%s", out)
 	}
 }

@@ -74,7 +74,7 @@ type Facts struct {
 	Complete    string    // what is known of completeness
 	Notes       []string  // what a reader has to know before all else
 	NotProved   []string
-	Withheld    int // entries of the request's record that are not shown
+	Gaps        []Gap // entries of the request's record that are not shown, in their order
 
 	more, moreStamps int // acts and time stamps that are not listed
 }
@@ -92,6 +92,13 @@ type Stamp struct {
 	Size      int64 // entries of the log that it covers
 	Latest    custody.Time
 	Authority string
+}
+
+// Gap is an entry that is not shown: that there is one is proved.
+type Gap struct {
+	Seq   int64
+	Index int64  // in the log
+	Why   string // it is not shown, and by whose word
 }
 
 // Act is one entry: a statement and who signed it, or an event.
@@ -136,7 +143,7 @@ type Line struct {
 
 // record is where something that did not come is not.
 func (f *Facts) record() string {
-	if f.Withheld > 0 {
+	if len(f.Gaps) > 0 {
 		return "in what is shown of this record up to the checkpoint"
 	}
 	return "in this record up to the checkpoint"

@@ -7,7 +7,7 @@ import (
 )
 
 // fate tells what became of a package beside its way to its recipients.
-func (p *Package) fate() []string {
+func (p *Package) fate(f *Facts) []string {
 	var list []string
 	s := p.State
 	if s.Supersedes != "" {
@@ -22,7 +22,7 @@ func (p *Package) fate() []string {
 		case s.Unlocked.IsZero():
 			list = append(list, "Its head never left the sender, as far as this record goes.")
 		case s.Destroyed.IsZero():
-			list = append(list, "That the relay destroyed its head is not in this record, up to the checkpoint.")
+			list = append(list, "That the relay destroyed its head is not told "+f.record()+".")
 		default:
 			list = append(list, "The relay says that it destroyed its head on "+when(s.Destroyed)+".")
 		}

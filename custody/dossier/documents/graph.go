@@ -103,7 +103,7 @@ func (g *grapher) hashed(sha256 string) []*facet {
 func caseGraph(f *Facts) []byte {
 	seed := fmt.Sprintf("%s\x00%s\x00%s\x00%d\x00%s", Version, f.Request, f.Relay.Name, f.Checkpoint.Size, f.Checkpoint.Root)
 	g := &grapher{seed: sha256.Sum256([]byte(seed)), parties: map[string]string{}, acts: map[custody.Digest]string{}}
-	whole := &node{Type: "case-investigation:Investigation", Name: f.subject(), Description: append([]string{notProof, "times: " + f.Times, "completeness: " + f.Complete}, prefixed("not proved: ", f.NotProved)...)}
+	whole := &node{Type: "case-investigation:Investigation", Name: f.subject(), Description: append([]string{notProof, "times: " + f.Times, "completeness: " + f.Complete}, append(prefixed("to know: ", f.Notes), prefixed("not proved: ", f.NotProved)...)...)}
 	g.add(whole)
 	packages := map[string]string{}
 	for i := range f.Packages {
@@ -111,7 +111,7 @@ func caseGraph(f *Facts) []byte {
 		id, files := g.pack(p)
 		packages[p.State.Package] = id
 		whole.Object = append(whole.Object, g.add(&node{Type: "case-investigation:ProvenanceRecord", Name: "package " + p.State.Package + " and the files in it, by the sender's signed word",
-			Description: p.provenance(), Exhibit: p.State.Package, Object: append([]string{id}, files...)}))
+			Description: p.provenance(f), Exhibit: p.State.Package, Object: append([]string{id}, files...)}))
 	}
 	of := f.packageOf()
 	for i := range f.Acts {
@@ -139,7 +139,7 @@ func prefixed(with string, list []string) []string {
 }
 
 // provenance tells who had a package when.
-func (p *Package) provenance() []string {
+func (p *Package) provenance(f *Facts) []string {
 	list := []string{}
 	if p.Opened == nil {
 		list = append(list, notKnown)
@@ -149,7 +149,7 @@ func (p *Package) provenance() []string {
 	if p.Why != "" {
 		list = append(list, p.Stands+": "+p.Why)
 	}
-	return append(list, p.fate()...)
+	return append(list, p.fate(f)...)
 }
 
 // pack adds a package as it was sealed, and the files in it.

@@ -101,7 +101,7 @@ func (f *Facts) overview() table {
 			row[4] = append(row[4], outcome(r)...)
 		}
 		if len(row[4]) == 0 {
-			row[4] = cell{{"none in this record", warn}}
+			row[4] = cell{{"none " + f.record(), warn}}
 		}
 		if r := p.State.Recall; r != nil {
 			row[4] = append(row[4], line{"RECALLED by the sending side", warn}, line{day(r.Time) + " " + hour(r.Time) + ", " + r.Reason, quiet})
@@ -159,7 +159,7 @@ func (f *Facts) custody(i int) []block {
 		t.rows = append(t.rows, []cell{moment(x.from), until(x.to), {{x.who, strong}, {x.role, quiet}}, texts(x.long), {{x.act, plain}}})
 	}
 	list = append(list, t)
-	if fate := p.fate(); len(fate) > 0 {
+	if fate := p.fate(f); len(fate) > 0 {
 		list = append(list, boxed{title: "What became of it", look: warn, items: fate})
 	}
 	if len(p.Doubts) > 0 {
@@ -238,8 +238,12 @@ func (l *Line) row(n int) []cell {
 // acts tells of each entry of the record.
 func (f *Facts) acts() []block {
 	t := table{caption: "Each act as it stands in the log (times UTC)", columns: []column{{"When", 14}, {"What, and by whom", 66}, {"Entry, rests on", 20}}}
+	gaps := f.Gaps
 	for i := range f.Acts {
 		a := &f.Acts[i]
+		for ; len(gaps) > 0 && gaps[0].Index < a.Index; gaps = gaps[1:] {
+			t.rows = append(t.rows, gaps[0].row())
+		}
 		what := cell{{a.Says, plain}, {a.Signed, quiet}}
 		if a.Record != "" {
 			what = append(what, line{"in the record of " + a.Record, quiet})
@@ -255,6 +259,11 @@ func (f *Facts) acts() []block {
 			place = append(place, line{"rests on " + strings.Join(a.RestsOn, ", "), quiet})
 		}
 		t.rows = append(t.rows, []cell{moment(a.Time), what, place})
+	}
+	if f.more == 0 { // else they stand among the acts that are not listed
+		for _, g := range gaps {
+			t.rows = append(t.rows, g.row())
+		}
 	}
 	list := []block{heading{2, "3  Each act, in order"}, t}
 	if n := f.more; n > 0 {
@@ -280,13 +289,26 @@ func (f *Facts) stamps() []block {
 	return append(list, paragraph{"Anybody can make a time stamp in any name. comity-verify tells of each whether it leads to a certificate that its user names (--tsa), and then by when each act existed.", plain})
 }
 
+// row stands in the place of the act that is not shown.
+func (g Gap) row() []cell {
+	return []cell{{{"withheld", warn}}, {{"AN ENTRY OF THE RECORD IS NOT SHOWN HERE", warn}, {g.Why, plain}}, {{fmt.Sprintf("entry %d", g.Seq), strong}, {fmt.Sprintf("log index %d", g.Index), quiet}}}
+}
+
 // howToCheck ends every page.
 func (f *Facts) howToCheck() []block {
 	return []block{heading{2, "6  How to check"},
 		paragraph{"On a machine that may have no network at all, with the fingerprints of the root keys from paper or from the authorities themselves, never from this document:", plain},
 		paragraph{f.command(), shell},
-		paragraph{"It must say VERIFIED in its first line, name the request and the checkpoint as they stand at the foot of this page, and say that the rendered documents are as rendered again. " +
+		paragraph{"It must say " + f.verdict() + " in its first line, name the request and the checkpoint as they stand at the foot of this page, and say that the rendered documents are as rendered again. " +
 			"It says too which exhibits are in the evidence, given a folder with copies (--exhibits). The file VERIFY.txt in the dossier tells how to check hashes, signatures and the log with common tools alone.", plain}}
+}
+
+// verdict is what the verifier has to begin with.
+func (f *Facts) verdict() string {
+	if len(f.Gaps) > 0 {
+		return "VERIFIED IN PART"
+	}
+	return "VERIFIED"
 }
 
 func (f *Facts) command() string {

@@ -27,6 +27,7 @@ type record struct {
 	Requested  string        `json:"requested"`  // has it
 	Log        logRef        `json:"log"`
 	Times      string        `json:"times"`
+	Withheld   int           `json:"withheld_entries,omitempty"` // of the record: they may say otherwise
 	Transfers  []transferred `json:"transfers"`
 	NotProved  []string      `json:"not_proved"`
 }
@@ -110,7 +111,7 @@ func (p *Package) notListed() string {
 func transferJSON(f *Facts) []byte {
 	r := record{Type: transferType, Proves: notProof, Requesting: f.Case.From, Requested: f.Case.To,
 		Request: requestRef{ID: f.Request, SHA256: f.Case.RequestSHA256, Offer: f.Case.Offer != nil, Filed: f.Case.Filed},
-		Log:     logRef{f.Relay.Name, f.Checkpoint.Size, f.Checkpoint.Root}, Times: f.Times, Transfers: []transferred{}, NotProved: f.NotProved}
+		Log:     logRef{f.Relay.Name, f.Checkpoint.Size, f.Checkpoint.Root}, Times: f.Times, Withheld: len(f.Gaps), Transfers: []transferred{}, NotProved: f.NotProved}
 	if q := f.Case.Request; q != nil {
 		r.Request.Instrument, r.Request.Order = q.Instrument, q.OrderSHA256
 	} else {
@@ -178,6 +179,9 @@ func transferSheet(f *Facts) *sheet {
 		paragraph{"For the file of the case in the official system: what moved outside it, when, from whom, to whom. The same stands in transfer.json, for programs. Times: UTC, " + f.Times + ".", plain},
 		facts{{"Request", append(hash(f.Request), hash("SHA-256 "+f.Case.RequestSHA256.String())...)},
 			{"Between", texts(f.Case.To + " (sends) and " + f.Case.From + " (receives)")}})
+	if len(f.Notes) > 0 {
+		add(boxed{title: "To know before all else", look: warn, items: f.Notes})
+	}
 	if r := f.Case.Request; r != nil {
 		add(facts{{"Signed order", hash("SHA-256 " + r.OrderSHA256.String())}})
 	}
@@ -208,7 +212,7 @@ func (f *Facts) transferOf(i int) []block {
 		d = append(d, fact{"Taken", append(texts(fmt.Sprintf("%s by %s for %s", when(r.Time), r.By, r.Recipient)), outcome(r)...)})
 	}
 	if len(s.Releases) == 0 {
-		d = append(d, fact{"Taken", cell{{"by nobody, in this record up to the checkpoint", warn}}})
+		d = append(d, fact{"Taken", cell{{"by nobody, " + f.record(), warn}}})
 	}
 	if r := s.Recall; r != nil {
 		d = append(d, fact{"Recalled", cell{{fmt.Sprintf("%s by %s: %s", when(r.Time), r.By, r.Reason), warn}}})
