@@ -38,7 +38,6 @@ func Redact(d *Dossier, r Redaction) (out *Dossier, left []string, err error) {
 	}
 	o := *d
 	o.Records, o.Packages = maps.Clone(d.Records), maps.Clone(d.Packages)
-	o.Documents = nil // they tell of the whole: whoever writes what is left renders it anew
 	lines := slices.Clone(d.Records[custody.RecordID(d.Request)])
 	for seq := range hide {
 		lines[seq].Line = custody.Line{Index: lines[seq].Index, Gap: custody.NewGap(&lines[seq].Line, custody.GapRedacted, r.By)}
