@@ -3893,11 +3893,16 @@ ${indent}}`;
     if (lines2.length < 7 || lines2[3] !== "" || lines2.at(-1) !== "") refuse("it is not three lines, an empty one and two signatures of the log");
     const c = parseText(lines2, keys[0].name);
     const end = others ? 6 : -1;
+    if (others && lines2.slice(6, -1).some((l) => !isSignature(l))) refuse("malformed line of a signature");
     const signed = lines2.slice(4, end).map((l, i) => i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners2));
     if (signed.slice(2).some((s) => s.seconds === 0)) refuse("a cosignature does not say when");
     const order2 = signed.slice(2).map((s) => `${s.key.name} ${hex(s.key.id)}`);
     if (order2.some((name, i) => i > 0 && order2[i - 1] >= name)) refuse("its cosignatures are repeated or not in their order");
     return { ...c, signed, others: others ? lines2.length - 7 : 0 };
+  }
+  function isSignature(text) {
+    const m = /^\u2014 [^\s+]+ ([A-Za-z0-9+/=]+)$/.exec(text);
+    return (m && unbase64(m[1])?.length >= 5) === true;
   }
   function parseText(lines2, origin) {
     if (lines2[0] !== origin) refuse(`it is of the log ${JSON.stringify(lines2[0].slice(0, 80))}`);

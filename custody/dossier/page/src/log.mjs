@@ -90,18 +90,25 @@ const lastSecond = 253402300799;
 // openCheckpoint reads a signed note of the log, and only the one spelling of it: three
 // lines, an empty one, the log's two signatures, then those of cosigners, by name and key
 // id. It returns who cosigned, and when by their word. With others, lines of cosigners may
-// follow that are not looked at, only counted.
+// follow whose signatures are not looked at, only counted.
 export function openCheckpoint(raw, keys, cosigners = [], others = false) {
   if (raw.length > maxCheckpoint) refuse('it is too large');
   const lines = textOf(raw).split('\n');
   if (lines.length < 7 || lines[3] !== '' || lines.at(-1) !== '') refuse('it is not three lines, an empty one and two signatures of the log');
   const c = parseText(lines, keys[0].name);
   const end = others ? 6 : -1;
+  if (others && lines.slice(6, -1).some((l) => !isSignature(l))) refuse('malformed line of a signature');
   const signed = lines.slice(4, end).map((l, i) => (i < 2 ? signature(c, l, [keys[i]]) : signature(c, l, cosigners)));
   if (signed.slice(2).some((s) => s.seconds === 0)) refuse('a cosignature does not say when');
   const order = signed.slice(2).map((s) => `${s.key.name} ${hex(s.key.id)}`);
   if (order.some((name, i) => i > 0 && order[i - 1] >= name)) refuse('its cosignatures are repeated or not in their order');
   return { ...c, signed, others: others ? lines.length - 7 : 0 };
+}
+
+// isSignature reports whether a line has the form of a signature, by whomever.
+function isSignature(text) {
+  const m = /^\u2014 [^\s+]+ ([A-Za-z0-9+/=]+)$/.exec(text);
+  return (m && unbase64(m[1])?.length >= 5) === true;
 }
 
 function parseText(lines, origin) {
