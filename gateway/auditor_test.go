@@ -11,7 +11,7 @@ import (
 )
 
 // auditable are the routes that an auditor may use beside those that are open.
-var auditable = map[string]bool{"/v1/records/{request}": true, "/v1/records/authority/{authority}": true, "/v1/records/relay": true, "/v1/changes": true}
+var auditable = map[string]bool{"/v1/records/{request}": true, "/v1/records/authority/{authority}": true, "/v1/records/relay": true, "/v1/tokens": true, "/v1/changes": true}
 
 // TestAuditor: an auditor of either party reads the record of a request, one of
 // another State does not; by no route, in no way and over neither transport does any
